@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Neutral table entries: what the compiler wants a switch to hold, in no encoding (Contract 3 of docs/architecture.md).
+
+Everything is frozen and hashable, values are ints, names are P4Info names. An entry states every key field of its
+table in P4Info order, also those that do not matter: `Ternary(0, 0)` and a `Range` over the whole width are "don't
+care" here; P4Runtime wants them left out, and that is the southbound's business.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from p4vpc.intent.ids import ObjectId
+
+Origin = ObjectId
+"""The intent object that an entry comes from."""
+
+MULTICAST_TABLE = "multicast_group"
+"""Stands for the packet replication engine where an identity needs a table; no P4 table has this name."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Exact:
+    """The field equals `value`."""
+
+    value: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Lpm:
+    """The first `prefix_len` bits of the field equal those of `value`; the other bits of `value` are 0."""
+
+    value: int
+    prefix_len: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Ternary:
+    """The field's bits under `mask` equal those of `value`; `value` has no bit outside of `mask`."""
+
+    value: int
+    mask: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Range:
+    """The field is at least `low` and at most `high`."""
+
+    low: int
+    high: int
+
+
+Match: TypeAlias = Exact | Lpm | Ternary | Range
+Key: TypeAlias = tuple[Match, ...]
+Identity: TypeAlias = tuple[str, Key, int]
+"""(table, key, priority): two entries with one identity are the same entry to P4Runtime."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ActionCall:
+    """An action with its parameters in P4Info order."""
+
+    name: str
+    params: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class WeightedAction:
+    """One member of an action set.
+
+    Attributes:
+        weight: share of the flows, relative to the other members; >= 1.
+        watch_port: while this port is down the target skips the member; None: always used.
+    """
+
+    action: ActionCall
+    weight: int = 1
+    watch_port: int | None = None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ActionSet:
+    """One-shot action selector: the members among which the target spreads flows. Sorted, not empty."""
+
+    members: tuple[WeightedAction, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TableEntry:
+    """One entry of one table. `priority` is 0 unless the key has a ternary or range field; higher wins."""
+
+    table: str
+    key: Key
+    priority: int
+    action: ActionCall | ActionSet
+
+    @property
+    def identity(self) -> Identity:
+        """(table, key, priority): what P4Runtime calls the same entry."""
+        return (self.table, self.key, self.priority)
+
+
+@dataclass(frozen=True, slots=True)
+class MulticastEntry:
+    """A multicast group: one copy for each (port, instance)."""
+
+    group_id: int
+    replicas: tuple[tuple[int, int], ...]
+
+    @property
+    def identity(self) -> Identity:
+        """As that of a table entry, with `MULTICAST_TABLE` as table."""
+        return (MULTICAST_TABLE, (Exact(self.group_id),), 0)
+
+
+Entry: TypeAlias = TableEntry | MulticastEntry
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredEntry:
+    """An entry and the intent objects it comes from (sorted, at least one)."""
+
+    entry: Entry
+    origins: tuple[Origin, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredState(Mapping[Identity, DesiredEntry]):
+    """All that one switch shall hold at one revision: identity -> (entry, origins), sorted by identity.
+
+    Two states are equal if their switch and their entries (with origins) are; the revision does not count.
+    """
+
+    switch: str
+    revision: int = field(compare=False)
+    entries: Mapping[Identity, DesiredEntry]
+
+    def __getitem__(self, identity: Identity) -> DesiredEntry:
+        return self.entries[identity]
+
+    def __iter__(self) -> Iterator[Identity]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Intent: what operators and tenants want, as typed objects (Contract 4 of docs/architecture.md)."""
+
+from p4vpc.intent.base import Intent, Part
+from p4vpc.intent.documents import COLLECTIONS, KINDS, dump_yaml, from_document, load_yaml, parse_id, to_document
+from p4vpc.intent.fabric import Fabric, Link, LinkEnd, Neighbor, Switch
+from p4vpc.intent.identifiers import Claim, ClaimId, IdentifierPlan, Identifiers
+from p4vpc.intent.ids import ObjectId
+from p4vpc.intent.tenancy import (
+    CidrPeer,
+    GroupPeer,
+    Port,
+    Route,
+    Rule,
+    SecurityGroup,
+    Subnet,
+    SwitchAttachment,
+    Tenant,
+    Vpc,
+    VtepAttachment,
+)
+from p4vpc.intent.values import Mac, PortRange
+
+__all__ = [
+    "COLLECTIONS",
+    "KINDS",
+    "CidrPeer",
+    "Claim",
+    "ClaimId",
+    "Fabric",
+    "GroupPeer",
+    "IdentifierPlan",
+    "Identifiers",
+    "Intent",
+    "Link",
+    "LinkEnd",
+    "Mac",
+    "Neighbor",
+    "ObjectId",
+    "Part",
+    "Port",
+    "PortRange",
+    "Route",
+    "Rule",
+    "SecurityGroup",
+    "Subnet",
+    "Switch",
+    "SwitchAttachment",
+    "Tenant",
+    "Vpc",
+    "VtepAttachment",
+    "dump_yaml",
+    "from_document",
+    "load_yaml",
+    "parse_id",
+    "to_document",
+]

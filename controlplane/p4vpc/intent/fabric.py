@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The operator's objects: fabric, switches, links."""
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from p4vpc.intent.base import Intent, Part
+from p4vpc.intent.values import Address, Name, Prefix, SocketAddress, SwitchPort, UnicastMac
+
+Vni = Annotated[int, Field(strict=True, ge=1, le=0xFFFFFF)]
+
+
+class Fabric(Intent):
+    """What holds for the fabric as a whole. There is one, its key is ``fabric``; without it the defaults hold.
+
+    Attributes:
+        tenant_mtu: largest IP packet of a tenant in bytes; the underlay must carry 50 bytes more.
+        vni_range: first and last VNI that p4vpc gives to subnets.
+    """
+
+    collection: ClassVar[str] = "fabrics"
+    name_fields: ClassVar[tuple[str, ...]] = ()
+    kind: Literal["fabric"] = "fabric"
+    tenant_mtu: Annotated[int, Field(strict=True, ge=576, le=9166)] = 1500
+    vni_range: tuple[Vni, Vni] = (4096, 0xFFFFFF)
+
+    @property
+    def key(self) -> str:
+        """Always ``fabric``: there is one."""
+        return "fabric"
+
+    @model_validator(mode="after")
+    def _range_runs_forward(self) -> Self:
+        if self.vni_range[0] > self.vni_range[1]:
+            raise PydanticCustomError(
+                "value",
+                "vni_range runs backwards",
+                {"field": "vni_range", "remedy": f"[{self.vni_range[1]}, {self.vni_range[0]}]"},
+            )
+        return self
+
+
+class Switch(Intent):
+    """A P4 switch that p4vpc programs.
+
+    Attributes:
+        role: a leaf has attachments and a VTEP, a spine only routes the underlay.
+        vtep: a leaf's own address in the underlay, source and destination of its tunnels.
+        router_mac: its MAC on fabric ports; derived from the name if not given.
+        p4runtime: where its P4Runtime server listens.
+        device_id: P4Runtime device id there.
+    """
+
+    collection: ClassVar[str] = "switches"
+    kind: Literal["switch"] = "switch"
+    name: Name
+    role: Literal["leaf", "spine"]
+    vtep: Address | None = None
+    router_mac: UnicastMac | None = None
+    p4runtime: SocketAddress
+    device_id: Annotated[int, Field(strict=True, ge=1, le=0xFFFFFFFFFFFFFFFF)] = 1
+
+    @model_validator(mode="after")
+    def _leaf_has_vtep(self) -> Self:
+        if self.role == "leaf" and self.vtep is None:
+            raise PydanticCustomError(
+                "value", "a leaf needs a VTEP address", {"field": "vtep", "remedy": "like vtep: 10.255.0.1"}
+            )
+        if self.role == "spine" and self.vtep is not None:
+            raise PydanticCustomError(
+                "value", "a spine has no VTEP", {"field": "vtep", "remedy": "remove vtep, or make it role: leaf"}
+            )
+        return self
+
+
+class LinkEnd(Part):
+    """One managed end of a link.
+
+    Attributes:
+        switch: name of the switch.
+        port: its port number there.
+        address: the switch's own address on this link, for which it answers ARP; a neighbour that is not managed
+            needs one as its next hop, managed switches do not.
+    """
+
+    switch: Name
+    port: SwitchPort
+    address: Address | None = None
+
+
+class Neighbor(Part):
+    """The far end of a link to something that p4vpc does not manage: a router, or a host with a VTEP of its own.
+
+    Attributes:
+        mac: where frames to it are sent.
+        prefixes: what is reached through it.
+    """
+
+    mac: UnicastMac
+    prefixes: Annotated[tuple[Prefix, ...], Field(min_length=1)]
+
+
+class Link(Intent):
+    """A cable of the fabric: between two switches, or from a switch to a neighbour that p4vpc does not manage."""
+
+    collection: ClassVar[str] = "links"
+    kind: Literal["link"] = "link"
+    name: Name
+    a: LinkEnd
+    b: LinkEnd | Neighbor

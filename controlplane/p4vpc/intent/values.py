@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Value types of the fields: names, MAC addresses, IPv4 addresses and prefixes, port ranges, sockets.
+
+They accept exactly one spelling of each thing and serialise to it, so that a document survives a round trip. Numbers
+and booleans are strict: YAML's `no` is not 0, and "5" is not 5.
+"""
+
+import re
+from dataclasses import dataclass
+from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StringConstraints
+from pydantic_core import PydanticCustomError
+
+NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+_MAC_PATTERN = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
+_PORTS_PATTERN = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
+_SOCKET_PATTERN = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):(?P<port>[0-9]{1,5})")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Mac:
+    """A 48-bit MAC address. Written with colons, in lower case."""
+
+    value: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Mac":
+        """Read `02:00:00:00:00:01`; ValueError for anything else."""
+        if not _MAC_PATTERN.fullmatch(text):
+            raise ValueError(f"{text!r} is not a MAC address")
+        return cls(int(text.replace(":", ""), 16))
+
+    @property
+    def is_unicast(self) -> bool:
+        """Whether one station can own it: the group bit is clear and it is not all zeros."""
+        return self.value != 0 and not self.value >> 40 & 1
+
+    def __str__(self) -> str:
+        return ":".join(f"{octet:02x}" for octet in self.value.to_bytes(6))
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PortRange:
+    """TCP or UDP ports from `low` to `high`, both included. Written `80` or `8000-8099`."""
+
+    low: int
+    high: int
+
+    def __str__(self) -> str:
+        return str(self.low) if self.low == self.high else f"{self.low}-{self.high}"
+
+
+def _wrong(message: str, remedy: str) -> PydanticCustomError:
+    # Braces would be taken for placeholders by pydantic's template.
+    return PydanticCustomError("value", "{message}", {"message": message, "remedy": remedy})
+
+
+def _read_mac(value: Any) -> Mac:
+    if isinstance(value, Mac):
+        return value
+    if isinstance(value, int):
+        raise _wrong(
+            f"the number {str(value)[:20]} is not a MAC address",
+            'YAML reads an unquoted MAC of digits alone as a number; write it in quotes, like "02:00:00:00:00:01"',
+        )
+    if not isinstance(value, str) or not _MAC_PATTERN.fullmatch(value):
+        raise _wrong(f"{_short(value)} is not a MAC address", "six hexadecimal octets, like 02:00:00:00:00:01")
+    return Mac.parse(value)
+
+
+def _check_unicast(mac: Mac) -> Mac:
+    if not mac.is_unicast:
+        raise _wrong(f"{mac} is not a unicast MAC address", "the first octet is even, and not all octets are 0")
+    return mac
+
+
+def _read_address(value: Any) -> IPv4Address:
+    if isinstance(value, IPv4Address):
+        return value
+    if isinstance(value, str):
+        try:
+            return IPv4Address(value)
+        except AddressValueError:
+            pass
+    raise _wrong(f"{_short(value)} is not an IPv4 address", "four decimal numbers from 0 to 255, like 10.0.1.11")
+
+
+def _check_host_address(address: IPv4Address) -> IPv4Address:
+    if address.is_multicast or address.is_unspecified or address.is_loopback or int(address) >= 0xF0000000:
+        raise _wrong(f"{address} cannot belong to one host", "a unicast address, neither 0.0.0.0 nor in 127.0.0.0/8")
+    return address
+
+
+def _read_prefix(value: Any) -> IPv4Network:
+    if isinstance(value, IPv4Network):
+        return value
+    if isinstance(value, str) and "/" in value and "." not in value.partition("/")[2]:
+        try:
+            return IPv4Network(value)
+        except (AddressValueError, NetmaskValueError):
+            pass
+        except ValueError:
+            network = IPv4Network(value, strict=False)
+            raise _wrong(f"{value} has bits set right of the prefix length", f"the prefix is {network}") from None
+    raise _wrong(f"{_short(value)} is not an IPv4 prefix", "address/length, like 10.0.1.0/24")
+
+
+def _read_ports(value: Any) -> PortRange:
+    if isinstance(value, PortRange):
+        return value
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else value
+    match = _PORTS_PATTERN.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise _wrong(f"{_short(value)} is not a port or a range of ports", 'like "80" or "8000-8099"')
+    low, high = int(match[1]), int(match[2] or match[1])
+    if high > 0xFFFF:
+        raise _wrong(f"{text} goes beyond port 65535", "ports are 0 to 65535")
+    if low > high:
+        raise _wrong(f"{text} runs backwards", f"{high}-{low}")
+    return PortRange(low, high)
+
+
+def _read_socket(value: Any) -> str:
+    match = _SOCKET_PATTERN.fullmatch(value) if isinstance(value, str) else None
+    if match is None or not 1 <= int(match["port"]) <= 0xFFFF:
+        raise _wrong(f"{_short(value)} is not host:port", "like 127.0.0.1:9559, leaf1.example.net:9559 or [::1]:9559")
+    return match[0]
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list | tuple):
+        return "a list"
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return f"the boolean {str(value).lower()}"
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+_as_text = PlainSerializer(str, return_type=str)
+
+Name: TypeAlias = Annotated[str, StringConstraints(strict=True, pattern=NAME_PATTERN)]
+"""A DNS label (RFC 1123 section 2.1): lower case letters, digits, inner hyphens; at most 63 characters."""
+
+Text: TypeAlias = Annotated[str, StringConstraints(strict=True, max_length=1000)]
+
+UnicastMac: TypeAlias = Annotated[Mac, BeforeValidator(_read_mac), AfterValidator(_check_unicast), _as_text]
+Address: TypeAlias = Annotated[
+    IPv4Address, BeforeValidator(_read_address), AfterValidator(_check_host_address), _as_text
+]
+Prefix: TypeAlias = Annotated[IPv4Network, BeforeValidator(_read_prefix), _as_text]
+Ports: TypeAlias = Annotated[PortRange, BeforeValidator(_read_ports), _as_text]
+SocketAddress: TypeAlias = Annotated[str, BeforeValidator(_read_socket)]
+
+SwitchPort: TypeAlias = Annotated[int, Field(strict=True, ge=0, le=509)]
+"""A port number of the pipeline: 9 bits, of which 510 is the CPU port and 511 means drop."""
+
+VlanId: TypeAlias = Annotated[int, Field(strict=True, ge=1, le=4094)]
+"""IEEE 802.1Q clause 9.6: 0 and 4095 are reserved."""

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What goes into the store and what comes out of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from p4vpc.intent import Identifiers, Intent, ObjectId
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Create the object, or replace the one of the same kind and key.
+
+    Attributes:
+        object: the new content.
+        if_revision: the object's own revision that the author has seen; 0: it must not exist yet; None: do not care.
+    """
+
+    object: Intent
+    if_revision: int | None = None
+
+    @property
+    def id(self) -> ObjectId:
+        """Kind and key of the object concerned."""
+        return self.object.id
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Remove the object. It must exist.
+
+    Attributes:
+        id: kind and key.
+        if_revision: the object's own revision that the author has seen; None: do not care.
+    """
+
+    id: ObjectId
+    if_revision: int | None = None
+
+
+Change: TypeAlias = Put | Delete
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object as committed. `revision` is that of its last change (its ETag), `created` that of its first."""
+
+    object: Intent
+    revision: int
+    created: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRecord:
+    """One object's change in the feed and the audit log; `before` is None on creation, `after` on deletion."""
+
+    revision: int
+    id: ObjectId
+    before: Intent | None
+    after: Intent | None
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionRecord:
+    """One commit. `time` is in UTC."""
+
+    number: int
+    time: datetime
+    who: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All of the intent at one revision, read in one transaction. Revision 0 is the empty store."""
+
+    revision: int
+    objects: Mapping[ObjectId, StoredObject]
+    identifiers: Identifiers
+
+    @property
+    def intents(self) -> list[Intent]:
+        """The objects alone, sorted by kind and key."""
+        return [self.objects[object_id].object for object_id in sorted(self.objects)]
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What a commit did.
+
+    Attributes:
+        revision: the new revision, or the current one if nothing differed from what is stored.
+        changes: what really changed, sorted by kind and key; empty if nothing did.
+        identifiers: every number in use after the commit.
+    """
+
+    revision: int
+    changes: tuple[ChangeRecord, ...]
+    identifiers: Identifiers
