@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who should reach whom, from the intents alone.
+
+Written from the policy paragraph of Contract 4, without the controller's compiler: a matrix that asked the compiler
+what to expect would agree with its mistakes.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from p4vpc.intent import CidrPeer, GroupPeer, Intent, Port, Rule, SecurityGroup
+
+from topo.fabric import of_type
+
+_ICMP = 1
+_ECHO_REQUEST = 8
+_ECHO_REPLY = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """Whether an echo request should be answered, and if not, the drop reason that a switch should count."""
+
+    is_reachable: bool
+    drop_reason: str | None
+
+
+class Policy:
+    """Answers for ICMP echo between the ports of a set of intents."""
+
+    def __init__(self, objects: Iterable[Intent]) -> None:
+        every = tuple(objects)
+        self._ports = {port.key: port for port in of_type(every, Port)}
+        self._groups = {group.key: group for group in of_type(every, SecurityGroup)}
+
+    def echo(self, source: str, target: str) -> Expectation:
+        """What an echo request between two ports (by key) should meet. Policy is stateless: the reply is judged too."""
+        a, b = self._ports[source], self._ports[target]
+        if a.vpc_key != b.vpc_key:
+            return Expectation(is_reachable=False, drop_reason="no_route")
+        if self._passes(a, b, _ECHO_REQUEST) and self._passes(b, a, _ECHO_REPLY):
+            return Expectation(is_reachable=True, drop_reason=None)
+        return Expectation(is_reachable=False, drop_reason="policy")
+
+    def is_request_delivered(self, source: str, target: str) -> bool:
+        """Whether the echo request itself arrives, answered or not."""
+        a, b = self._ports[source], self._ports[target]
+        return a.vpc_key == b.vpc_key and self._passes(a, b, _ECHO_REQUEST)
+
+    def _passes(self, sender: Port, receiver: Port, icmp_type: int) -> bool:
+        egress = self._rules(sender, "egress")
+        is_let_out = not egress or any(_covers(rule, icmp_type) and self._is_peer(rule, receiver) for rule in egress)
+        ingress = self._rules(receiver, "ingress")
+        return is_let_out and any(_covers(rule, icmp_type) and self._is_peer(rule, sender) for rule in ingress)
+
+    def _rules(self, port: Port, direction: str) -> list[Rule]:
+        groups = (self._groups.get(f"{port.vpc_key}/{name}") for name in port.security_groups)
+        return [rule for group in groups if group is not None for rule in group.rules if rule.direction == direction]
+
+    @staticmethod
+    def _is_peer(rule: Rule, other: Port) -> bool:
+        match rule.peer:
+            case GroupPeer(group=name):
+                return name in other.security_groups
+            case CidrPeer(cidr=prefix):
+                return all(address in prefix for address in other.addresses)
+
+
+def _covers(rule: Rule, icmp_type: int) -> bool:
+    return rule.protocol_number in (None, _ICMP) and rule.icmp_type in (None, icmp_type)

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What to build: the switches, links and hosts that a fabric file describes.
+
+The file is the one that `p4vpc apply` takes (Contract 4 in docs/architecture.md), read by the controller's own reader,
+so that both see the same objects and report the same mistakes.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface
+from pathlib import Path
+from typing import TypeVar
+
+from p4vpc.errors import UserError
+from p4vpc.intent import Intent, Link, LinkEnd, Neighbor, Port, Subnet, Switch, SwitchAttachment, load_yaml
+
+from topo.errors import FabricFileError
+from topo.links import MAX_NAME_LENGTH
+
+AnyIntent = TypeVar("AnyIntent", bound=Intent)
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchPort:
+    """A port of a switch and the Linux interface that stands behind it, in the fabric's namespace."""
+
+    switch: str
+    number: int
+    interface: str
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchPlan:
+    """A switch process: where it listens and which ports it has."""
+
+    name: str
+    device_id: int
+    p4runtime: str
+    ports: tuple[SwitchPort, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cable:
+    """A link between two switches."""
+
+    a: SwitchPort
+    b: SwitchPort
+
+
+@dataclass(frozen=True, slots=True)
+class HostPlan:
+    """A tenant's Linux host: one port of a VPC, attached to a leaf.
+
+    Attributes:
+        key: the port's key, `tenant/vpc/name`.
+        vlan: its tag on the cable, None for untagged.
+    """
+
+    key: str
+    plug: SwitchPort
+    vlan: int | None
+    mac: str
+    address: IPv4Interface
+    gateway: IPv4Address
+
+    @property
+    def vpc(self) -> str:
+        """Key of its VPC."""
+        return self.key.rpartition("/")[0]
+
+    @property
+    def name(self) -> str:
+        """The last part of the key."""
+        return self.key.rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class NeighborPlan:
+    """A machine on the underlay that p4vpc does not manage: the far end of a link with a `mac` and `prefixes`.
+
+    It gets the first address of its first prefix, and routes everything to the switch.
+    """
+
+    name: str
+    plug: SwitchPort
+    mac: str
+    address: IPv4Address
+    gateway: IPv4Address
+
+
+@dataclass(frozen=True, slots=True)
+class FabricPlan:
+    """Everything that a fabric file asks for, with interface names chosen."""
+
+    objects: tuple[Intent, ...]
+    switches: tuple[SwitchPlan, ...]
+    cables: tuple[Cable, ...]
+    hosts: tuple[HostPlan, ...]
+    neighbors: tuple[NeighborPlan, ...]
+
+
+def read(paths: Sequence[Path]) -> FabricPlan:
+    """Read fabric files as one stream of documents; raises FabricFileError with every mistake."""
+    objects: list[Intent] = []
+    for path in paths:
+        try:
+            objects.extend(load_yaml(path.read_text(encoding="utf-8"), str(path)))
+        except (OSError, UnicodeDecodeError) as error:
+            raise FabricFileError(f"{path}: cannot be read: {error}") from error
+        except UserError as error:
+            raise FabricFileError(str(error)) from error
+    return plan(objects)
+
+
+def plan(objects: Iterable[Intent]) -> FabricPlan:
+    """Work out switches, cables and hosts; raises FabricFileError with every reason why that is not possible."""
+    every = tuple(objects)
+    switches = of_type(every, Switch)
+    if not switches:
+        raise FabricFileError("the fabric has no switch; it needs documents of `kind: switch`")
+    builder = _Builder(switches, of_type(every, Subnet))
+    for link in of_type(every, Link):
+        builder.add_link(link)
+    for port in of_type(every, Port):
+        if isinstance(port.attachment, SwitchAttachment):
+            builder.add_host(port, port.attachment)
+    if builder.problems:
+        raise FabricFileError("\n".join(builder.problems))
+    return FabricPlan(every, builder.switches(), tuple(builder.cables), tuple(builder.hosts), tuple(builder.neighbors))
+
+
+def of_type(objects: Iterable[Intent], kind: type[AnyIntent]) -> list[AnyIntent]:
+    """The objects of one class, in their order."""
+    return [item for item in objects if isinstance(item, kind)]
+
+
+class _Builder:
+    def __init__(self, switches: Sequence[Switch], subnets: Iterable[Subnet]) -> None:
+        self.problems: list[str] = []
+        self.cables: list[Cable] = []
+        self.hosts: list[HostPlan] = []
+        self.neighbors: list[NeighborPlan] = []
+        self._switches = switches
+        self._index = {switch.name: number for number, switch in enumerate(switches, start=1)}
+        self._subnets = {subnet.key: subnet for subnet in subnets}
+        self._plugs: dict[tuple[str, int], SwitchPort] = {}
+        self._users: dict[tuple[str, int], tuple[str, int | None]] = {}
+
+    def switches(self) -> tuple[SwitchPlan, ...]:
+        return tuple(
+            SwitchPlan(
+                switch.name,
+                switch.device_id,
+                switch.p4runtime,
+                tuple(self._plugs[key] for key in sorted(self._plugs) if key[0] == switch.name),
+            )
+            for switch in self._switches
+        )
+
+    def add_link(self, link: Link) -> None:
+        a = self._plug(str(link), "a", link.a.switch, link.a.port)
+        if isinstance(link.b, LinkEnd):
+            b = self._plug(str(link), "b", link.b.switch, link.b.port)
+            if a and b:
+                self.cables.append(Cable(a, b))
+        elif a:
+            self._add_neighbor(link, link.b, a)
+
+    def _add_neighbor(self, link: Link, neighbor: Neighbor, plug: SwitchPort) -> None:
+        if link.a.address is None:
+            self.problems.append(f"{link}: a.address: a neighbour needs it as its next hop (like address: 192.0.2.1)")
+            return
+        address = next(iter(neighbor.prefixes[0].hosts()))
+        self.neighbors.append(NeighborPlan(link.name, plug, str(neighbor.mac), address, link.a.address))
+
+    def add_host(self, port: Port, attachment: SwitchAttachment) -> None:
+        subnet = self._subnets.get(f"{port.vpc_key}/{port.subnet}")
+        if subnet is None:
+            self.problems.append(f"{port}: subnet: there is no subnet {port.vpc_key}/{port.subnet} in these files")
+            return
+        plug = self._plug(str(port), "attachment", attachment.switch, attachment.port, attachment.vlan)
+        if plug is None:
+            return
+        gateway = subnet.gateway_v4 or next(iter(subnet.ipv4.hosts()))
+        address = IPv4Interface((int(port.addresses[0]), subnet.ipv4.prefixlen))
+        self.hosts.append(HostPlan(port.key, plug, attachment.vlan, str(port.mac), address, gateway))
+
+    def _plug(self, user: str, field: str, switch: str, number: int, vlan: int | None = None) -> SwitchPort | None:
+        if switch not in self._index:
+            names = ", ".join(self._index)
+            self.problems.append(f"{user}: {field}.switch: there is no switch {switch} (there are {names})")
+            return None
+        key = (switch, number)
+        other = self._users.setdefault(key, (user, vlan))
+        if other[0] != user and (vlan is None or other[1] is None):
+            self.problems.append(f"{user}: {field}.port: port {number} of {switch} is taken by {other[0]}")
+            return None
+        name = f"{switch}-{number}"
+        if len(name) > MAX_NAME_LENGTH:
+            name = f"sw{self._index[switch]}-{number}"
+        return self._plugs.setdefault(key, SwitchPort(switch, number, name))
