@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From two sets of entries to the ordered batches that turn one into the other.
+
+The order inside one batch is not defined by P4Runtime (section 12.3), so whatever has to come first comes in an earlier
+batch. There are three passes::
+
+    make room    deletes without which a full table could not take its inserts;   falling rank
+    make         inserts and modifies;                                            rising rank
+    break        all other deletes;                                               falling rank
+
+so that an entry that replaces another is there before the other goes, a referent is there before its referrer, and
+gone after it. Only where a table is full must something break first: then what refers to the entry that makes room is
+deleted with it, and put back in the second pass if it is still wanted. No batch names one entry twice.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import groupby, islice
+from typing import TypeAlias
+
+from p4vpc.compiler.entries import MULTICAST_TABLE, DesiredEntry, Entry, Identity, Origin
+from p4vpc.reconcile.capacity import LeftOut, fit
+from p4vpc.reconcile.normalise import normalise
+from p4vpc.reconcile.schema import Reference, Schema, key_values
+
+DEFAULT_BATCH_SIZE = 500
+"""Updates in one write. A failing batch answers with a status for each of them, which must fit into gRPC metadata."""
+
+
+class Operation(IntEnum):
+    """What an update does; numbered as in P4Runtime."""
+
+    INSERT = 1
+    MODIFY = 2
+    DELETE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One update. `origins` are the intent objects that asked for it; empty for a delete, which nobody asks for."""
+
+    operation: Operation
+    entry: Entry
+    origins: tuple[Origin, ...] = ()
+
+
+Batch: TypeAlias = tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to write, batch after batch, and what will not be written."""
+
+    batches: tuple[Batch, ...]
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def changes(self) -> Iterator[Change]:
+        """All updates in their order."""
+        return (change for batch in self.batches for change in batch)
+
+
+def plan(
+    desired: Mapping[Identity, DesiredEntry],
+    actual: Mapping[Identity, Entry],
+    schema: Schema,
+    *,
+    batch_size: int = DEFAULT_BATCH_SIZE,
+) -> Plan:
+    """The updates that turn `actual` into `desired`, as few as possible.
+
+    Args:
+        desired: what the switch shall hold.
+        actual: what it holds, normalised, without default entries. Entries of constant tables are ignored.
+        schema: tables, sizes and references of the pipeline that runs there.
+        batch_size: most updates in one batch.
+    """
+    canonical, ambiguous = _normalised(desired, actual, schema)
+    wanted, unfit = fit(canonical, actual, schema)
+    difference = _Difference(wanted, actual, schema)
+    difference.make_room()
+    return Plan(tuple(difference.batches(batch_size)), (*ambiguous, *unfit))
+
+
+def _normalised(
+    desired: Mapping[Identity, DesiredEntry], actual: Mapping[Identity, Entry], schema: Schema
+) -> tuple[dict[Identity, DesiredEntry], list[LeftOut]]:
+    """`desired` under canonical identities. What equals an entry of `actual` is canonical and costs one comparison."""
+    result: dict[Identity, DesiredEntry] = {}
+    ambiguous: list[LeftOut] = []
+    for identity, item in desired.items():
+        if actual.get(identity) == item.entry:
+            result[identity] = item
+            continue
+        entry = normalise(item.entry, schema)
+        same = result.setdefault(entry.identity, DesiredEntry(entry, item.origins))
+        if same.entry != entry:
+            reason = f"another entry of table {entry.identity[0]} has the same key and another action"
+            ambiguous.append(LeftOut(entry, item.origins, reason))
+    return result, ambiguous
+
+
+class _Difference:
+    """What differs, and in which pass it is put right."""
+
+    def __init__(self, wanted: Mapping[Identity, DesiredEntry], actual: Mapping[Identity, Entry], schema: Schema):
+        self._wanted = wanted
+        self._actual = actual
+        self._schema = schema
+        self._early: dict[Identity, Entry] = {}
+        self._makes: dict[Identity, Change] = {}
+        self._deletes = {
+            identity: entry
+            for identity, entry in actual.items()
+            if identity not in wanted and not self._is_const(identity[0])
+        }
+        for identity, item in wanted.items():
+            have = actual.get(identity)
+            if have is None:
+                self._makes[identity] = Change(Operation.INSERT, item.entry, item.origins)
+            elif have != item.entry:
+                self._makes[identity] = Change(Operation.MODIFY, item.entry, item.origins)
+
+    def _is_const(self, table: str) -> bool:
+        schema = self._schema.tables.get(table)
+        return table != MULTICAST_TABLE and (schema is None or schema.is_const)
+
+    def make_room(self) -> None:
+        """Move as many deletes to the front as full tables need, with everything that refers to them."""
+        short = self._shortage()
+        if not short:
+            return
+        referrers = _Referrers(self._actual, self._schema)
+        for table in sorted(short, key=self._rank):
+            free = [identity for identity in self._deletes if identity[0] == table]
+            free.sort(key=lambda identity: bool(referrers.of(identity)))
+            for identity in free[: short[table]]:
+                self._delete_early(identity, referrers)
+
+    def _shortage(self) -> dict[str, int]:
+        """How many entries each table would hold too many if deletes came last."""
+        inserts = Counter(
+            identity[0] for identity, change in self._makes.items() if change.operation is Operation.INSERT
+        )
+        held = Counter(identity[0] for identity in self._actual)
+        short: dict[str, int] = {}
+        for name, number in inserts.items():
+            table = self._schema.tables.get(name)
+            if table is not None and table.size and held[name] + number > table.size:
+                short[name] = held[name] + number - table.size
+        return short
+
+    def _delete_early(self, identity: Identity, referrers: "_Referrers") -> None:
+        pending = [identity]
+        while pending:
+            identity = pending.pop()
+            if identity in self._early:
+                continue
+            self._early[identity] = self._actual[identity]
+            self._deletes.pop(identity, None)
+            item = self._wanted.get(identity)
+            if item is not None:
+                self._makes[identity] = Change(Operation.INSERT, item.entry, item.origins)
+            pending.extend(referrers.of(identity))
+
+    def _rank(self, table: str) -> int:
+        return self._schema.ranks.get(table, 0)
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        yield from self._in_ranks(
+            (Change(Operation.DELETE, entry) for entry in self._early.values()), size, falling=True
+        )
+        yield from self._in_ranks(self._makes.values(), size, falling=False)
+        yield from self._in_ranks(
+            (Change(Operation.DELETE, entry) for entry in self._deletes.values()), size, falling=True
+        )
+
+    def _in_ranks(self, changes: Iterable[Change], size: int, *, falling: bool) -> Iterator[Batch]:
+        def rank(change: Change) -> int:
+            return self._rank(change.entry.identity[0])
+
+        for _, group in groupby(sorted(changes, key=rank, reverse=falling), key=rank):
+            while batch := tuple(islice(group, size)):
+                yield batch
+
+
+class _Referrers:
+    """For each entry that a switch holds: which other entries refer to it."""
+
+    def __init__(self, actual: Mapping[Identity, Entry], schema: Schema):
+        self._index: dict[tuple[Reference, tuple[int, ...]], list[Identity]] = defaultdict(list)
+        self._by_target: dict[str, set[Reference]] = defaultdict(set)
+        for table in schema.tables.values():
+            for reference in table.references:
+                self._by_target[reference.target].add(reference)
+        for identity, entry in actual.items():
+            schema_of = schema.tables.get(identity[0])
+            for reference in schema_of.references if schema_of else ():
+                for values in reference.values(entry):
+                    self._index[reference, values].append(identity)
+        self._schema = schema
+
+    def of(self, identity: Identity) -> list[Identity]:
+        """Identities of the entries that refer to `identity`."""
+        found: list[Identity] = []
+        for reference in self._by_target.get(identity[0], ()):
+            values = key_values(identity[1], reference.target_fields)
+            if values is not None:
+                found.extend(self._index.get((reference, values), ()))
+        return found

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the planner has to know of a pipeline: tables, sizes and who refers to whom.
+
+The southbound builds it from a P4Info; nothing here knows protobuf. References come from `@refers_to(table, field)` on
+key fields and action parameters. They give each table a rank: a table has a higher rank than every table it refers to,
+so inserting by rising rank and deleting by falling rank never leaves a reference dangling.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from p4vpc.compiler.entries import MULTICAST_TABLE, ActionCall, Entry, Exact, Key, Lpm, Match, Range, Ternary
+from p4vpc.errors import SouthboundError
+
+
+class SchemaError(SouthboundError):
+    """The pipeline contradicts itself: a reference to nothing, or in a circle."""
+
+
+class DependencyCycleError(SchemaError):
+    """Tables refer to each other in a circle, so there is no order in which to fill them."""
+
+
+class MatchKind(StrEnum):
+    """How a key field is compared. An optional field is a `Ternary` whose mask is all ones or zero."""
+
+    EXACT = "exact"
+    LPM = "lpm"
+    TERNARY = "ternary"
+    RANGE = "range"
+    OPTIONAL = "optional"
+
+
+NEEDS_PRIORITY = frozenset({MatchKind.TERNARY, MatchKind.RANGE, MatchKind.OPTIONAL})
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSchema:
+    """A key field of a table, or (kind EXACT) a parameter of an action. `width` in bits."""
+
+    name: str
+    width: int
+    kind: MatchKind = MatchKind.EXACT
+
+    @property
+    def maximum(self) -> int:
+        """The largest value that fits."""
+        return (1 << self.width) - 1
+
+    def wildcard(self) -> Match:
+        """The match that an omitted field stands for (P4Runtime 1.4, section 9.1.1)."""
+        match self.kind:
+            case MatchKind.LPM:
+                return Lpm(0, 0)
+            case MatchKind.RANGE:
+                return Range(0, self.maximum)
+            case MatchKind.EXACT:
+                return Exact(0)
+            case _:
+                return Ternary(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSchema:
+    """An action that a table may call."""
+
+    name: str
+    params: tuple[FieldSchema, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Values in the entries of one table that name an entry of another.
+
+    Attributes:
+        target: the table referred to.
+        target_fields: positions in the key of `target`.
+        source_fields: as many positions in the key of the referring table, or in the parameters of `action`.
+        action: name of the action whose parameters refer; empty if the key does.
+    """
+
+    target: str
+    target_fields: tuple[int, ...]
+    source_fields: tuple[int, ...]
+    action: str = ""
+
+    def values(self, entry: Entry) -> Iterator[tuple[int, ...]]:
+        """What this reference says in `entry`: once, once for each member of an action set, or not at all.
+
+        An entry that does not have the fields says nothing; that it is malformed is for the codec to tell.
+        """
+        last = max(self.source_fields)
+        if not self.action:
+            key = entry.identity[1]
+            values = key_values(key, self.source_fields) if last < len(key) else None
+            if values is not None:
+                yield values
+            return
+        for call in action_calls(entry):
+            if call.name == self.action and last < len(call.params):
+                yield tuple(call.params[position] for position in self.source_fields)
+
+
+@dataclass(frozen=True, slots=True)
+class SelectorSchema:
+    """An action selector. Sizes in members; 0: the target does not say.
+
+    Attributes:
+        is_sum_of_weights: a member of weight n counts n times (P4Info `size_semantics`).
+    """
+
+    name: str
+    size: int = 0
+    max_group_size: int = 0
+    is_sum_of_weights: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TableSchema:
+    """A table. `size` is the number of entries it holds, 0 if the target does not say."""
+
+    name: str
+    key: tuple[FieldSchema, ...]
+    actions: Mapping[str, ActionSchema]
+    size: int = 0
+    is_const: bool = False
+    selector: SelectorSchema | None = None
+    references: tuple[Reference, ...] = ()
+
+    @property
+    def has_priority(self) -> bool:
+        """Whether entries need a priority > 0 (P4Runtime 1.4, section 9.1)."""
+        return any(column.kind in NEEDS_PRIORITY for column in self.key)
+
+
+@dataclass(frozen=True)
+class Schema:
+    """All tables of a pipeline, with their ranks.
+
+    Raises:
+        SchemaError: a reference names a table or field that does not exist.
+        DependencyCycleError: the references go in a circle.
+    """
+
+    tables: Mapping[str, TableSchema]
+    ranks: Mapping[str, int] = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for table in self.tables.values():
+            self._check_references(table)
+        object.__setattr__(self, "ranks", MappingProxyType(_ranks(self.tables)))
+
+    def _check_references(self, table: TableSchema) -> None:
+        for reference in table.references:
+            if reference.target == MULTICAST_TABLE:
+                continue
+            target = self.tables.get(reference.target)
+            if target is None:
+                raise SchemaError(f"table {table.name} refers to table {reference.target}, which does not exist")
+            if any(not 0 <= position < len(target.key) for position in reference.target_fields):
+                raise SchemaError(f"table {table.name} refers to a field that table {target.name} does not have")
+
+
+def _ranks(tables: Mapping[str, TableSchema]) -> dict[str, int]:
+    """Rank of each table: 0 for those that refer to nothing, else one more than the highest rank referred to."""
+    ranks = {MULTICAST_TABLE: 0}
+    path: list[str] = []
+
+    def rank(name: str) -> int:
+        if name in ranks:
+            return ranks[name]
+        if name in path:
+            circle = [*path[path.index(name) :], name]
+            raise DependencyCycleError("tables refer to each other in a circle: " + " -> ".join(circle))
+        path.append(name)
+        ranks[name] = max((1 + rank(reference.target) for reference in tables[name].references), default=0)
+        path.pop()
+        return ranks[name]
+
+    for name in tables:
+        rank(name)
+    return ranks
+
+
+def action_calls(entry: Entry) -> Iterator[ActionCall]:
+    """Every action that the entry may run: one, those of its action set, or none (multicast)."""
+    action = getattr(entry, "action", None)
+    if isinstance(action, ActionCall):
+        yield action
+    elif action is not None:
+        for member in action.members:
+            yield member.action
+
+
+def key_values(key: Key, positions: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The values of some key fields; None if one of them is a wildcard, which refers to nothing."""
+    values = []
+    for position in positions:
+        match key[position]:
+            case Exact(value):
+                values.append(value)
+            case Lpm(value, prefix_len) if prefix_len:
+                values.append(value)
+            case Ternary(value, mask) if mask:
+                values.append(value)
+            case _:
+                return None
+    return tuple(values)
