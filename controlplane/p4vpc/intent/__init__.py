@@ -2,11 +2,21 @@
 """Intent: what operators and tenants want, as typed objects (Contract 4 of docs/architecture.md)."""
 
 from p4vpc.intent.base import Intent, Part
-from p4vpc.intent.documents import COLLECTIONS, KINDS, dump_yaml, from_document, load_yaml, parse_id, to_document
+from p4vpc.intent.documents import (
+    Reading,
+    dump_yaml,
+    from_document,
+    load_yaml,
+    read_documents,
+    read_yaml,
+    to_document,
+)
 from p4vpc.intent.fabric import Fabric, Link, LinkEnd, Neighbor, Switch
 from p4vpc.intent.identifiers import Claim, ClaimId, IdentifierPlan, Identifiers
 from p4vpc.intent.ids import ObjectId
+from p4vpc.intent.kinds import COLLECTIONS, KINDS, closest, parse_id
 from p4vpc.intent.tenancy import (
+    Attachment,
     CidrPeer,
     GroupPeer,
     Port,
@@ -17,13 +27,16 @@ from p4vpc.intent.tenancy import (
     SwitchAttachment,
     Tenant,
     Vpc,
+    VpcMember,
     VtepAttachment,
+    is_host_of,
 )
 from p4vpc.intent.values import Mac, PortRange
 
 __all__ = [
     "COLLECTIONS",
     "KINDS",
+    "Attachment",
     "CidrPeer",
     "Claim",
     "ClaimId",
@@ -40,6 +53,7 @@ __all__ = [
     "Part",
     "Port",
     "PortRange",
+    "Reading",
     "Route",
     "Rule",
     "SecurityGroup",
@@ -48,10 +62,15 @@ __all__ = [
     "SwitchAttachment",
     "Tenant",
     "Vpc",
+    "VpcMember",
     "VtepAttachment",
+    "closest",
     "dump_yaml",
     "from_document",
+    "is_host_of",
     "load_yaml",
     "parse_id",
+    "read_documents",
+    "read_yaml",
     "to_document",
 ]

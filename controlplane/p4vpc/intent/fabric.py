@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The operator's objects: fabric, switches, links."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from p4vpc.intent.base import Intent, Part
-from p4vpc.intent.values import Address, Name, Prefix, SocketAddress, SwitchPort, UnicastMac
+from p4vpc.intent.values import UNION_TAG, Address, Distinct, Name, Prefix, SocketAddress, SwitchPort, UnicastMac
 
 Vni = Annotated[int, Field(strict=True, ge=1, le=0xFFFFFF)]
 
@@ -99,7 +99,21 @@ class Neighbor(Part):
     """
 
     mac: UnicastMac
-    prefixes: Annotated[tuple[Prefix, ...], Field(min_length=1)]
+    prefixes: Annotated[tuple[Prefix, ...], Field(min_length=1, max_length=1000), Distinct]
+
+
+def _far_end_tag(value: object) -> str:
+    is_neighbor = isinstance(value, Neighbor) or (
+        isinstance(value, dict) and not value.keys().isdisjoint({"mac", "prefixes"})
+    )
+    return _NEIGHBOR_TAG if is_neighbor else _LINK_END_TAG
+
+
+_LINK_END_TAG = UNION_TAG + LinkEnd.__name__
+_NEIGHBOR_TAG = UNION_TAG + Neighbor.__name__
+FarEnd: TypeAlias = Annotated[
+    Annotated[LinkEnd, Tag(_LINK_END_TAG)] | Annotated[Neighbor, Tag(_NEIGHBOR_TAG)], Discriminator(_far_end_tag)
+]
 
 
 class Link(Intent):
@@ -109,4 +123,4 @@ class Link(Intent):
     kind: Literal["link"] = "link"
     name: Name
     a: LinkEnd
-    b: LinkEnd | Neighbor
+    b: FarEnd

@@ -1,16 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tenants' objects: tenants, VPCs, subnets, ports, security groups, routes."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from ipaddress import IPv4Address, IPv4Network
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from p4vpc.intent.base import Intent, Part
-from p4vpc.intent.values import Address, Name, Ports, Prefix, SwitchPort, Text, UnicastMac, VlanId
-
-PROTOCOL_NUMBERS = {"icmp": 1, "tcp": 6, "udp": 17}
-"""IANA protocol numbers of the protocols that rules may name."""
+from p4vpc.intent.values import (
+    PROTOCOL_NUMBERS,
+    UNION_TAG,
+    Address,
+    Distinct,
+    Name,
+    Ports,
+    Prefix,
+    Protocol,
+    SwitchPort,
+    Text,
+    UnicastMac,
+    VlanId,
+)
 
 
 class Tenant(Intent):
@@ -47,6 +58,11 @@ class VpcMember(Intent):
         return f"{self.tenant}/{self.vpc}"
 
 
+def is_host_of(address: IPv4Address, prefix: IPv4Network) -> bool:
+    """Whether the address is in the prefix and neither its network nor its broadcast address."""
+    return prefix.network_address < address < prefix.broadcast_address
+
+
 class Subnet(VpcMember):
     """One broadcast domain of a VPC.
 
@@ -62,6 +78,35 @@ class Subnet(VpcMember):
     gateway_v4: Address | None = None
     gateway_mac: UnicastMac | None = None
 
+    @property
+    def gateway(self) -> IPv4Address:
+        """The logical router's address, given or not."""
+        return self.gateway_v4 or self.ipv4[1]
+
+    @model_validator(mode="after")
+    def _gateway_is_a_host(self) -> Self:
+        if not 1 <= self.ipv4.prefixlen <= 30:
+            raise PydanticCustomError(
+                "value",
+                "{message}",
+                {
+                    "field": "ipv4",
+                    "message": f"{self.ipv4} has no room for a gateway and a port",
+                    "remedy": "a prefix length from 1 to 30",
+                },
+            )
+        if self.gateway_v4 is not None and not is_host_of(self.gateway_v4, self.ipv4):
+            raise PydanticCustomError(
+                "value",
+                "{message}",
+                {
+                    "field": "gateway_v4",
+                    "message": f"{self.gateway_v4} is not a host address of {self.ipv4}",
+                    "remedy": f"{self.ipv4[1]} to {self.ipv4[-2]}",
+                },
+            )
+        return self
+
 
 class SwitchAttachment(Part):
     """Plugged into a leaf: tagged with `vlan`, or untagged."""
@@ -75,6 +120,19 @@ class VtepAttachment(Part):
     """Behind a foreign VTEP: a hypervisor or router that does VXLAN itself."""
 
     vtep: Address
+
+
+def _attachment_tag(value: object) -> str:
+    is_vtep = isinstance(value, VtepAttachment) or (isinstance(value, dict) and value.keys() == {"vtep"})
+    return _VTEP_TAG if is_vtep else _SWITCH_TAG
+
+
+_SWITCH_TAG = UNION_TAG + SwitchAttachment.__name__
+_VTEP_TAG = UNION_TAG + VtepAttachment.__name__
+Attachment: TypeAlias = Annotated[
+    Annotated[SwitchAttachment, Tag(_SWITCH_TAG)] | Annotated[VtepAttachment, Tag(_VTEP_TAG)],
+    Discriminator(_attachment_tag),
+]
 
 
 class Port(VpcMember):
@@ -92,9 +150,9 @@ class Port(VpcMember):
     kind: Literal["port"] = "port"
     subnet: Name
     mac: UnicastMac
-    addresses: Annotated[tuple[Address, ...], Field(min_length=1, max_length=64)]
-    security_groups: tuple[Name, ...] = ()
-    attachment: SwitchAttachment | VtepAttachment | None = None
+    addresses: Annotated[tuple[Address, ...], Field(min_length=1, max_length=64), Distinct]
+    security_groups: Annotated[tuple[Name, ...], Field(max_length=64), Distinct] = ()
+    attachment: Attachment | None = None
 
 
 class GroupPeer(Part):
@@ -109,6 +167,18 @@ class CidrPeer(Part):
     cidr: Prefix
 
 
+def _peer_tag(value: object) -> str:
+    is_cidr = isinstance(value, CidrPeer) or (isinstance(value, dict) and "cidr" in value)
+    return _CIDR_TAG if is_cidr else _GROUP_TAG
+
+
+_GROUP_TAG = UNION_TAG + GroupPeer.__name__
+_CIDR_TAG = UNION_TAG + CidrPeer.__name__
+Peer: TypeAlias = Annotated[
+    Annotated[GroupPeer, Tag(_GROUP_TAG)] | Annotated[CidrPeer, Tag(_CIDR_TAG)], Discriminator(_peer_tag)
+]
+
+
 class Rule(Part):
     """What a security group allows.
 
@@ -121,10 +191,10 @@ class Rule(Part):
     """
 
     direction: Literal["ingress", "egress"]
-    protocol: Literal["any", "tcp", "udp", "icmp"] | Annotated[int, Field(strict=True, ge=0, le=255)]
+    protocol: Protocol
     ports: Ports | None = None
     icmp_type: Annotated[int, Field(strict=True, ge=0, le=255)] | None = None
-    peer: GroupPeer | CidrPeer
+    peer: Peer
 
     @property
     def protocol_number(self) -> int | None:

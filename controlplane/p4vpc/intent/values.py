@@ -8,12 +8,19 @@ and booleans are strict: YAML's `no` is not 0, and "5" is not 5.
 import re
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StringConstraints
 from pydantic_core import PydanticCustomError
 
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+UNION_TAG = "="
+"""First character of the tags of unions, which pydantic puts into the paths of its errors."""
+
+PROTOCOL_NUMBERS = {"icmp": 1, "tcp": 6, "udp": 17}
+"""IANA protocol numbers of the protocols that rules may name."""
+
+_T = TypeVar("_T")
 _MAC_PATTERN = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
 _PORTS_PATTERN = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 _SOCKET_PATTERN = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):(?P<port>[0-9]{1,5})")
@@ -66,7 +73,7 @@ def _read_mac(value: Any) -> Mac:
             'YAML reads an unquoted MAC of digits alone as a number; write it in quotes, like "02:00:00:00:00:01"',
         )
     if not isinstance(value, str) or not _MAC_PATTERN.fullmatch(value):
-        raise _wrong(f"{_short(value)} is not a MAC address", "six hexadecimal octets, like 02:00:00:00:00:01")
+        raise _wrong(f"{shorten(value)} is not a MAC address", "six hexadecimal octets, like 02:00:00:00:00:01")
     return Mac.parse(value)
 
 
@@ -84,7 +91,7 @@ def _read_address(value: Any) -> IPv4Address:
             return IPv4Address(value)
         except AddressValueError:
             pass
-    raise _wrong(f"{_short(value)} is not an IPv4 address", "four decimal numbers from 0 to 255, like 10.0.1.11")
+    raise _wrong(f"{shorten(value)} is not an IPv4 address", "four decimal numbers from 0 to 255, like 10.0.1.11")
 
 
 def _check_host_address(address: IPv4Address) -> IPv4Address:
@@ -104,7 +111,7 @@ def _read_prefix(value: Any) -> IPv4Network:
         except ValueError:
             network = IPv4Network(value, strict=False)
             raise _wrong(f"{value} has bits set right of the prefix length", f"the prefix is {network}") from None
-    raise _wrong(f"{_short(value)} is not an IPv4 prefix", "address/length, like 10.0.1.0/24")
+    raise _wrong(f"{shorten(value)} is not an IPv4 prefix", "address/length, like 10.0.1.0/24")
 
 
 def _read_ports(value: Any) -> PortRange:
@@ -113,7 +120,7 @@ def _read_ports(value: Any) -> PortRange:
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else value
     match = _PORTS_PATTERN.fullmatch(text) if isinstance(text, str) else None
     if match is None:
-        raise _wrong(f"{_short(value)} is not a port or a range of ports", 'like "80" or "8000-8099"')
+        raise _wrong(f"{shorten(value)} is not a port or a range of ports", 'like "80" or "8000-8099"')
     low, high = int(match[1]), int(match[2] or match[1])
     if high > 0xFFFF:
         raise _wrong(f"{text} goes beyond port 65535", "ports are 0 to 65535")
@@ -125,11 +132,12 @@ def _read_ports(value: Any) -> PortRange:
 def _read_socket(value: Any) -> str:
     match = _SOCKET_PATTERN.fullmatch(value) if isinstance(value, str) else None
     if match is None or not 1 <= int(match["port"]) <= 0xFFFF:
-        raise _wrong(f"{_short(value)} is not host:port", "like 127.0.0.1:9559, leaf1.example.net:9559 or [::1]:9559")
+        raise _wrong(f"{shorten(value)} is not host:port", "like 127.0.0.1:9559, leaf1.example.net:9559 or [::1]:9559")
     return match[0]
 
 
-def _short(value: Any) -> str:
+def shorten(value: Any) -> str:
+    """Return a value as it is told to a user: never long, never in Python's words."""
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, list | tuple):
@@ -140,6 +148,21 @@ def _short(value: Any) -> str:
         return f"the boolean {str(value).lower()}"
     text = repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _read_protocol(value: Any) -> int | str:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 255:
+        return value
+    if isinstance(value, str) and value in PROTOCOL_NUMBERS | {"any": 0}:
+        return value
+    raise _wrong(f"{shorten(value)} is not a protocol", "any, tcp, udp, icmp, or an IP protocol number from 0 to 255")
+
+
+def _check_distinct(values: tuple[_T, ...]) -> tuple[_T, ...]:
+    for position, value in enumerate(values):
+        if value in values[:position]:
+            raise _wrong(f"{value} is given twice", "give it once")
+    return values
 
 
 _as_text = PlainSerializer(str, return_type=str)
@@ -156,6 +179,11 @@ Address: TypeAlias = Annotated[
 Prefix: TypeAlias = Annotated[IPv4Network, BeforeValidator(_read_prefix), _as_text]
 Ports: TypeAlias = Annotated[PortRange, BeforeValidator(_read_ports), _as_text]
 SocketAddress: TypeAlias = Annotated[str, BeforeValidator(_read_socket)]
+
+Protocol: TypeAlias = Annotated[int | str, BeforeValidator(_read_protocol)]
+
+Distinct = AfterValidator(_check_distinct)
+"""No element of a list is there twice."""
 
 SwitchPort: TypeAlias = Annotated[int, Field(strict=True, ge=0, le=509)]
 """A port number of the pipeline: 9 bits, of which 510 is the CPU port and 511 means drop."""
