@@ -1,28 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
 """The store: every method is one transaction; blocking, safe to call from several threads."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
-from p4vpc.intent import IdentifierPlan, ObjectId
-from p4vpc.store.types import Change, ChangeRecord, Commit, RevisionRecord, Snapshot, StoredObject
+from pydantic import ValidationError
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, tuple_, update
+
+from p4vpc.errors import NotFoundError, Problem, RevisionConflictError, StoreError, UserError
+from p4vpc.intent import KINDS, IdentifierPlan, Intent, ObjectId, to_document
+from p4vpc.store import numbers
+from p4vpc.store.database import Database
+from p4vpc.store.schema import changes as changes_table
+from p4vpc.store.schema import election_ids, objects, revisions
+from p4vpc.store.types import Change, ChangeRecord, Commit, Delete, Put, RevisionRecord, Snapshot, StoredObject
 
 NO_IDENTIFIERS = IdentifierPlan()
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ROWS_PER_QUERY = 400
 
 
 class Store:
     """A database of intent, by SQLAlchemy URL: ``sqlite:///p4vpc.db``; ``sqlite://`` keeps nothing.
 
-    Raises StoreError when the database cannot be opened, is locked for too long, or has the schema of a newer version.
+    Raises StoreError when the database cannot be opened, is locked for too long, or has the schema of another version.
     """
 
     def __init__(self, url: str):
-        raise NotImplementedError
+        self._database = Database(url)
 
     def close(self) -> None:
         """Give all connections back. The store cannot be used afterwards."""
-        raise NotImplementedError
+        self._database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -35,15 +47,22 @@ class Store:
     @property
     def revision(self) -> int:
         """Number of the last commit; 0 if there was none."""
-        raise NotImplementedError
+        with self._database.read() as connection:
+            return _current_revision(connection)
 
     def snapshot(self) -> Snapshot:
         """Read everything at one revision."""
-        raise NotImplementedError
+        with self._database.read() as connection:
+            revision = _current_revision(connection)
+            rows = connection.execute(select(objects)).all()
+            identifiers = numbers.read_identifiers(connection)
+        return Snapshot(revision, {ObjectId(row.kind, row.key): _stored(row) for row in rows}, identifiers)
 
     def get(self, object_id: ObjectId) -> StoredObject | None:
         """Read one object."""
-        raise NotImplementedError
+        with self._database.read() as connection:
+            row = _read_rows(connection, [object_id]).get(object_id)
+        return None if row is None else _stored(row)
 
     def commit(
         self,
@@ -69,33 +88,198 @@ class Store:
             RevisionConflictError: the store is at another revision than expected, or an object at another than
                 its `if_revision`.
             NotFoundError: a Delete names an object that does not exist.
+            UserError: two changes of one object.
             ExhaustedError: a pool has no number left.
             StoreError: the database cannot be used.
         """
-        raise NotImplementedError
+        by_id = _index(changes)
+        with self._database.write() as connection:
+            current = _current_revision(connection)
+            if expected_revision is not None and expected_revision != current:
+                raise RevisionConflictError(
+                    Problem("", "", f"the store is at revision {current}, not {expected_revision}", "read again"),
+                    current,
+                )
+            before = _read_rows(connection, by_id)
+            _check_preconditions(by_id, before)
+            bodies = {key: _body(change.object) for key, change in by_id.items() if isinstance(change, Put)}
+            effective = [key for key in sorted(by_id) if key not in before or before[key].body != bodies.get(key)]
+            if not effective and not identifiers.allocate and not identifiers.retire:
+                return Commit(current, (), numbers.read_identifiers(connection))
+            revision = current + 1
+            time_us = (datetime.now(UTC) - _EPOCH) // timedelta(microseconds=1)
+            connection.execute(insert(revisions).values(number=revision, time_us=time_us, who=who, summary=summary))
+            numbers.apply_plan(connection, identifiers, revision)
+            _write_objects(connection, revision, effective, before, bodies)
+            after_identifiers = numbers.read_identifiers(connection)
+        records = []
+        for key in effective:
+            old, change = before.get(key), by_id[key]
+            new = change.object if isinstance(change, Put) else None
+            records.append(ChangeRecord(revision, key, None if old is None else _parse(key, old.body), new))
+        return Commit(revision, tuple(records), after_identifiers)
 
     def changes_since(self, revision: int, limit: int | None = None) -> Sequence[ChangeRecord]:
         """Return the changes of all commits after `revision`, in order; whole commits, at least one if there is any.
 
         `limit` bounds how many records are returned, except that a commit is never cut.
         """
-        raise NotImplementedError
+        table = changes_table.c
+        query = select(changes_table).order_by(table.revision, table.kind, table.key)
+        with self._database.read() as connection:
+            if limit is None:
+                rows = connection.execute(query.where(table.revision > revision)).all()
+            else:
+                rows = connection.execute(query.where(table.revision > revision).limit(max(limit, 1) + 1)).all()
+                if len(rows) > max(limit, 1):
+                    whole = [row for row in rows if row.revision < rows[-1].revision]
+                    rows = whole or connection.execute(query.where(table.revision == rows[0].revision)).all()
+        return [_change_record(row) for row in rows]
 
     def revisions(self, limit: int = 100) -> Sequence[RevisionRecord]:
         """Return the last commits, newest first."""
-        raise NotImplementedError
+        with self._database.read() as connection:
+            rows = connection.execute(select(revisions).order_by(revisions.c.number.desc()).limit(limit)).all()
+        return [
+            RevisionRecord(row.number, _EPOCH + timedelta(microseconds=row.time_us), row.who, row.summary)
+            for row in rows
+        ]
 
     def history(self, object_id: ObjectId, limit: int = 100) -> Sequence[ChangeRecord]:
         """Return an object's changes, newest first; also of one that is deleted."""
-        raise NotImplementedError
+        table = changes_table.c
+        query = (
+            select(changes_table)
+            .where(table.kind == object_id.kind, table.key == object_id.key)
+            .order_by(table.revision.desc())
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return [_change_record(row) for row in rows]
 
     def release_retired(self, realised: int) -> int:
         """Free numbers that were retired at or before revision `realised`; return how many.
 
         Call it with the lowest revision that all switches have realised: only then does none hold them any more.
         """
-        raise NotImplementedError
+        with self._database.write() as connection:
+            return numbers.release(connection, realised)
 
     def next_election_id(self, switch: str) -> int:
         """Return an election id for `switch` greater than every one returned before, across restarts; >= 1."""
-        raise NotImplementedError
+        with self._database.write() as connection:
+            last = connection.execute(select(election_ids.c.last).where(election_ids.c.switch == switch)).scalar()
+            if last is None:
+                connection.execute(insert(election_ids).values(switch=switch, last=1))
+                return 1
+            connection.execute(update(election_ids).where(election_ids.c.switch == switch).values(last=last + 1))
+            return last + 1
+
+
+def _current_revision(connection: Connection) -> int:
+    last: int | None = connection.execute(select(func.max(revisions.c.number))).scalar()
+    return last or 0
+
+
+def _index(changes: Iterable[Change]) -> dict[ObjectId, Change]:
+    by_id: dict[ObjectId, Change] = {}
+    for change in changes:
+        if change.id in by_id:
+            raise UserError(Problem(str(change.id), "", "is changed twice in one commit", "change it once"))
+        by_id[change.id] = change
+    return by_id
+
+
+def _read_rows(
+    connection: Connection, ids: Collection[ObjectId]
+) -> dict[ObjectId, Row[tuple[str, str, str, int, int]]]:
+    ordered = list(ids)
+    found = {}
+    for start in range(0, len(ordered), _ROWS_PER_QUERY):
+        some = [tuple(object_id) for object_id in ordered[start : start + _ROWS_PER_QUERY]]
+        for row in connection.execute(select(objects).where(tuple_(objects.c.kind, objects.c.key).in_(some))):
+            found[ObjectId(row.kind, row.key)] = row
+    return found
+
+
+def _check_preconditions(
+    by_id: dict[ObjectId, Change], before: dict[ObjectId, Row[tuple[str, str, str, int, int]]]
+) -> None:
+    conflicts, absent = [], []
+    current = 0
+    for key, change in by_id.items():
+        row = before.get(key)
+        revision = 0 if row is None else row.revision
+        if change.if_revision is not None and change.if_revision != revision:
+            is_now = f"is at revision {revision}" if revision else "does not exist"
+            remedy = "read it again, then change it" if revision else "create it"
+            conflicts.append(Problem(str(key), "", f"{is_now}, not at revision {change.if_revision}", remedy))
+            current = revision
+        elif row is None and isinstance(change, Delete):
+            absent.append(Problem(str(key), "", "does not exist", "nothing is to be deleted"))
+    if conflicts:
+        raise RevisionConflictError(conflicts, current)
+    if absent:
+        raise NotFoundError(absent)
+
+
+def _write_objects(
+    connection: Connection,
+    revision: int,
+    effective: list[ObjectId],
+    before: dict[ObjectId, Row[tuple[str, str, str, int, int]]],
+    bodies: dict[ObjectId, str],
+) -> None:
+    created, updated, removed, log = [], [], [], []
+    for key in effective:
+        old, body = before.get(key), bodies.get(key)
+        log.append(
+            {
+                "revision": revision,
+                "kind": key.kind,
+                "key": key.key,
+                "before": None if old is None else old.body,
+                "after": body,
+            }
+        )
+        if body is None:
+            removed.append({"of_kind": key.kind, "of_key": key.key})
+        elif old is None:
+            created.append({"kind": key.kind, "key": key.key, "body": body, "revision": revision, "created": revision})
+        else:
+            updated.append({"of_kind": key.kind, "of_key": key.key, "body": body, "revision": revision})
+    is_it = (objects.c.kind == bindparam("of_kind"), objects.c.key == bindparam("of_key"))
+    if removed:
+        connection.execute(delete(objects).where(*is_it), removed)
+    if updated:
+        connection.execute(update(objects).where(*is_it), updated)
+    if created:
+        connection.execute(insert(objects), created)
+    if log:
+        connection.execute(insert(changes_table), log)
+
+
+def _body(intent: Intent) -> str:
+    return json.dumps(to_document(intent), ensure_ascii=False, separators=(",", ":"))
+
+
+def _parse(object_id: ObjectId, body: str) -> Intent:
+    try:
+        return KINDS[object_id.kind].model_validate(json.loads(body))
+    except (KeyError, ValueError, ValidationError) as error:
+        raise StoreError(f"{object_id} in the database cannot be read: {error}") from error
+
+
+def _stored(row: Row[tuple[str, str, str, int, int]]) -> StoredObject:
+    return StoredObject(_parse(ObjectId(row.kind, row.key), row.body), row.revision, row.created)
+
+
+def _change_record(row: Row[tuple[int, str, str, str | None, str | None]]) -> ChangeRecord:
+    object_id = ObjectId(row.kind, row.key)
+    return ChangeRecord(
+        row.revision,
+        object_id,
+        None if row.before is None else _parse(object_id, row.before),
+        None if row.after is None else _parse(object_id, row.after),
+    )

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The database's tables."""
+
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+
+schema_info = Table("schema_info", metadata, Column("version", Integer, primary_key=True, autoincrement=False))
+
+objects = Table(
+    "objects",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("body", Text, nullable=False, doc="the document as JSON"),
+    Column("revision", BigInteger, nullable=False, doc="of the last change"),
+    Column("created", BigInteger, nullable=False, doc="revision of the first change"),
+)
+
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("time_us", BigInteger, nullable=False, doc="microseconds since 1970, UTC"),
+    Column("who", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("revision", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("before", Text, doc="JSON; NULL when the object was created"),
+    Column("after", Text, doc="JSON; NULL when the object was deleted"),
+    Index("changes_of_object", "kind", "key", "revision"),
+)
+
+identifiers = Table(
+    "identifiers",
+    metadata,
+    Column("pool", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("owner", Text, nullable=False),
+    Column("allocated", BigInteger, nullable=False, doc="revision"),
+    Column("retired", BigInteger, doc="revision; NULL while the owner needs it"),
+    Index("identifiers_of_owner", "pool", "owner"),
+    Index("identifiers_retired", "retired"),
+)
+
+election_ids = Table(
+    "election_ids",
+    metadata,
+    Column("switch", Text, primary_key=True),
+    Column("last", BigInteger, nullable=False),
+)
