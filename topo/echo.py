@@ -198,7 +198,7 @@ def echo_request(identifier: int, sequence: int, payload: bytes) -> bytes:
 def internet_checksum(data: bytes) -> int:
     """The Internet checksum (RFC 1071)."""
     padded = data + b"\0" * (len(data) % 2)
-    total = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
+    total: int = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
     while total > 0xFFFF:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF

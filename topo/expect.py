@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from p4vpc.intent import CidrPeer, GroupPeer, Intent, Port, Rule, SecurityGroup
-
 from topo.fabric import of_type
 
 _ICMP = 1

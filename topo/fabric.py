@@ -13,9 +13,10 @@ from typing import TypeVar
 
 from p4vpc.errors import UserError
 from p4vpc.intent import Intent, Link, LinkEnd, Neighbor, Port, Subnet, Switch, SwitchAttachment, load_yaml
-
 from topo.errors import FabricFileError
 from topo.links import MAX_NAME_LENGTH
+
+_LOOPBACK = ("127.0.0.1", "localhost")
 
 AnyIntent = TypeVar("AnyIntent", bound=Intent)
 
@@ -31,11 +32,11 @@ class SwitchPort:
 
 @dataclass(frozen=True, slots=True)
 class SwitchPlan:
-    """A switch process: where it listens and which ports it has."""
+    """A switch process: which TCP port of 127.0.0.1 its P4Runtime server has, and which switch ports."""
 
     name: str
     device_id: int
-    p4runtime: str
+    grpc_port: int
     ports: tuple[SwitchPort, ...]
 
 
@@ -49,16 +50,10 @@ class Cable:
 
 @dataclass(frozen=True, slots=True)
 class HostPlan:
-    """A tenant's Linux host: one port of a VPC, attached to a leaf.
-
-    Attributes:
-        key: the port's key, `tenant/vpc/name`.
-        vlan: its tag on the cable, None for untagged.
-    """
+    """A tenant's Linux host: one port of a VPC, attached to a leaf. `key` is the port's key, `tenant/vpc/name`."""
 
     key: str
     plug: SwitchPort
-    vlan: int | None
     mac: str
     address: IPv4Interface
     gateway: IPv4Address
@@ -119,6 +114,8 @@ def plan(objects: Iterable[Intent]) -> FabricPlan:
     if not switches:
         raise FabricFileError("the fabric has no switch; it needs documents of `kind: switch`")
     builder = _Builder(switches, of_type(every, Subnet))
+    for switch in switches:
+        builder.add_address(switch)
     for link in of_type(every, Link):
         builder.add_link(link)
     for port in of_type(every, Port):
@@ -143,19 +140,31 @@ class _Builder:
         self._switches = switches
         self._index = {switch.name: number for number, switch in enumerate(switches, start=1)}
         self._subnets = {subnet.key: subnet for subnet in subnets}
+        self._grpc_ports: dict[str, int] = {}
         self._plugs: dict[tuple[str, int], SwitchPort] = {}
-        self._users: dict[tuple[str, int], tuple[str, int | None]] = {}
+        self._users: dict[tuple[str, int], str] = {}
 
     def switches(self) -> tuple[SwitchPlan, ...]:
         return tuple(
             SwitchPlan(
                 switch.name,
                 switch.device_id,
-                switch.p4runtime,
+                self._grpc_ports.get(switch.name, 0),
                 tuple(self._plugs[key] for key in sorted(self._plugs) if key[0] == switch.name),
             )
             for switch in self._switches
         )
+
+    def add_address(self, switch: Switch) -> None:
+        host, _, port = switch.p4runtime.rpartition(":")
+        if host not in _LOOPBACK:
+            self.problems.append(
+                f"{switch}: p4runtime: switches of this machine listen on 127.0.0.1 (127.0.0.1:{port})"
+            )
+        elif int(port) in self._grpc_ports.values():
+            self.problems.append(f"{switch}: p4runtime: port {port} is taken by another switch")
+        else:
+            self._grpc_ports[switch.name] = int(port)
 
     def add_link(self, link: Link) -> None:
         a = self._plug(str(link), "a", link.a.switch, link.a.port)
@@ -178,22 +187,25 @@ class _Builder:
         if subnet is None:
             self.problems.append(f"{port}: subnet: there is no subnet {port.vpc_key}/{port.subnet} in these files")
             return
-        plug = self._plug(str(port), "attachment", attachment.switch, attachment.port, attachment.vlan)
+        if attachment.vlan is not None:
+            self.problems.append(f"{port}: attachment.vlan: hosts are untagged here; remove vlan, or the attachment")
+            return
+        plug = self._plug(str(port), "attachment", attachment.switch, attachment.port)
         if plug is None:
             return
         gateway = subnet.gateway_v4 or next(iter(subnet.ipv4.hosts()))
         address = IPv4Interface((int(port.addresses[0]), subnet.ipv4.prefixlen))
-        self.hosts.append(HostPlan(port.key, plug, attachment.vlan, str(port.mac), address, gateway))
+        self.hosts.append(HostPlan(port.key, plug, str(port.mac), address, gateway))
 
-    def _plug(self, user: str, field: str, switch: str, number: int, vlan: int | None = None) -> SwitchPort | None:
+    def _plug(self, user: str, field: str, switch: str, number: int) -> SwitchPort | None:
         if switch not in self._index:
             names = ", ".join(self._index)
             self.problems.append(f"{user}: {field}.switch: there is no switch {switch} (there are {names})")
             return None
         key = (switch, number)
-        other = self._users.setdefault(key, (user, vlan))
-        if other[0] != user and (vlan is None or other[1] is None):
-            self.problems.append(f"{user}: {field}.port: port {number} of {switch} is taken by {other[0]}")
+        other = self._users.setdefault(key, user)
+        if other != user:
+            self.problems.append(f"{user}: {field}.port: port {number} of {switch} is taken by {other}")
             return None
         name = f"{switch}-{number}"
         if len(name) > MAX_NAME_LENGTH:

@@ -8,7 +8,7 @@ unmanaged neighbour has a namespace of its own, with one interface `eth0`.
 from collections.abc import Mapping
 
 from topo import links
-from topo.fabric import FabricPlan, HostPlan, NeighborPlan, SwitchPort
+from topo.fabric import FabricPlan, NeighborPlan, SwitchPort
 from topo.namespaces import Namespace
 
 HOST_INTERFACE = "eth0"
@@ -22,7 +22,6 @@ class Network:
         self.fabric = Namespace.current("fabric")
         self._hosts: dict[str, Namespace] = {}
         self._neighbors: dict[str, Namespace] = {}
-        self._trunks: dict[SwitchPort, Namespace] = {}
         try:
             self._build(plan)
         except BaseException:
@@ -41,7 +40,7 @@ class Network:
 
     def close(self) -> None:
         """Let go of every namespace; the kernel removes those that no process is in."""
-        for namespace in (*self._hosts.values(), *self._neighbors.values(), *self._trunks.values(), self.fabric):
+        for namespace in (*self._hosts.values(), *self._neighbors.values(), self.fabric):
             namespace.close()
 
     def _build(self, plan: FabricPlan) -> None:
@@ -57,16 +56,11 @@ class Network:
             commands.append(_pair(neighbor.plug, self._neighbors[neighbor.name], neighbor.mac, links.FABRIC_MTU))
         for host in plan.hosts:
             self._hosts[host.key] = self._new(host.key)
-            if host.vlan is None:
-                commands.append(_pair(host.plug, self._hosts[host.key], host.mac, links.HOST_MTU))
-            elif host.plug not in self._trunks:
-                self._trunks[host.plug] = self._new(f"trunk {host.plug.interface}")
-                commands.append(_pair(host.plug, self._trunks[host.plug], None, links.HOST_MTU))
+            commands.append(_pair(host.plug, self._hosts[host.key], host.mac, links.HOST_MTU))
         interfaces = [port.interface for switch in plan.switches for port in switch.ports]
         commands += [f"link set {interface} addrgenmode none up" for interface in interfaces]
         links.ip_batch(self.fabric, commands)
         links.disable_offloads(self.fabric, interfaces)
-        self._configure_trunks(plan)
         for neighbor in plan.neighbors:
             _configure(self._neighbors[neighbor.name], f"{neighbor.address}/32", _routes_of(neighbor))
         for host in plan.hosts:
@@ -77,30 +71,12 @@ class Network:
         links.disable_ipv6(namespace)
         return namespace
 
-    def _configure_trunks(self, plan: FabricPlan) -> None:
-        for plug, trunk in self._trunks.items():
-            commands = [f"link set {HOST_INTERFACE} addrgenmode none up"]
-            for host in plan.hosts:
-                if host.plug == plug:
-                    commands += _tagged(host, self._hosts[host.key])
-            links.ip_batch(trunk, commands)
-            links.disable_offloads(trunk, [HOST_INTERFACE])
 
-
-def _pair(plug: SwitchPort, namespace: Namespace, mac: str | None, mtu: int) -> str:
-    address = f"address {mac} " if mac is not None else ""
+def _pair(plug: SwitchPort, namespace: Namespace, mac: str, mtu: int) -> str:
     return (
         f"link add {plug.interface} mtu {links.FABRIC_MTU} type veth "
-        f"peer name {HOST_INTERFACE} mtu {mtu} {address}netns {namespace.path}"
+        f"peer name {HOST_INTERFACE} mtu {mtu} address {mac} netns {namespace.path}"
     )
-
-
-def _tagged(host: HostPlan, namespace: Namespace) -> list[str]:
-    name = f"vlan{host.vlan}"
-    return [
-        f"link add link {HOST_INTERFACE} name {name} mtu {links.HOST_MTU} address {host.mac} type vlan id {host.vlan}",
-        f"link set {name} netns {namespace.path} name {HOST_INTERFACE}",
-    ]
 
 
 def _routes_of(neighbor: NeighborPlan) -> list[str]:
