@@ -109,6 +109,11 @@ class ActionProfile:
         """Groups by id, without one-shot groups."""
         return self._groups
 
+    @property
+    def has_one_shot_groups(self) -> bool:
+        """True while a table entry uses a one-shot group."""
+        return bool(self._one_shot)
+
     def insert_member(self, member_id: int, action: ActionCall) -> Member:
         """Create a member.
 
