@@ -103,8 +103,12 @@ class Switch:
             table.clear()
         for profile in self.action_profiles.values():
             profile.clear()
-        for array in (*self.counters.values(), *self.meters.values(), *self.registers.values()):
-            array.clear()
+        for counter in self.counters.values():
+            counter.clear()
+        for meter in self.meters.values():
+            meter.clear()
+        for register in self.registers.values():
+            register.clear()
         for value_set in self.value_sets.values():
             value_set.clear()
         self.multicast.clear()
