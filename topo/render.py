@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The matrix for people: one table per VPC, then what was refused and why, then the verdict. Readable without colour."""
+"""The matrix for people: a table per VPC, what was refused and why, and the verdict. Readable without colour."""
 
 from collections.abc import Sequence
 from typing import Any
