@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bridging inside a subnet, between attachments of one leaf."""
+
+from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import Ether
+
+from ptf_tests import entries, packets
+from ptf_tests.leaf import (
+    RED_DB1,
+    RED_DB2,
+    RED_WEB,
+    RED_WEB1,
+    RED_WEB2,
+    LeafTest,
+    delivered,
+)
+
+
+class BridgesOnOneLeaf(LeafTest):
+    """A frame to a MAC of the subnet leaves on that host's port with the tag of its attachment, otherwise unchanged."""
+
+    def runTest(self) -> None:
+        for source, destination in ((RED_WEB1, RED_WEB2), (RED_WEB2, RED_WEB1), (RED_DB1, RED_DB2), (RED_DB2, RED_DB1)):
+            for build in (packets.udp, packets.tcp, packets.icmp):
+                with self.subTest(source=source.address, destination=destination.address, kind=build.__name__):
+                    frame = source.to(destination, build(source.address, destination.address))
+                    self.forwards(source.port, frame, (destination.port, delivered(destination, frame)))
+
+
+class BridgingLeavesTtlAlone(LeafTest):
+    """A bridged packet keeps its TTL, even 1 and 0."""
+
+    def runTest(self) -> None:
+        for ttl in (255, 2, 1, 0):
+            with self.subTest(ttl=ttl):
+                frame = RED_WEB1.udp_to(RED_WEB2, ttl=ttl)
+                self.forwards(1, frame, (2, delivered(RED_WEB2, frame)))
+
+
+class PaddingIsKept(LeafTest):
+    """The padding of a short frame stays on it when the tag comes or goes."""
+
+    def runTest(self) -> None:
+        untagged = RED_WEB1.udp_to(RED_WEB2, length=1)
+        for length in (60, 64, 100):
+            with self.subTest(direction="tag added", length=length):
+                sent = Ether(packets.padded(untagged, length))
+                [frame] = self.forwards(1, sent, (2, delivered(RED_WEB2, sent)))
+                self.assertEqual(length + 4, len(frame))
+        tagged = RED_WEB2.udp_to(RED_WEB1, length=1)
+        for length in (60, 64, 100):
+            with self.subTest(direction="tag removed", length=length):
+                sent = Ether(packets.padded(tagged, length))
+                [frame] = self.forwards(2, sent, (1, delivered(RED_WEB1, sent)))
+                self.assertEqual(length - 4, len(frame))
+
+
+class UnknownDestinationIsDropped(LeafTest):
+    """A unicast frame to a MAC that the subnet does not have is not flooded: unknown_destination."""
+
+    def runTest(self) -> None:
+        layer = packets.udp(RED_WEB1.address, "10.0.1.77")
+        self.drops_with("unknown_destination", 1, RED_WEB1.to("02:00:00:00:01:77", layer))
+        with self.subTest("a MAC of the VPC's other subnet"):
+            self.drops_with("unknown_destination", 1, RED_WEB1.to(RED_DB1.mac, layer))
+
+
+class BroadcastIsNotFlooded(LeafTest):
+    """Broadcast and multicast frames other than ARP requests are dropped with broadcast."""
+
+    def runTest(self) -> None:
+        for mac, address in ((packets.BROADCAST, "255.255.255.255"), ("01:00:5e:00:00:fb", "224.0.0.251")):
+            with self.subTest(mac=mac):
+                self.drops_with("broadcast", 1, RED_WEB1.to(mac, packets.udp(RED_WEB1.address, address)))
+
+
+class NeverBackToTheSamePort(LeafTest):
+    """A frame to a MAC behind the attachment that it came from is not sent back: same_port."""
+
+    def runTest(self) -> None:
+        second_mac = "02:00:00:00:01:21"
+        self.install([entries.local_mac(RED_WEB.domain, second_mac, port=1, index=1, label=RED_WEB1.label)])
+        layer = packets.udp(RED_WEB1.address, "10.0.1.21")
+        self.drops_with("same_port", 1, RED_WEB1.to(second_mac, layer))
+
+
+class OnlyIpv4AndArpAreCarried(LeafTest):
+    """Frames that are neither IPv4 nor ARP are dropped with ether_type."""
+
+    def runTest(self) -> None:
+        frames = {
+            "IPv6": RED_WEB1.to(RED_WEB2, IPv6(src="2001:db8::1", dst="2001:db8::2") / packets.payload()),
+            "0x88b5": Ether(src=RED_WEB1.mac, dst=RED_WEB2.mac, type=0x88B5) / packets.payload(60),
+            "802.3 length": Ether(src=RED_WEB1.mac, dst=RED_WEB2.mac, type=46) / packets.payload(46),
+        }
+        for name, frame in frames.items():
+            with self.subTest(name):
+                self.drops_with("ether_type", 1, frame)

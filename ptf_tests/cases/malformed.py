@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Frames that are broken, by accident or by intent: dropped with a reason, never delivered, never fatal."""
+
+import ptf
+from scapy.layers.inet import IP
+from scapy.layers.l2 import Ether
+from scapy.packet import Packet
+
+from ptf_tests import entries, packets
+from ptf_tests.leaf import (
+    RED_DB1,
+    RED_WEB,
+    RED_WEB1,
+    RED_WEB2,
+    RED_WEB3,
+    LeafTest,
+    delivered,
+    from_tunnel,
+    routed_to,
+)
+
+_ETHERNET = 14
+_SHORTEST_ON_A_NIC = 15
+_REASONS = {"malformed", "ipv4_header"}
+
+
+class _TruncationTest(LeafTest):
+    def every_length_drops(self, port: int, frame: Packet, from_length: int = 1) -> None:
+        """Each shortened copy of the frame is dropped with malformed or ipv4_header."""
+        raw = bytes(frame)
+        first = from_length if ptf.config["platform"] == "nn" else max(from_length, _SHORTEST_ON_A_NIC)
+        lengths = range(first, len(raw))
+        before = self.drops()
+        self.settle_drops(lambda: self.send(port, *(raw[:length] for length in lengths)), len(lengths))
+        risen = {name for name, count in self.drops().items() if count != before[name]}
+        self.assertLessEqual(risen, _REASONS)
+
+
+class TruncatedFromAnAccessPort(_TruncationTest):
+    """A frame that was cut off anywhere is dropped, bridged or routed, TCP, UDP or ICMP; the whole one passes."""
+
+    def runTest(self) -> None:
+        for build in (packets.tcp, packets.udp, packets.icmp):
+            with self.subTest(kind=build.__name__, path="bridged"):
+                frame = RED_WEB1.to(RED_WEB2, build(RED_WEB1.address, RED_WEB2.address))
+                self.every_length_drops(1, frame)
+                self.forwards(1, frame, (2, delivered(RED_WEB2, frame)))
+            with self.subTest(kind=build.__name__, path="routed"):
+                frame = RED_WEB1.to(RED_WEB.gateway_mac, build(RED_WEB1.address, RED_DB1.address))
+                self.every_length_drops(1, frame)
+                self.forwards(1, frame, (3, routed_to(RED_DB1, frame)))
+
+
+class TruncatedArp(_TruncationTest):
+    """An ARP request that was cut off anywhere is dropped."""
+
+    def runTest(self) -> None:
+        request = packets.arp_request(RED_WEB1.mac, RED_WEB1.address, RED_WEB2.address)
+        self.every_length_drops(1, request)
+        self.forwards(1, request, (1, packets.arp_reply(request, RED_WEB2.mac)))
+
+
+class TruncatedTunnel(_TruncationTest):
+    """VXLAN that was cut off anywhere, in the outer headers or in the inner frame, is dropped."""
+
+    def runTest(self) -> None:
+        inner = RED_WEB3.udp_to(RED_WEB1)
+        frame = from_tunnel(2, RED_WEB.vni, inner)
+        self.every_length_drops(5, frame)
+        self.forwards(5, frame, (1, inner))
+
+
+class TruncatedInnerFrame(LeafTest):
+    """An inner frame that was cut off before it was encapsulated is dropped, though the outer headers are right."""
+
+    def runTest(self) -> None:
+        raw = bytes(RED_WEB3.udp_to(RED_WEB1))
+        before = self.drops()
+        lengths = range(len(raw))
+        self.settle_drops(
+            lambda: self.send(5, *(from_tunnel(2, RED_WEB.vni, raw[:length]) for length in lengths)), len(lengths)
+        )
+        risen = {name for name, count in self.drops().items() if count != before[name]}
+        self.assertLessEqual(risen, _REASONS)
+
+
+class BrokenIpv4HeadersAreDropped(LeafTest):
+    """A wrong version, header length, total length or header checksum is dropped with ipv4_header on any path."""
+
+    def runTest(self) -> None:
+        changes = {
+            "version 6": {"version": 6},
+            "version 0": {"version": 0},
+            "IHL 0": {"ihl": 0},
+            "IHL 4": {"ihl": 4},
+            "total length 0": {"len": 0},
+            "total length below the header": {"len": 19},
+            "total length beyond the frame": {"len": 61},
+            "total length 65535": {"len": 0xFFFF},
+        }
+        for destination in (RED_WEB2.mac, RED_WEB.gateway_mac):
+            for name, change in changes.items():
+                with self.subTest(name, destination=destination):
+                    self.drops_with("ipv4_header", 1, _with_header(RED_WEB1.to(destination, _layer()), change))
+            for flip in (0x0001, 0x8000, 0xFFFF):
+                with self.subTest("checksum", flip=hex(flip), destination=destination):
+                    frame = Ether(bytes(RED_WEB1.to(destination, _layer())))
+                    frame[IP].chksum ^= flip
+                    self.drops_with("ipv4_header", 1, frame)
+
+
+class BrokenOuterHeadersAreDropped(LeafTest):
+    """A wrong outer header checksum or length is dropped with ipv4_header before anything else is looked at."""
+
+    def runTest(self) -> None:
+        for change in ({"chksum": 0xBEEF}, {"ihl": 4}, {"len": 19}, {"len": 0xFFFF}):
+            with self.subTest(**change):
+                frame = from_tunnel(2, RED_WEB.vni, RED_WEB3.udp_to(RED_WEB1))
+                self.drops_with("ipv4_header", 5, _with_header(frame, change))
+
+
+class BrokenInnerHeadersAreDropped(LeafTest):
+    """An inner header with a wrong version, length or checksum is dropped with ipv4_header."""
+
+    def runTest(self) -> None:
+        for change in ({"chksum": 0xBEEF}, {"version": 6}, {"ihl": 4}, {"len": 19}, {"len": 0xFFFF}):
+            with self.subTest(**change):
+                inner = _with_header(RED_WEB3.udp_to(RED_WEB1), change)
+                self.drops_with("ipv4_header", 5, from_tunnel(2, RED_WEB.vni, inner))
+
+
+class MartianSourcesAreDropped(LeafTest):
+    """A source in 0/8, 127/8, 224/4 or 240/4 is dropped with martian, even where the source guard has it."""
+
+    def runTest(self) -> None:
+        for source in ("0.0.0.1", "0.255.255.255", "127.0.0.1", "127.255.0.1", "224.0.0.1", "239.1.2.3", "240.0.0.1",
+                       "255.255.255.255"):  # fmt: skip
+            permitted = entries.guard_v4(RED_WEB1.index, RED_WEB.domain, RED_WEB1.mac, source)
+            self.install([permitted])
+            for destination in (RED_WEB2.mac, RED_WEB.gateway_mac):
+                with self.subTest(source=source, destination=destination):
+                    self.drops_with("martian", 1, RED_WEB1.to(destination, packets.udp(source, RED_DB1.address)))
+            self.remove([permitted])
+
+
+class NeighboursOfMartiansPass(LeafTest):
+    """The addresses just outside the martian prefixes are ordinary sources."""
+
+    def runTest(self) -> None:
+        for source in ("1.0.0.0", "126.255.255.255", "128.0.0.0", "223.255.255.255"):
+            with self.subTest(source=source):
+                self.install([entries.guard_v4(RED_WEB1.index, RED_WEB.domain, RED_WEB1.mac, source)])
+                frame = RED_WEB1.to(RED_WEB2, packets.udp(source, RED_WEB2.address))
+                self.forwards(1, frame, (2, delivered(RED_WEB2, frame)))
+
+
+class BrokenTransportHeadersDoNoHarm(LeafTest):
+    """A datagram too short for its TCP, UDP or ICMP header is dropped with malformed."""
+
+    def runTest(self) -> None:
+        for protocol, shortest in ((6, 20), (17, 8), (1, 4)):
+            for length in (0, 1, shortest - 1):
+                with self.subTest(protocol=protocol, length=length):
+                    layer = IP(src=RED_WEB1.address, dst=RED_WEB2.address, proto=protocol) / packets.payload(length)
+                    self.drops_with("malformed", 1, RED_WEB1.to(RED_WEB2, layer))
+
+
+def _layer() -> Packet:
+    return packets.udp(RED_WEB1.address, RED_DB1.address)
+
+
+def _with_header(frame: Packet, change: dict[str, int]) -> bytes:
+    """The frame with fields of its first IPv4 header changed and the checksum right, unless that is the change."""
+    raw = bytearray(bytes(frame))
+    header = IP(bytes(raw[_ETHERNET : _ETHERNET + 20]))
+    for name, value in change.items():
+        setattr(header, name, value)
+    if "chksum" not in change:
+        header.chksum = 0
+        octets = bytes(header)[:20]
+        total = sum(int.from_bytes(octets[at : at + 2], "big") for at in range(0, 20, 2))
+        while total >> 16:
+            total = (total & 0xFFFF) + (total >> 16)
+        header.chksum = ~total & 0xFFFF
+    raw[_ETHERNET : _ETHERNET + 20] = bytes(header)[:20]
+    return bytes(raw)

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One function per table of the pipeline contract: what a controller would write, spelled out."""
+
+from ptf_tests.p4info import Action, Entry, GroupRef, Lpm, Match, OneShot, Range, Ternary, Value
+
+FOREIGN_PORT_INDEX = 0x8000
+"""Added to the tunnel index of an untrusted peer, it is the port index that the guard tables are looked up with."""
+
+
+def fabric_port(port: int, dst_mac: Value) -> Entry:
+    """Frames to this MAC on this port belong to the underlay."""
+    return Entry("fabric_ports", {"ingress_port": port, "dst_mac": dst_mac}, Action("set_fabric"))
+
+
+def access_port(port: int, vlan: int, *, index: int, domain: int, vrf: int, label: int) -> Entry:
+    """An attachment: VLAN 0 stands for untagged."""
+    params = {"port_index": index, "bridge_domain": domain, "vrf": vrf, "policy_label": label}
+    return Entry("access_ports", {"ingress_port": port, "vlan_id": vlan}, Action("set_access", params))
+
+
+def trap(is_fabric: int, ether_type: int, reason: int) -> Entry:
+    """Frames of this type go to the controller."""
+    return Entry("traps", {"is_fabric": is_fabric, "ether_type": ether_type}, Action("punt", {"reason": reason}))
+
+
+def local_vtep(address: Value) -> Entry:
+    """VXLAN to this address ends here."""
+    return Entry("local_vteps_v4", {"dst_address": address}, Action("terminate"))
+
+
+def peer_vtep(address: Value, tunnel: int, *, is_trusted: int) -> Entry:
+    """A VTEP that may send to us."""
+    params = {"tunnel_index": tunnel, "is_trusted": is_trusted}
+    return Entry("peer_vteps_v4", {"src_address": address}, Action("set_peer", params))
+
+
+def vni(number: int, *, domain: int, vrf: int) -> Entry:
+    """What a VNI stands for on this switch."""
+    return Entry("vni_map", {"vni": number}, Action("set_vni", {"bridge_domain": domain, "vrf": vrf}))
+
+
+def guard_mac(index: int, domain: int, mac: Value, foreign_label: int | None = None) -> Entry:
+    """A MAC address that an attachment may use; with a label for one behind a foreign VTEP."""
+    key = {"port_index": index, "bridge_domain": domain, "src_mac": mac}
+    return Entry("source_guard_mac", key, _permit(foreign_label))
+
+
+def guard_v4(index: int, domain: int, mac: Value, address: Value, foreign_label: int | None = None) -> Entry:
+    """An address that an attachment may use; with a label for one behind a foreign VTEP."""
+    key = {"port_index": index, "bridge_domain": domain, "src_mac": mac, "src_address": address}
+    return Entry("source_guard_v4", key, _permit(foreign_label))
+
+
+def _permit(label: int | None) -> Action:
+    return Action("permit_source") if label is None else Action("permit_foreign_source", {"policy_label": label})
+
+
+def gateway_address(domain: int, address: Value, mac: Value) -> Entry:
+    """ARP for this address is answered with this MAC."""
+    key = {"bridge_domain": domain, "dst_address": address}
+    return Entry("gateway_addresses", key, Action("answer_gateway", {"mac": mac}))
+
+
+def router_mac(domain: int, mac: Value) -> Entry:
+    """Frames to this MAC are routed."""
+    return Entry("router_macs", {"bridge_domain": domain, "dst_mac": mac}, Action("route"))
+
+
+def to_local_host(*, port: int, index: int, domain: int, mac: Value, label: int) -> Action:
+    """Next hop: an attachment of this switch."""
+    params = {"egress_port": port, "port_index": index, "bridge_domain": domain, "mac": mac, "policy_label": label}
+    return Action("set_local_host", params)
+
+
+def to_remote_host(*, tunnel: int, domain: int, mac: Value, label: int) -> Action:
+    """Next hop: a host behind another VTEP."""
+    params = {"tunnel_index": tunnel, "bridge_domain": domain, "mac": mac, "policy_label": label}
+    return Action("set_remote_host", params)
+
+
+def host(vrf: int, address: Value, action: Action) -> Entry:
+    """Where one address of a VPC is."""
+    return Entry("hosts_v4", {"vrf": vrf, "dst_address": address}, action)
+
+
+def route(vrf: int, prefix: str, action: Action) -> Entry:
+    """Where a prefix of a VPC is."""
+    return Entry("routes_v4", {"vrf": vrf, "dst_address": Lpm.parse(prefix)}, action)
+
+
+def local_mac(domain: int, mac: Value, *, port: int, index: int, label: int) -> Entry:
+    """A MAC address of a bridge domain on an attachment of this switch."""
+    params = {"egress_port": port, "port_index": index, "policy_label": label}
+    return Entry("bridge", {"bridge_domain": domain, "dst_mac": mac}, Action("set_local_mac", params))
+
+
+def remote_mac(domain: int, mac: Value, *, tunnel: int, label: int) -> Entry:
+    """A MAC address of a bridge domain behind another VTEP."""
+    params = {"tunnel_index": tunnel, "policy_label": label}
+    return Entry("bridge", {"bridge_domain": domain, "dst_mac": mac}, Action("set_remote_mac", params))
+
+
+def policy(
+    action: str,
+    *,
+    src: int | None = None,
+    dst: int | None = None,
+    protocol: int | None = None,
+    ports: tuple[int, int] | None = None,
+    priority: int = 10,
+) -> Entry:
+    """A rule between labels; whatever is not given is a don't care."""
+    match: dict[str, Match] = {}
+    if src is not None:
+        match["src_label"] = Ternary(src, 0xFFFF)
+    if dst is not None:
+        match["dst_label"] = Ternary(dst, 0xFFFF)
+    if protocol is not None:
+        match["ip_protocol"] = Ternary(protocol, 0xFF)
+    if ports is not None:
+        match["l4_dst_port"] = Range(*ports)
+    return Entry("policy", match, Action(action), priority)
+
+
+def tunnel(index: int, src: Value, dst: Value) -> Entry:
+    """The outer addresses of a tunnel."""
+    params = {"src_address": src, "dst_address": dst}
+    return Entry("tunnels", {"tunnel_index": index}, Action("set_tunnel", params))
+
+
+def next_hop(port: int) -> Action:
+    """Out of a fabric port."""
+    return Action("set_next_hop", {"egress_port": port})
+
+
+def underlay_route(prefix: str, *ports: int) -> Entry:
+    """A prefix of the fabric behind equal paths, given with the entry."""
+    members = tuple((next_hop(port), 1, None) for port in ports)
+    return Entry("underlay_routes", {"dst_address": Lpm.parse(prefix)}, OneShot(members))
+
+
+def underlay_route_to_group(prefix: str, group: int) -> Entry:
+    """A prefix of the fabric behind a selector group."""
+    return Entry("underlay_routes", {"dst_address": Lpm.parse(prefix)}, GroupRef(group))
+
+
+def egress_port(index: int, vlan: int) -> Entry:
+    """How frames leave an attachment: tagged, or untagged when the VLAN is 0."""
+    action = Action("set_tagged", {"vlan_id": vlan}) if vlan else Action("set_untagged")
+    return Entry("egress_ports", {"port_index": index}, action)
+
+
+def bridge_domain(number: int, vni_number: int, gateway_mac: Value) -> Entry:
+    """The VNI of a bridge domain and the source MAC of what is routed into it."""
+    params = {"vni": vni_number, "gateway_mac": gateway_mac}
+    return Entry("bridge_domains", {"bridge_domain": number}, Action("set_bridge_domain", params))
+
+
+def neighbor(port: int, src_mac: Value, dst_mac: Value) -> Entry:
+    """The Ethernet addresses on a fabric link."""
+    params = {"src_mac": src_mac, "dst_mac": dst_mac}
+    return Entry("neighbors", {"egress_port": port}, Action("set_neighbor", params))
