@@ -1,7 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pure compiler: `(model, switch) -> DesiredState`. No I/O, no clock, no globals."""
+"""Pure compiler: `(model, switch) -> DesiredState`. No I/O, no clock, no globals.
 
-from p4vpc.compiler.compile import compile_switch
+One file for each stage of the pipeline: access, termination, guard, answer, mapping, policy, underlay, drops.
+"""
+
+from p4vpc.compiler.compile import compile_fabric, compile_switch, compile_vpc
+from p4vpc.compiler.drop_reasons import DropReason
 from p4vpc.compiler.entries import DesiredEntry, DesiredState, Entry, Identity, Origin
+from p4vpc.compiler.pieces import Piece, merge
 
-__all__ = ["DesiredEntry", "DesiredState", "Entry", "Identity", "Origin", "compile_switch"]
+__all__ = [
+    "DesiredEntry",
+    "DesiredState",
+    "DropReason",
+    "Entry",
+    "Identity",
+    "Origin",
+    "Piece",
+    "compile_fabric",
+    "compile_switch",
+    "compile_vpc",
+    "merge",
+]

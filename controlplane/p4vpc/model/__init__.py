@@ -2,6 +2,33 @@
 """The model: objects of intent with references resolved, conflicts refused and identifiers attached."""
 
 from p4vpc.model.build import build_model, check_objects, plan_identifiers
-from p4vpc.model.types import Model, ModelSwitch
+from p4vpc.model.labels import LabelSet
+from p4vpc.model.types import (
+    FabricPort,
+    LocalPlace,
+    Model,
+    ModelGroup,
+    ModelPort,
+    ModelRoute,
+    ModelSubnet,
+    ModelSwitch,
+    ModelVpc,
+    Vtep,
+)
 
-__all__ = ["Model", "ModelSwitch", "build_model", "check_objects", "plan_identifiers"]
+__all__ = [
+    "FabricPort",
+    "LabelSet",
+    "LocalPlace",
+    "Model",
+    "ModelGroup",
+    "ModelPort",
+    "ModelRoute",
+    "ModelSubnet",
+    "ModelSwitch",
+    "ModelVpc",
+    "Vtep",
+    "build_model",
+    "check_objects",
+    "plan_identifiers",
+]

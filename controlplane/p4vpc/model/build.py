@@ -10,21 +10,57 @@ How a commit goes, with nothing but pure functions around the store::
     model = build_model(after, done.identifiers, done.revision)
 """
 
-from collections.abc import Collection, Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from p4vpc.intent import IdentifierPlan, Identifiers, Intent, ObjectId
-from p4vpc.model.types import Model
+from p4vpc.errors import InternalError, ModelError, Problem
+from p4vpc.intent import (
+    IdentifierPlan,
+    Identifiers,
+    Intent,
+    LinkEnd,
+    ObjectId,
+    Port,
+    SwitchAttachment,
+    VtepAttachment,
+)
+from p4vpc.model import numbers
+from p4vpc.model.defaults import gateway_mac, router_mac
+from p4vpc.model.fabric_checks import check_fabric
+from p4vpc.model.index import Index
+from p4vpc.model.labels import LabelSet, cidr_peers, label_of_port, label_of_route
+from p4vpc.model.references import check_references
+from p4vpc.model.tenant_checks import check_attachments, check_vpc
+from p4vpc.model.types import (
+    FabricPort,
+    LocalPlace,
+    Model,
+    ModelGroup,
+    ModelPort,
+    ModelRoute,
+    ModelSubnet,
+    ModelSwitch,
+    ModelVpc,
+    Vtep,
+)
 
 
-def check_objects(objects: Iterable[Intent], deleted: Collection[ObjectId] = ()) -> None:
+def check_objects(
+    objects: Iterable[Intent], deleted: Collection[ObjectId] = (), malformed: Collection[ObjectId] = ()
+) -> None:
     """Check that the objects go together.
 
-    `deleted` names objects that were just removed from among them: a reference to one of those is reported at the
-    deleted object, with its referents.
+    Args:
+        objects: all that there shall be.
+        deleted: what was just removed from among them: a reference to one of those is reported at the deleted object,
+            with its referents.
+        malformed: what could not be read (`Reading.malformed`): a reference to one of those is no problem of its own.
 
     Raises ModelError with all problems.
     """
-    raise NotImplementedError
+    problems = list(_problems(Index(objects), deleted, malformed))
+    if problems:
+        raise ModelError(problems)
 
 
 def plan_identifiers(objects: Iterable[Intent], held: Identifiers) -> IdentifierPlan:
@@ -33,7 +69,7 @@ def plan_identifiers(objects: Iterable[Intent], held: Identifiers) -> Identifier
     The objects must have passed `check_objects`. Raises ModelError if numbers in use lie outside of a range that
     was narrowed (`fabric.vni_range`).
     """
-    raise NotImplementedError
+    return numbers.plan(Index(objects), held)
 
 
 def build_model(objects: Iterable[Intent], identifiers: Identifiers, revision: int = 0) -> Model:
@@ -41,4 +77,138 @@ def build_model(objects: Iterable[Intent], identifiers: Identifiers, revision: i
 
     Raises ModelError with all problems, InternalError if a number is missing that `plan_identifiers` asks for.
     """
-    raise NotImplementedError
+    index = Index(objects)
+    problems = list(_problems(index))
+    if problems:
+        raise ModelError(problems)
+    builder = _Builder(index, identifiers)
+    vpcs = {key: builder.vpc(key) for key in index.vpcs}
+    vpcs_of_switch: dict[str, list[str]] = defaultdict(list)
+    for key, vpc in vpcs.items():
+        for switch in vpc.switches:
+            vpcs_of_switch[switch].append(key)
+    return Model(
+        revision,
+        index.fabric.tenant_mtu,
+        builder.switches,
+        builder.fabric_ports(),
+        builder.leaf_vteps,
+        vpcs,
+        {switch: tuple(keys) for switch, keys in sorted(vpcs_of_switch.items())},
+    )
+
+
+def _problems(
+    index: Index, deleted: Collection[ObjectId] = (), malformed: Collection[ObjectId] = ()
+) -> Iterator[Problem]:
+    yield from check_references(index, deleted, malformed)
+    yield from check_fabric(index)
+    for key in sorted(index.members):
+        yield from check_vpc(index.members[key])
+    yield from check_attachments(index)
+
+
+class _Builder:
+    """Makes the model's pieces from objects that are known to be consistent."""
+
+    def __init__(self, index: Index, identifiers: Identifiers):
+        self._index = index
+        self._identifiers = identifiers
+        self.switches = {
+            switch.name: ModelSwitch(
+                switch.name,
+                switch.role == "leaf",
+                switch.vtep,
+                router_mac(switch),
+                switch.p4runtime,
+                switch.device_id,
+            )
+            for switch in index.switches.values()
+        }
+        self.leaf_vteps = {
+            name: Vtep(switch.vtep, self._number(numbers.TUNNEL, str(switch.vtep)), name)
+            for name, switch in self.switches.items()
+            if switch.vtep is not None
+        }
+
+    def fabric_ports(self) -> Mapping[str, tuple[FabricPort, ...]]:
+        """Return the ends of links by switch."""
+        ports: dict[str, list[FabricPort]] = {name: [] for name in self.switches}
+        for link in self._index.links.values():
+            a, b = link.a, link.b
+            if isinstance(b, LinkEnd):
+                mac_a, mac_b = self.switches[a.switch].router_mac, self.switches[b.switch].router_mac
+                ports[a.switch].append(FabricPort(a.port, link.id, a.address, mac_b, b.switch))
+                ports[b.switch].append(FabricPort(b.port, link.id, b.address, mac_a, a.switch))
+            else:
+                prefixes = tuple(sorted(b.prefixes))
+                ports[a.switch].append(FabricPort(a.port, link.id, a.address, b.mac, None, prefixes))
+        return {name: tuple(sorted(ends, key=lambda end: end.port)) for name, ends in ports.items()}
+
+    def vpc(self, key: str) -> ModelVpc:
+        """Return one VPC with everything in it."""
+        members = self._index.members_of(key)
+        subnets = {
+            name: ModelSubnet(
+                subnet.id,
+                subnet.ipv4,
+                subnet.gateway,
+                gateway_mac(subnet),
+                self._number(numbers.VNI, subnet.key),
+                self._number(numbers.BRIDGE_DOMAIN, subnet.key),
+            )
+            for name, subnet in members.subnets.items()
+        }
+        cidrs = cidr_peers(members)
+        labels: dict[int, LabelSet] = {}
+
+        def number_of(label: LabelSet) -> int:
+            number = self._number(numbers.LABEL, label.owner(key))
+            labels[number] = label
+            return number
+
+        ports = {
+            name: ModelPort(
+                port.id,
+                subnets[port.subnet],
+                port.mac,
+                port.addresses,
+                number_of(label_of_port(port, cidrs)),
+                self._place(port),
+            )
+            for name, port in members.ports.items()
+        }
+        by_address = {address: name for name, port in members.ports.items() for address in port.addresses}
+        routes = []
+        for route in members.routes.values():
+            name = by_address[route.next_hop]
+            label = number_of(label_of_route(route, members.ports[name], cidrs))
+            routes.append(ModelRoute(route.id, route.prefix, ports[name], label))
+        places = [port.place for port in ports.values()]
+        foreign = {place.address: place for place in places if isinstance(place, Vtep)}
+        return ModelVpc(
+            self._index.vpcs[key].id,
+            self._number(numbers.VRF, key),
+            tuple(subnets.values()),
+            tuple(ports.values()),
+            tuple(routes),
+            {name: ModelGroup(group.id, group.rules) for name, group in members.groups.items()},
+            dict(sorted(labels.items())),
+            frozenset(place.switch for place in places if isinstance(place, LocalPlace)),
+            tuple(foreign[address] for address in sorted(foreign)),
+        )
+
+    def _place(self, port: Port) -> LocalPlace | Vtep | None:
+        match port.attachment:
+            case SwitchAttachment(switch=switch, port=number, vlan=vlan):
+                port_index = self._number(numbers.port_index_pool(switch), port.key)
+                return LocalPlace(switch, number, vlan or 0, port_index)
+            case VtepAttachment(vtep=address):
+                return Vtep(address, self._number(numbers.TUNNEL, str(address)), None)
+        return None
+
+    def _number(self, pool: str, owner: str) -> int:
+        number = self._identifiers.get(pool, owner)
+        if number is None:
+            raise InternalError(f"{owner} has no {pool}: identifiers were not planned for these objects")
+        return number

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the model is made of."""
+"""What the model is made of: intent with references resolved, defaults filled in, numbers attached. All immutable."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 
-from p4vpc.intent import Mac
+from p4vpc.intent import Mac, ObjectId, Rule
+from p4vpc.model.labels import LabelSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +20,132 @@ class ModelSwitch:
     p4runtime: str
     device_id: int
 
+    @property
+    def id(self) -> ObjectId:
+        """The intent object it comes from."""
+        return ObjectId("switch", self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class FabricPort:
+    """A switch's end of a link.
+
+    Attributes:
+        port: the switch port.
+        link: the intent object it comes from.
+        address: the switch's own address on the link, if it has one.
+        peer_mac: MAC of the far end.
+        peer_switch: name of the far end if we manage it.
+        prefixes: what is reached through a far end that we do not manage.
+    """
+
+    port: int
+    link: ObjectId
+    address: IPv4Address | None
+    peer_mac: Mac
+    peer_switch: str | None = None
+    prefixes: tuple[IPv4Network, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Vtep:
+    """A tunnel end: one of our leaves (`switch`), or a foreign one (None)."""
+
+    address: IPv4Address
+    tunnel_index: int
+    switch: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSubnet:
+    """A broadcast domain."""
+
+    id: ObjectId
+    ipv4: IPv4Network
+    gateway: IPv4Address
+    gateway_mac: Mac
+    vni: int
+    bridge_domain: int
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPlace:
+    """Plugged into a leaf; `vlan_id` 0 is untagged."""
+
+    switch: str
+    port: int
+    vlan_id: int
+    port_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPort:
+    """A workload's interface. `place` is None while it is unbound."""
+
+    id: ObjectId
+    subnet: ModelSubnet
+    mac: Mac
+    addresses: tuple[IPv4Address, ...]
+    label: int
+    place: LocalPlace | Vtep | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRoute:
+    """A static route to a port of the VPC. `label` is that of what lies behind the port."""
+
+    id: ObjectId
+    prefix: IPv4Network
+    next_hop: ModelPort
+    label: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelGroup:
+    """A security group's rules."""
+
+    id: ObjectId
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVpc:
+    """One routed address space.
+
+    Attributes:
+        groups: by name.
+        labels: what each policy label of the VPC stands for.
+        switches: the leaves that it has ports at.
+        foreign_vteps: the foreign VTEPs that it has ports behind.
+    """
+
+    id: ObjectId
+    vrf: int
+    subnets: tuple[ModelSubnet, ...]
+    ports: tuple[ModelPort, ...]
+    routes: tuple[ModelRoute, ...]
+    groups: Mapping[str, ModelGroup]
+    labels: Mapping[int, LabelSet]
+    switches: frozenset[str]
+    foreign_vteps: tuple[Vtep, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """All of the intent at one revision, consistent, with every number that switches need."""
+    """All of the intent at one revision, consistent, with every number that switches need.
+
+    Attributes:
+        switches: by name.
+        fabric_ports: ends of links by switch, sorted by port.
+        leaf_vteps: tunnel ends of our leaves by switch.
+        vpcs: by key.
+        vpcs_of_switch: keys of the VPCs that have a port there, sorted; switches without any are not in it.
+    """
 
     revision: int
+    tenant_mtu: int
     switches: Mapping[str, ModelSwitch]
+    fabric_ports: Mapping[str, tuple[FabricPort, ...]]
+    leaf_vteps: Mapping[str, Vtep]
+    vpcs: Mapping[str, ModelVpc]
+    vpcs_of_switch: Mapping[str, tuple[str, ...]]

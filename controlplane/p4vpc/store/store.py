@@ -169,7 +169,8 @@ class Store:
     def next_election_id(self, switch: str) -> int:
         """Return an election id for `switch` greater than every one returned before, across restarts; >= 1."""
         with self._database.write() as connection:
-            last = connection.execute(select(election_ids.c.last).where(election_ids.c.switch == switch)).scalar()
+            query = select(election_ids.c.last).where(election_ids.c.switch == switch)
+            last: int | None = connection.execute(query).scalar()
             if last is None:
                 connection.execute(insert(election_ids).values(switch=switch, last=1))
                 return 1

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Classification of what enters: tenant frames by port and VLAN, underlay frames by port and destination MAC.
+
+Writes `fabric_ports` and `traps` for the switch; `access_ports`, and in egress `egress_ports`, for each port plugged in.
+"""
+
+from p4vpc.compiler.entries import ActionCall, Exact, TableEntry
+from p4vpc.compiler.pieces import Emitted
+from p4vpc.model import LocalPlace, Model, ModelSwitch, ModelVpc
+
+BROADCAST_MAC = 0xFFFFFFFFFFFF
+LLDP_MAC = 0x0180C200000E
+"""IEEE 802.1AB clause 7.1: nearest bridge; never forwarded by one."""
+
+LLDP_ETHER_TYPE = 0x88CC
+PUNT_LLDP = 1
+"""Reason of a packet-in that carries LLDP."""
+
+
+def emit_switch(model: Model, switch: ModelSwitch) -> Emitted:
+    """Yield what makes a port a fabric port, and what fabric ports hand to the controller."""
+    for end in model.fabric_ports[switch.name]:
+        for mac in (switch.router_mac.value, BROADCAST_MAC, LLDP_MAC):
+            key = (Exact(end.port), Exact(mac))
+            yield TableEntry("fabric_ports", key, 0, ActionCall("set_fabric")), end.link
+    punt = ActionCall("punt", (PUNT_LLDP,))
+    yield TableEntry("traps", (Exact(1), Exact(LLDP_ETHER_TYPE)), 0, punt), switch.id
+
+
+def emit_vpc(vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
+    """Yield what makes attachments of the VPC's ports, and how frames leave through them."""
+    for port in vpc.ports:
+        place = port.place
+        if not isinstance(place, LocalPlace) or place.switch != switch.name:
+            continue
+        access = ActionCall("set_access", (place.port_index, port.subnet.bridge_domain, vpc.vrf, port.label))
+        yield TableEntry("access_ports", (Exact(place.port), Exact(place.vlan_id)), 0, access), port.id
+        tagging = ActionCall("set_tagged", (place.vlan_id,)) if place.vlan_id else ActionCall("set_untagged")
+        yield TableEntry("egress_ports", (Exact(place.port_index),), 0, tagging), port.id

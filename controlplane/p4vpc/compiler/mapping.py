@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where destinations are: every MAC and address of the VPC, at every switch that has a port of it.
+
+An entry holds the whole answer - port or tunnel, bridge domain, MAC, policy label - so that moving a port changes one
+entry for each address at each switch, and nothing else. A route to a port that is unbound drops, rather than let the
+packet fall through to a shorter prefix; so does a subnet's own prefix where a route would swallow its unused addresses.
+
+Writes `router_macs`, `hosts_v4`, `routes_v4`, `bridge`.
+"""
+
+from p4vpc.compiler.entries import ActionCall, Exact, Lpm, TableEntry
+from p4vpc.compiler.pieces import Emitted
+from p4vpc.model import LocalPlace, Model, ModelPort, ModelSwitch, ModelVpc, Vtep
+
+_DROP = ActionCall("drop_route")
+
+
+def emit_vpc(model: Model, vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
+    """Yield all destinations of the VPC, as seen from the switch."""
+    for subnet in vpc.subnets:
+        router_mac = (Exact(subnet.bridge_domain), Exact(subnet.gateway_mac.value))
+        yield TableEntry("router_macs", router_mac, 0, ActionCall("route")), subnet.id
+        for route in vpc.routes:
+            if subnet.ipv4.subnet_of(route.prefix):
+                prefix = (Exact(vpc.vrf), Lpm(int(subnet.ipv4.network_address), subnet.ipv4.prefixlen))
+                yield TableEntry("routes_v4", prefix, 0, _DROP), subnet.id
+    for port in vpc.ports:
+        host = _host(model, port, port.label, switch)
+        if host is None:
+            continue
+        for address in port.addresses:
+            yield TableEntry("hosts_v4", (Exact(vpc.vrf), Exact(int(address))), 0, host), port.id
+        station = (Exact(port.subnet.bridge_domain), Exact(port.mac.value))
+        yield TableEntry("bridge", station, 0, _station(host)), port.id
+    for route in vpc.routes:
+        prefix = (Exact(vpc.vrf), Lpm(int(route.prefix.network_address), route.prefix.prefixlen))
+        entry = TableEntry("routes_v4", prefix, 0, _host(model, route.next_hop, route.label, switch) or _DROP)
+        yield entry, route.id
+        yield entry, route.next_hop.id
+
+
+def _host(model: Model, port: ModelPort, label: int, switch: ModelSwitch) -> ActionCall | None:
+    """Return how a routed packet gets to the port; None if it is unbound."""
+    bridge_domain, mac = port.subnet.bridge_domain, port.mac.value
+    match port.place:
+        case LocalPlace(switch=switch.name) as place:
+            return ActionCall("set_local_host", (place.port, place.port_index, bridge_domain, mac, label))
+        case LocalPlace(switch=remote):
+            return ActionCall("set_remote_host", (model.leaf_vteps[remote].tunnel_index, bridge_domain, mac, label))
+        case Vtep(tunnel_index=tunnel_index):
+            return ActionCall("set_remote_host", (tunnel_index, bridge_domain, mac, label))
+    return None
+
+
+def _station(host: ActionCall) -> ActionCall:
+    """Return how a bridged frame gets to where `host` takes a routed packet."""
+    if host.name == "set_local_host":
+        egress_port, port_index, _, _, label = host.params
+        return ActionCall("set_local_mac", (egress_port, port_index, label))
+    tunnel_index, _, _, label = host.params
+    return ActionCall("set_remote_mac", (tunnel_index, label))

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Policy: security groups as label against label (docs/adr/0002). What has no entry is denied.
+
+Ingress is denied unless a rule of one of the receiver's groups allows it. Egress is open if none of the sender's groups
+has an egress rule, else only what one allows. A packet needs both. The pipeline keeps no flow state yet
+(docs/adr/0004), and nothing here pretends that it does: a reply is a packet like any other and needs its own rule.
+
+Only pairs whose source enters at this switch are written: policy is enforced where a packet enters, or, from a foreign
+VTEP, where its tunnel ends. All entries permit, so it does not matter which of two that overlap is hit, and they share
+one priority.
+
+Writes `policy`.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from p4vpc.compiler.entries import ActionCall, Origin, Range, TableEntry, Ternary
+from p4vpc.compiler.pieces import Emitted
+from p4vpc.compiler.traffic import EVERYTHING, WHOLE, Interval, TrafficSet, traffic_of
+from p4vpc.intent import CidrPeer, GroupPeer, Rule
+from p4vpc.model import LabelSet, LocalPlace, ModelGroup, ModelSwitch, ModelVpc, Vtep
+
+PRIORITY = 100
+_LABEL_MASK = 0xFFFF
+_PROTOCOL_MASK = 0xFF
+_PERMIT = ActionCall("permit")
+
+
+class _Allowed(NamedTuple):
+    """What one side allows, and by which groups' rules."""
+
+    traffic: TrafficSet
+    parts: tuple[tuple[TrafficSet, Origin], ...]
+
+
+def emit_vpc(vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
+    """Yield what the VPC's ports that send from here may send."""
+    sources, destinations = set(), {route.label for route in vpc.routes}
+    for port in vpc.ports:
+        if port.place is not None:
+            destinations.add(port.label)
+        if isinstance(port.place, Vtep) or (isinstance(port.place, LocalPlace) and port.place.switch == switch.name):
+            sources.add(port.label)
+    for source in sorted(sources):
+        for destination in sorted(destinations):
+            yield from _pair(vpc, source, destination)
+
+
+def _pair(vpc: ModelVpc, source: int, destination: int) -> Emitted:
+    sender, receiver = vpc.labels[source], vpc.labels[destination]
+    ingress = _allowed(vpc, receiver, sender, "ingress")
+    egress = _allowed(vpc, sender, receiver, "egress") if _has_egress_rules(vpc, sender) else _Allowed(EVERYTHING, ())
+    for protocol, interval in _flatten(ingress.traffic & egress.traffic):
+        entry = TableEntry(
+            "policy",
+            (
+                Ternary(source, _LABEL_MASK),
+                Ternary(destination, _LABEL_MASK),
+                Ternary(0, 0) if protocol is None else Ternary(protocol, _PROTOCOL_MASK),
+                Range(*interval),
+            ),
+            PRIORITY,
+            _PERMIT,
+        )
+        for traffic, group in (*ingress.parts, *egress.parts):
+            if traffic.overlaps(protocol, interval):
+                yield entry, group
+
+
+def _allowed(vpc: ModelVpc, side: LabelSet, peer: LabelSet, direction: str) -> _Allowed:
+    rules: list[Rule] = []
+    parts = []
+    for group in _groups(vpc, side):
+        matching = [rule for rule in group.rules if rule.direction == direction and _is_peer(rule, peer)]
+        if matching:
+            rules += matching
+            parts.append((traffic_of(matching), group.id))
+    return _Allowed(traffic_of(rules), tuple(parts))
+
+
+def _has_egress_rules(vpc: ModelVpc, side: LabelSet) -> bool:
+    return any(rule.direction == "egress" for group in _groups(vpc, side) for rule in group.rules)
+
+
+def _groups(vpc: ModelVpc, side: LabelSet) -> Iterable[ModelGroup]:
+    return (vpc.groups[name] for name in sorted(side.groups))
+
+
+def _is_peer(rule: Rule, peer: LabelSet) -> bool:
+    match rule.peer:
+        case GroupPeer(group=group):
+            return group in peer.groups
+        case CidrPeer(cidr=cidr):
+            return cidr in peer.cidrs
+
+
+def _flatten(traffic: TrafficSet) -> Iterator[tuple[int | None, Interval]]:
+    if traffic.is_everything:
+        yield None, WHOLE
+    for protocol, intervals in traffic.ranges.items():
+        for interval in intervals:
+            yield protocol, interval

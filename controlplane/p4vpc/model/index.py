@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The objects, found by kind, key and VPC."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from p4vpc.errors import ModelError, Problem
+from p4vpc.intent import (
+    Fabric,
+    Intent,
+    Link,
+    Neighbor,
+    ObjectId,
+    Port,
+    Route,
+    SecurityGroup,
+    Subnet,
+    Switch,
+    Tenant,
+    Vpc,
+    VpcMember,
+)
+
+
+@dataclass(slots=True)
+class VpcIndex:
+    """What belongs to one VPC, by name, in the order of the names."""
+
+    subnets: dict[str, Subnet] = field(default_factory=dict)
+    ports: dict[str, Port] = field(default_factory=dict)
+    groups: dict[str, SecurityGroup] = field(default_factory=dict)
+    routes: dict[str, Route] = field(default_factory=dict)
+
+
+class Index:
+    """All objects, sorted. ModelError if two have the same kind and key."""
+
+    def __init__(self, objects: Iterable[Intent]):
+        self.by_id: dict[ObjectId, Intent] = {}
+        self.fabric = Fabric()
+        self.switches: dict[str, Switch] = {}
+        self.links: dict[str, Link] = {}
+        self.tenants: dict[str, Tenant] = {}
+        self.vpcs: dict[str, Vpc] = {}
+        self.members: dict[str, VpcIndex] = {}
+        problems = []
+        for intent in sorted(objects, key=lambda intent: intent.id):
+            if intent.id in self.by_id:
+                problems.append(Problem(str(intent), "", "is there twice", "give it once"))
+            self.by_id[intent.id] = intent
+            self._file(intent)
+        if problems:
+            raise ModelError(problems)
+
+    def _file(self, intent: Intent) -> None:
+        match intent:
+            case Fabric():
+                self.fabric = intent
+            case Switch():
+                self.switches[intent.name] = intent
+            case Link():
+                self.links[intent.name] = intent
+            case Tenant():
+                self.tenants[intent.name] = intent
+            case Vpc():
+                self.vpcs[intent.key] = intent
+            case Subnet():
+                self._members_of(intent).subnets[intent.name] = intent
+            case Port():
+                self._members_of(intent).ports[intent.name] = intent
+            case SecurityGroup():
+                self._members_of(intent).groups[intent.name] = intent
+            case Route():
+                self._members_of(intent).routes[intent.name] = intent
+            case _:
+                raise TypeError(f"no place for {intent}")
+
+    def _members_of(self, intent: VpcMember) -> VpcIndex:
+        return self.members.setdefault(intent.vpc_key, VpcIndex())
+
+    def members_of(self, vpc_key: str) -> VpcIndex:
+        """Return what belongs to the VPC; nothing if it has nothing."""
+        return self.members.get(vpc_key) or VpcIndex()
+
+    @property
+    def neighbors(self) -> Iterator[tuple[Link, Neighbor]]:
+        """Links to what p4vpc does not manage, with their far ends."""
+        for link in self.links.values():
+            if isinstance(link.b, Neighbor):
+                yield link, link.b
+
+    def names(self, kind: str, vpc_key: str = "") -> list[str]:
+        """Return the names of one kind, of one VPC if the kind belongs to VPCs: for remedies."""
+        prefix = f"{vpc_key}/" if vpc_key else ""
+        keys = (object_id.key for object_id in self.by_id if object_id.kind == kind)
+        return [key.removeprefix(prefix) for key in keys if key.startswith(prefix)]

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which numbers the objects need, and within which bounds (widths of Contract 1 in docs/architecture.md)."""
+
+from collections.abc import Iterator
+
+from p4vpc.errors import ModelError, Problem
+from p4vpc.intent import Claim, ClaimId, IdentifierPlan, Identifiers, ObjectId, SwitchAttachment, VtepAttachment
+from p4vpc.model.index import Index, VpcIndex
+from p4vpc.model.labels import cidr_peers, label_of_port, label_of_route, port_by_address
+
+VNI = "vni"
+VRF = "vrf"
+BRIDGE_DOMAIN = "bridge_domain"
+LABEL = "policy_label"
+TUNNEL = "tunnel_index"
+_MAX_16 = 0xFFFF
+_MAX_15 = 0x7FFF
+"""Port and tunnel indexes share a field: its top bit says which of the two it holds."""
+
+
+def port_index_pool(switch: str) -> str:
+    """Return the pool of a switch's port indexes: each switch counts its own."""
+    return f"port_index of {switch}"
+
+
+def claims(index: Index) -> Iterator[Claim]:
+    """Yield a claim for every number that the objects need, some of them more than once."""
+    for switch in index.switches.values():
+        if switch.vtep is not None:
+            yield _claim(TUNNEL, str(switch.vtep), _MAX_15, switch.id)
+    for key, vpc in index.vpcs.items():
+        yield _claim(VRF, key, _MAX_16, vpc.id)
+        yield from _vpc_claims(index, key, index.members_of(key))
+
+
+def _vpc_claims(index: Index, vpc_key: str, members: VpcIndex) -> Iterator[Claim]:
+    low, high = index.fabric.vni_range
+    for subnet in members.subnets.values():
+        yield Claim(ClaimId(VNI, subnet.key), low, high, str(subnet.id))
+        yield _claim(BRIDGE_DOMAIN, subnet.key, _MAX_16, subnet.id)
+    cidrs = cidr_peers(members)
+    for port in members.ports.values():
+        yield _claim(LABEL, label_of_port(port, cidrs).owner(vpc_key), _MAX_16, port.id)
+        match port.attachment:
+            case SwitchAttachment(switch=switch):
+                yield _claim(port_index_pool(switch), port.key, _MAX_15, port.id)
+            case VtepAttachment(vtep=vtep):
+                yield _claim(TUNNEL, str(vtep), _MAX_15, port.id)
+    owners = port_by_address(members)
+    for route in members.routes.values():
+        labels = label_of_route(route, owners[route.next_hop], cidrs)
+        yield _claim(LABEL, labels.owner(vpc_key), _MAX_16, route.id)
+
+
+def plan(index: Index, held: Identifiers) -> IdentifierPlan:
+    """Return what must be allocated and retired; ModelError if `fabric.vni_range` leaves out VNIs in use."""
+    needed = {claim.id: claim for claim in claims(index)}
+    problems = []
+    for claim_id, claim in sorted(needed.items()):
+        number = held.numbers.get(claim_id)
+        if number is not None and not claim.low <= number <= claim.high:
+            message = f"leaves out VNI {number} of {claim.object}"
+            problems.append(Problem("fabric fabric", "vni_range", message, "a range with all VNIs that are in use"))
+    if problems:
+        raise ModelError(problems)
+    return IdentifierPlan(
+        tuple(claim for claim_id, claim in sorted(needed.items()) if claim_id not in held.numbers),
+        tuple(claim_id for claim_id in sorted(held.numbers) if claim_id not in needed),
+    )
+
+
+def _claim(pool: str, owner: str, high: int, object_id: ObjectId) -> Claim:
+    return Claim(ClaimId(pool, owner), 1, high, str(object_id))

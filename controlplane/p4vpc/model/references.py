@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who refers to whom by name, and references that lead nowhere."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+
+from p4vpc.errors import Problem
+from p4vpc.intent import (
+    GroupPeer,
+    Intent,
+    Link,
+    LinkEnd,
+    ObjectId,
+    Port,
+    SecurityGroup,
+    SwitchAttachment,
+    Vpc,
+    VpcMember,
+    closest,
+)
+from p4vpc.model.index import Index
+
+_REFERENTS_SHOWN = 10
+
+
+class Reference(NamedTuple):
+    """A field that names another object."""
+
+    field: str
+    target: ObjectId
+
+
+def references(intent: Intent) -> Iterator[Reference]:
+    """Yield every reference of an object, those that others depend on first."""
+    match intent:
+        case Link():
+            yield Reference("a.switch", ObjectId("switch", intent.a.switch))
+            if isinstance(intent.b, LinkEnd):
+                yield Reference("b.switch", ObjectId("switch", intent.b.switch))
+        case Vpc():
+            yield Reference("tenant", ObjectId("tenant", intent.tenant))
+        case VpcMember():
+            yield Reference("vpc", ObjectId("vpc", intent.vpc_key))
+    match intent:
+        case Port():
+            yield Reference("subnet", ObjectId("subnet", f"{intent.vpc_key}/{intent.subnet}"))
+            for position, group in enumerate(intent.security_groups):
+                target = ObjectId("security_group", f"{intent.vpc_key}/{group}")
+                yield Reference(f"security_groups[{position}]", target)
+            if isinstance(intent.attachment, SwitchAttachment):
+                yield Reference("attachment.switch", ObjectId("switch", intent.attachment.switch))
+        case SecurityGroup():
+            for position, rule in enumerate(intent.rules):
+                if isinstance(rule.peer, GroupPeer):
+                    target = ObjectId("security_group", f"{intent.vpc_key}/{rule.peer.group}")
+                    yield Reference(f"rules[{position}].peer.group", target)
+
+
+def check_references(
+    index: Index, deleted: Collection[ObjectId] = (), malformed: Collection[ObjectId] = ()
+) -> Iterator[Problem]:
+    """Yield a problem for each reference that leads nowhere, and for each deleted object that is still needed."""
+    needed: dict[ObjectId, list[str]] = defaultdict(list)
+    known = index.by_id.keys()
+    for intent in index.by_id.values():
+        for field, target in references(intent):
+            if target in known or target in malformed:
+                continue
+            if target in deleted:
+                needed[target].append(f"{intent} ({field})")
+            else:
+                yield _dangling(index, intent, field, target)
+            if target.kind == "vpc":
+                break
+    for target in sorted(needed):
+        users = needed[target]
+        shown = ", ".join(users[:_REFERENTS_SHOWN])
+        more = f" and {len(users) - _REFERENTS_SHOWN} more" if len(users) > _REFERENTS_SHOWN else ""
+        yield Problem(str(target), "", f"is still needed by {shown}{more}", "delete or change those first")
+
+
+def _dangling(index: Index, intent: Intent, field: str, target: ObjectId) -> Problem:
+    if isinstance(intent, VpcMember) and target.kind in ("subnet", "security_group"):
+        scope = intent.vpc_key
+        name = target.key.removeprefix(f"{scope}/")
+        where = f" in VPC {scope}"
+    else:
+        scope, name, where = "", target.key, ""
+    kind = target.kind.replace("_", " ") if target.kind != "vpc" else "VPC"
+    remedy = closest(name, index.names(target.kind, scope)) or f"define the {kind} first"
+    return Problem(str(intent), field, f"there is no {kind} {name!r}{where}", remedy)

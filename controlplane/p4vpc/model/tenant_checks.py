@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Conflicts among the tenants' objects, and between them and the fabric."""
+
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Address
+
+from p4vpc.errors import Problem
+from p4vpc.intent import LinkEnd, Port, Subnet, SwitchAttachment, VtepAttachment, is_host_of
+from p4vpc.model.defaults import gateway_mac
+from p4vpc.model.fabric_checks import Use, only_once
+from p4vpc.model.index import Index, VpcIndex
+
+
+def check_vpc(members: VpcIndex) -> Iterator[Problem]:
+    """Yield every conflict inside of one VPC."""
+    yield from _check_overlaps(members)
+    ports = members.ports.values()
+    yield from only_once(
+        (
+            Use(address, port, f"addresses[{position}]")
+            for port in ports
+            for position, address in enumerate(port.addresses)
+        ),
+        "an address belongs to one port of the VPC",
+    )
+    for subnet in members.subnets.values():
+        yield from only_once(
+            (Use(port.mac, port, "mac") for port in ports if port.subnet == subnet.name),
+            "a MAC belongs to one port of the subnet",
+        )
+    for port in ports:
+        if port.subnet in members.subnets:
+            yield from _check_port(port, members.subnets[port.subnet])
+    yield from _check_routes(members)
+
+
+def check_attachments(index: Index) -> Iterator[Problem]:
+    """Yield every conflict about where ports are plugged in."""
+    vteps = {switch.vtep: switch.name for switch in index.switches.values() if switch.vtep}
+    links = {}
+    for link in index.links.values():
+        for end in (link.a, link.b):
+            if isinstance(end, LinkEnd):
+                links[end.switch, end.port] = link.name
+    uses = []
+    for vpc_key in sorted(index.members):
+        for port in index.members[vpc_key].ports.values():
+            if isinstance(port.attachment, SwitchAttachment):
+                yield from _check_switch_port(index, links, port, port.attachment)
+                uses.append(Use(_place(port.attachment), port, "attachment"))
+            elif isinstance(port.attachment, VtepAttachment):
+                yield from _check_vtep(index, vteps, port, port.attachment.vtep)
+    yield from only_once(uses, "one port for each switch port and VLAN")
+
+
+def _check_overlaps(members: VpcIndex) -> Iterator[Problem]:
+    widest: Subnet | None = None
+    for subnet in sorted(members.subnets.values(), key=lambda subnet: (subnet.ipv4, subnet.name)):
+        if widest is not None and subnet.ipv4.overlaps(widest.ipv4):
+            message = f"{subnet.ipv4} overlaps {widest.ipv4} of subnet {widest.key}"
+            yield Problem(str(subnet), "ipv4", message, "subnets of a VPC are disjoint")
+        if widest is None or subnet.ipv4.broadcast_address > widest.ipv4.broadcast_address:
+            widest = subnet
+
+
+def _check_port(port: Port, subnet: Subnet) -> Iterator[Problem]:
+    for position, address in enumerate(port.addresses):
+        field = f"addresses[{position}]"
+        hosts = f"{subnet.ipv4[1]} to {subnet.ipv4[-2]}"
+        if address not in subnet.ipv4:
+            yield Problem(str(port), field, f"{address} is outside of subnet {subnet.name} ({subnet.ipv4})", hosts)
+        elif not is_host_of(address, subnet.ipv4):
+            yield Problem(str(port), field, f"{address} is not a host address of {subnet.ipv4}", hosts)
+        elif address == subnet.gateway:
+            yield Problem(str(port), field, f"{address} is the gateway of subnet {subnet.name}", "another address")
+    if port.mac == gateway_mac(subnet):
+        yield Problem(str(port), "mac", f"{port.mac} is the gateway's MAC in subnet {subnet.name}", "another MAC")
+
+
+def _check_routes(members: VpcIndex) -> Iterator[Problem]:
+    routes = members.routes.values()
+    yield from only_once((Use(route.prefix, route, "prefix") for route in routes), "one route for each prefix")
+    owners = {address for port in members.ports.values() for address in port.addresses}
+    for route in routes:
+        if route.next_hop not in owners:
+            message = f"no port of the VPC has the address {route.next_hop}"
+            yield Problem(str(route), "next_hop", message, "an address of a port in the VPC")
+        for subnet in members.subnets.values():
+            if route.prefix.subnet_of(subnet.ipv4):
+                message = f"{route.prefix} lies in subnet {subnet.name} ({subnet.ipv4})"
+                yield Problem(str(route), "prefix", message, "a destination outside of the VPC's subnets")
+
+
+def _check_switch_port(
+    index: Index, links: Mapping[tuple[str, int], str], port: Port, attachment: SwitchAttachment
+) -> Iterator[Problem]:
+    switch = index.switches.get(attachment.switch)
+    if switch is None:
+        return
+    if switch.role != "leaf":
+        leaves = ", ".join(sorted(leaf.name for leaf in index.switches.values() if leaf.role == "leaf"))
+        yield Problem(str(port), "attachment.switch", f"{switch.name} is a spine", f"a leaf: {leaves}")
+    link = links.get((attachment.switch, attachment.port))
+    if link is not None:
+        message = f"port {attachment.port} of {attachment.switch} belongs to link {link}"
+        yield Problem(str(port), "attachment.port", message, "a port without a link")
+
+
+def _check_vtep(index: Index, vteps: Mapping[IPv4Address, str], port: Port, vtep: IPv4Address) -> Iterator[Problem]:
+    if vtep in vteps:
+        remedy = f"attachment: {{switch: {vteps[vtep]}, port: ...}}"
+        yield Problem(str(port), "attachment.vtep", f"{vtep} is the VTEP of our own {vteps[vtep]}", remedy)
+    elif not any(vtep in prefix for _, neighbor in index.neighbors for prefix in neighbor.prefixes):
+        remedy = "add it to the prefixes of the link that leads there"
+        yield Problem(str(port), "attachment.vtep", f"no link leads to {vtep}", remedy)
+
+
+def _place(attachment: SwitchAttachment) -> str:
+    tag = "untagged" if attachment.vlan is None else f"VLAN {attachment.vlan}"
+    return f"port {attachment.port} of {attachment.switch}, {tag},"
