@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""P4Runtime: one agent per switch that keeps it at its desired state.
+
+`agent` owns the life of a switch, `session` one connection, `pipeline` what the switches run, `codec` entries as
+messages, `readback` what switches hold and count, `refusals` what they would not take, `quirks` where targets differ.
+"""
+
+from p4vpc.southbound.agent import Agent, AgentOptions, NotConnectedError, Target
+from p4vpc.southbound.codec import Codec
+from p4vpc.southbound.match_codec import DecodeError, EncodeError
+from p4vpc.southbound.p4info import PipelineError
+from p4vpc.southbound.packets import Packet
+from p4vpc.southbound.pipeline import Pipeline
+from p4vpc.southbound.readback import CounterReading, read_counters
+from p4vpc.southbound.rpc import RpcError
+from p4vpc.southbound.status import PipelineState, SwitchProblem, SwitchState, SwitchStatus
+
+__all__ = (
+    "Agent",
+    "AgentOptions",
+    "Codec",
+    "CounterReading",
+    "DecodeError",
+    "EncodeError",
+    "NotConnectedError",
+    "Packet",
+    "Pipeline",
+    "PipelineError",
+    "PipelineState",
+    "RpcError",
+    "SwitchProblem",
+    "SwitchState",
+    "SwitchStatus",
+    "Target",
+    "read_counters",
+)

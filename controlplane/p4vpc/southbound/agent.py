@@ -1,0 +1,410 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One agent per switch: keeps the switch at its desired state, whatever happens to either of them.
+
+An agent connects, arbitrates, makes sure of the pipeline, reads back what the switch holds, and from then on writes the
+difference whenever there is one. The picture it has of the switch (`_Image`) lives as long as the session: after
+every reconnect it is read anew, so a restarted switch is filled again and a restarted controller finds nothing to do.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+from finsy import GRPCStatusCode
+from finsy.proto import p4r
+
+from p4vpc.compiler.entries import DesiredState, Entry, Identity
+from p4vpc.errors import SouthboundError
+from p4vpc.reconcile import Batch, Change, LeftOut, Operation, plan
+from p4vpc.reconcile.planner import DEFAULT_BATCH_SIZE
+from p4vpc.southbound.match_codec import EncodeError
+from p4vpc.southbound.packets import Packet, decode_packet_in, encode_packet_out
+from p4vpc.southbound.pipeline import Pipeline
+from p4vpc.southbound.readback import read_entries
+from p4vpc.southbound.refusals import Refusals, describe, left_out_problems
+from p4vpc.southbound.rpc import RpcError, UpdateError
+from p4vpc.southbound.session import ElectionIdUselessError, Listener, Session, connect
+from p4vpc.southbound.status import PipelineState, SwitchState, SwitchStatus
+
+_BATCHES_BETWEEN_LOOKS = 20
+"""A long plan is dropped for a newer one after so many batches; a short one is finished, so that revisions settle."""
+
+
+class NotConnectedError(SouthboundError):
+    """The switch cannot be asked at the moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a switch is."""
+
+    name: str
+    address: str
+    device_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgentOptions:
+    """Times in seconds.
+
+    Attributes:
+        batch_size: most updates in one write.
+        first_backoff, last_backoff: pause before the second attempt to connect, and the longest pause.
+        probe_interval: how often an idle switch is asked whether it is still there, with the same pipeline.
+    """
+
+    batch_size: int = DEFAULT_BATCH_SIZE
+    first_backoff: float = 0.1
+    last_backoff: float = 3.0
+    probe_interval: float = 10.0
+
+
+@dataclass(slots=True)
+class _Image:
+    """What the switch holds, as far as we know. `is_stale`: it has told us something that contradicts it."""
+
+    entries: dict[Identity, Entry]
+    is_stale: bool = False
+
+
+class Agent:
+    """Keeps one switch at its desired state; `run` does the work.
+
+    Args:
+        target: the switch.
+        pipeline: what it shall run.
+        next_election_id: of the store; each is higher than all before.
+        on_change: called, on the event loop, when `status` has changed in anything but mere counts.
+        on_packet: called with the switch's name and each packet-in.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        pipeline: Pipeline,
+        next_election_id: Callable[[], Awaitable[int]],
+        *,
+        on_change: Callable[[], None] = lambda: None,
+        on_packet: Callable[[str, Packet], None] | None = None,
+        options: AgentOptions | None = None,
+    ):
+        self.target = target
+        self._pipeline = pipeline
+        self._next_election_id = next_election_id
+        self._on_change = on_change
+        self._on_packet = on_packet
+        self._options = options or AgentOptions()
+        self._log = structlog.get_logger().bind(switch=target.name)
+        self._wake = asyncio.Event()
+        self._desired: DesiredState | None = None
+        self._session: Session | None = None
+        self._image: _Image | None = None
+        self._cookie = 0
+        self._refusals = Refusals()
+        self._left_out: tuple[LeftOut, ...] = ()
+        self._state = SwitchState.DISCONNECTED
+        self._pipeline_state = PipelineState.UNKNOWN
+        self._changed_revision = self._settled_revision = self._realised_revision = 0
+        self._updates_written = self._updates_refused = self._connections = self._packets_in = 0
+        self._error = ""
+
+    @property
+    def status(self) -> SwitchStatus:
+        """The switch at this moment."""
+        return SwitchStatus(
+            name=self.target.name,
+            address=self.target.address,
+            state=self._state,
+            pipeline=self._pipeline_state,
+            desired_revision=self._desired.revision if self._desired else 0,
+            changed_revision=self._changed_revision,
+            settled_revision=self._settled_revision,
+            realised_revision=self._realised_revision,
+            entries=len(self._image.entries) if self._image else 0,
+            updates_written=self._updates_written,
+            updates_refused=self._updates_refused,
+            connections=self._connections,
+            packets_in=self._packets_in,
+            problems=(*left_out_problems(self._left_out), *self._refusals.problems()),
+            error=self._error,
+        )
+
+    def set_desired(self, desired: DesiredState) -> None:
+        """What the switch shall hold from now on. A state with the same entries costs nothing."""
+        before, self._desired = self._desired, desired
+        if before is None or before.entries != desired.entries:
+            self._changed_revision = desired.revision
+            self._wake.set()
+        else:
+            if self._settled_revision >= before.revision:
+                self._settled_revision = desired.revision
+            if self._realised_revision >= before.revision:
+                self._realised_revision = desired.revision
+        self._on_change()
+
+    async def packet_out(self, packet: Packet) -> None:
+        """Send a packet through the switch.
+
+        Raises:
+            NotConnectedError: there is no session.
+            EncodeError: the metadata does not fit the pipeline.
+            RpcError: the session has just ended.
+        """
+        await self.session().packet_out(encode_packet_out(packet, self._pipeline.info))
+
+    def session(self) -> Session:
+        """The open session, for readers.
+
+        Raises:
+            NotConnectedError: there is none.
+        """
+        if self._session is None:
+            raise NotConnectedError(f"switch {self.target.name} is not connected: {self._error or 'not yet tried'}")
+        return self._session
+
+    async def run(self) -> None:
+        """Work until cancelled. Whatever goes wrong with the switch is reported and tried again."""
+        election_id = await self._next_election_id()
+        backoff = self._options.first_backoff
+        while True:
+            connections = self._connections
+            try:
+                await self._run_session(election_id)
+            except ElectionIdUselessError as error:
+                self._disconnected(str(error))
+                election_id = await self._next_election_id()
+            except SouthboundError as error:
+                self._disconnected(str(error))
+            backoff = self._options.first_backoff if self._connections > connections else backoff
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(backoff):
+                    await asyncio.Event().wait()
+            backoff = min(self._options.last_backoff, backoff * 2)
+
+    def _disconnected(self, error: str) -> None:
+        if self._state is not SwitchState.DISCONNECTED or error != self._error:
+            self._log.warning("disconnected", reason=error)
+        self._session = None
+        self._image = None
+        self._error = error
+        self._pipeline_state = PipelineState.UNKNOWN
+        self._change_state(SwitchState.DISCONNECTED)
+
+    def _change_state(self, state: SwitchState) -> None:
+        self._state = state
+        self._on_change()
+
+    async def _run_session(self, election_id: int) -> None:
+        """From connecting until the session ends, which is always an error."""
+        listener = Listener(packet=self._packet_in, role=self._wake.set)
+        async with connect(self.target.address, self.target.device_id, election_id, listener) as session:
+            self._log.info("connected", address=self.target.address, election_id=election_id)
+            self._session = session
+            self._connections += 1
+            self._error = ""
+            self._refusals.try_now()
+            work = asyncio.create_task(self._work(session))
+            closed = asyncio.create_task(session.closed())
+            try:
+                await asyncio.wait((work, closed), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in (work, closed):
+                    task.cancel()
+                await asyncio.wait((work, closed))
+            failures = [task.exception() for task in (closed, work) if not task.cancelled()]
+            for failure in failures:
+                if failure is not None:
+                    raise failure
+
+    def _packet_in(self, message: p4r.PacketIn) -> None:
+        self._packets_in += 1
+        if self._on_packet is not None:
+            self._on_packet(self.target.name, decode_packet_in(message, self._pipeline.info))
+
+    async def _work(self, session: Session) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                await self._turn(session)
+            except RpcError as error:
+                if error.code is not GRPCStatusCode.PERMISSION_DENIED or session.is_primary:
+                    raise
+                self._log.warning("fenced: another controller is primary", reason=error.reason)
+                self._wake.set()
+            await self._pause(session)
+
+    async def _turn(self, session: Session) -> None:
+        """Whatever there is to do now."""
+        if not session.is_primary:
+            if self._state is not SwitchState.STANDBY:
+                self._log.info("standing by: another controller is primary")
+            self._image = None
+            self._change_state(SwitchState.STANDBY)
+            return
+        if self._image is None or self._image.is_stale:
+            self._change_state(SwitchState.SYNCHRONISING)
+            await self._ensure_pipeline(session)
+            self._image = _Image(await read_entries(session, self._pipeline.codec))
+            self._log.info("read back", entries=len(self._image.entries))
+        await self._reconcile(session, self._image)
+
+    async def _pause(self, session: Session) -> None:
+        """Wait for something to do; ask an idle switch whether it is still there."""
+        loop = asyncio.get_running_loop()
+        probe_at = loop.time() + self._options.probe_interval
+        retry_at = self._refusals.next_retry() if session.is_primary else None
+        is_probe = retry_at is None or probe_at < retry_at
+        try:
+            async with asyncio.timeout_at(probe_at if retry_at is None or is_probe else retry_at):
+                await self._wake.wait()
+        except TimeoutError:
+            if not is_probe:
+                return
+            config = await session.pipeline(is_complete=False)
+            if session.is_primary and config.cookie.cookie != self._cookie:
+                self._log.warning("somebody has changed the pipeline")
+                self._image = None
+
+    async def _ensure_pipeline(self, session: Session) -> None:
+        """Push the pipeline only if the switch does not run it: a push empties all tables."""
+        config = await session.pipeline(is_complete=False)
+        if config.cookie.cookie != self._pipeline.cookie:
+            config = await session.pipeline(is_complete=True)
+        if self._pipeline.is_same(config):
+            self._cookie = config.cookie.cookie
+            self._pipeline_state = PipelineState.SAME
+            self._log.info("pipeline is there, not pushed", cookie=f"{self._cookie:#x}")
+            return
+        found = f"another one, cookie {config.cookie.cookie:#x}" if config.HasField("p4info") else "none"
+        self._log.warning("pushing pipeline: this empties all tables", found=found)
+        await session.push_pipeline(self._pipeline)
+        self._cookie = self._pipeline.cookie
+        self._pipeline_state = PipelineState.PUSHED
+        self._log.info("pipeline pushed", cookie=f"{self._cookie:#x}")
+
+    async def _reconcile(self, session: Session, image: _Image) -> None:
+        """Write the difference."""
+        desired = self._desired
+        if desired is None:
+            self._change_state(SwitchState.READY)
+            return
+        written, refused = self._updates_written, self._updates_refused
+        now = asyncio.get_running_loop().time()
+        planned = plan(
+            self._refusals.hold_back(desired, image.entries, now),
+            image.entries,
+            self._pipeline.info.schema,
+            batch_size=self._options.batch_size,
+        )
+        self._report_left_out(planned.left_out)
+        if planned.batches and self._settled_revision >= desired.revision:
+            self._settled_revision = self._realised_revision = 0  # it was so, and is so no longer
+            self._change_state(self._state)
+        for position, batch in enumerate(planned.batches, start=1):
+            await self._write(session, image, batch)
+            if position % _BATCHES_BETWEEN_LOOKS == 0 and self._desired is not desired:
+                break
+        else:
+            self._settle(desired, image)
+        self._refusals.forget_settled(desired, image.entries)
+        if image.is_stale:
+            self._wake.set()
+        if self._updates_written > written or self._updates_refused > refused:
+            self._log.info(
+                "tables written",
+                revision=desired.revision,
+                updates=self._updates_written - written,
+                refused=self._updates_refused - refused,
+                entries=len(image.entries),
+            )
+        self._change_state(SwitchState.READY)
+
+    def _settle(self, desired: DesiredState, image: _Image) -> None:
+        self._refusals.forget_settled(desired, image.entries)
+        if image.is_stale:
+            return
+        # A state that came meanwhile with the same entries is as settled as the one that was written.
+        latest = self._desired if self._desired and self._desired.entries == desired.entries else desired
+        self._settled_revision = latest.revision
+        if not self._left_out and not len(self._refusals):
+            self._realised_revision = latest.revision
+
+    def _report_left_out(self, left_out: tuple[LeftOut, ...]) -> None:
+        known = {item.entry for item in self._left_out}
+        for item in left_out:
+            if item.entry not in known:
+                origins = [str(origin) for origin in item.origins]
+                self._log.error("entry left out", entry=describe(item.entry), origins=origins, reason=item.reason)
+        self._left_out = left_out
+
+    async def _write(self, session: Session, image: _Image, batch: Batch) -> None:
+        """Write one batch; what cannot be encoded is refused without asking the switch."""
+        changes: list[Change] = []
+        updates: list[p4r.Update] = []
+        for change in batch:
+            update = p4r.Update()
+            try:
+                self._pipeline.codec.encode(change.operation, change.entry, update)
+            except EncodeError as error:
+                self._refuse(change, str(error))
+            else:
+                changes.append(change)
+                updates.append(update)
+        if updates:
+            await self._send(session, image, changes, updates)
+
+    async def _send(
+        self, session: Session, image: _Image, changes: Sequence[Change], updates: Sequence[p4r.Update]
+    ) -> None:
+        """Send updates; halves of them if they are refused as a whole, until it is clear which one is meant."""
+        try:
+            errors = await session.write(updates)
+        except RpcError as error:
+            if not error.is_about_the_request:
+                raise
+            if len(updates) > 1:
+                middle = len(updates) // 2
+                await self._send(session, image, changes[:middle], updates[:middle])
+                await self._send(session, image, changes[middle:], updates[middle:])
+                return
+            errors = {0: UpdateError(error.code, error.reason)}
+        emptied: set[str] = set()
+        for position, change in enumerate(changes):
+            error_of_update = errors.get(position)
+            if error_of_update is None:
+                self._updates_written += 1
+                self._applied(image, change, emptied)
+            else:
+                self._failed(image, change, error_of_update)
+        if emptied:
+            self._refusals.try_now(emptied)
+
+    def _applied(self, image: _Image, change: Change, emptied: set[str]) -> None:
+        identity = change.entry.identity
+        if change.operation is Operation.DELETE:
+            image.entries.pop(identity, None)
+            emptied.add(identity[0])
+        else:
+            image.entries[identity] = change.entry
+
+    def _failed(self, image: _Image, change: Change, error: UpdateError) -> None:
+        if error.code is GRPCStatusCode.NOT_FOUND and change.operation is Operation.DELETE:
+            image.entries.pop(change.entry.identity, None)
+            return
+        image.is_stale |= error.code in (GRPCStatusCode.NOT_FOUND, GRPCStatusCode.ALREADY_EXISTS)
+        self._refuse(change, str(error))
+
+    def _refuse(self, change: Change, reason: str) -> None:
+        self._updates_refused += 1
+        refusal = self._refusals.add(change, reason, asyncio.get_running_loop().time())
+        log = self._log.error if refusal.attempts == 1 else self._log.debug
+        origins = [str(origin) for origin in change.origins]
+        log(
+            "update refused",
+            operation=change.operation.name.lower(),
+            entry=describe(change.entry),
+            origins=origins,
+            reason=reason,
+        )

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Neutral entries to P4Runtime messages and back.
+
+One `TableCodec` per table holds a prototype message for each action, with all numbers filled in; encoding copies the
+prototype and sets the values, which is several times faster than building nested messages. Everything that the schema
+says is checked on the way, so that no target sees an entry that can only be refused.
+"""
+
+from finsy.proto import p4r
+
+from p4vpc.compiler.entries import (
+    ActionCall,
+    ActionSet,
+    Entry,
+    Exact,
+    Match,
+    MulticastEntry,
+    TableEntry,
+    WeightedAction,
+)
+from p4vpc.reconcile import MatchKind, Operation, TableSchema
+from p4vpc.reconcile.normalise import normalise_action_set
+from p4vpc.southbound.match_codec import DecodeError, EncodeError, canonical, getter, misfit, number, setter
+from p4vpc.southbound.p4info import PipelineInfo, TableIds
+
+_MAX_PRIORITY = 2**31 - 1
+_MAX_GROUP_ID = 2**32 - 1
+_UPDATE_TYPES = {
+    Operation.INSERT: p4r.Update.INSERT,
+    Operation.MODIFY: p4r.Update.MODIFY,
+    Operation.DELETE: p4r.Update.DELETE,
+}
+
+
+class Codec:
+    """All tables of a pipeline, and multicast groups."""
+
+    def __init__(self, info: PipelineInfo):
+        self._tables = {name: TableCodec(table, info.ids[name]) for name, table in info.schema.tables.items()}
+        self._by_id = {info.ids[name].table: table for name, table in self._tables.items()}
+
+    def encode(self, operation: Operation, entry: Entry, into: p4r.Update) -> None:
+        """Fill an empty update message.
+
+        Raises:
+            EncodeError: the entry does not fit; `into` is then in an undefined state.
+        """
+        into.type = _UPDATE_TYPES[operation]
+        if isinstance(entry, MulticastEntry):
+            _encode_multicast(entry, into.entity.packet_replication_engine_entry.multicast_group_entry)
+            return
+        table = self._tables.get(entry.table)
+        if table is None:
+            raise EncodeError(f"the pipeline has no table {entry.table}")
+        table.encode(entry, into.entity.table_entry)
+
+    def decode(self, entity: p4r.Entity) -> Entry | None:
+        """The entry in normal form; None for what is not p4vpc's to manage (default entries, constant entries).
+
+        Raises:
+            DecodeError: the switch sent a table, field or action that is not in the pipeline.
+        """
+        if entity.HasField("table_entry"):
+            message = entity.table_entry
+            if message.is_default_action or message.is_const:
+                return None
+            table = self._by_id.get(message.table_id)
+            if table is None:
+                raise DecodeError(f"the switch has sent an entry of table {message.table_id:#x}, which is unknown")
+            return None if table.is_const else table.decode(message)
+        if entity.HasField("packet_replication_engine_entry"):
+            group = entity.packet_replication_engine_entry
+            return _decode_multicast(group.multicast_group_entry) if group.HasField("multicast_group_entry") else None
+        return None
+
+    def table(self, name: str) -> "TableCodec":
+        """The codec of one table; KeyError if there is none."""
+        return self._tables[name]
+
+
+class TableCodec:
+    """One table."""
+
+    def __init__(self, schema: TableSchema, ids: TableIds):
+        self._schema = schema
+        self.table_id = ids.table
+        self.is_const = schema.is_const
+        self._actions = {name: _ActionCodec(schema.name, name, schema, ids) for name in schema.actions}
+        self._actions_by_id = {ids.actions[name]: action for name, action in self._actions.items()}
+        self._is_exact = all(column.kind is MatchKind.EXACT for column in schema.key)
+        self._maxima = tuple(column.maximum for column in schema.key)
+        self._setters = tuple(
+            setter(schema.name, column, field_id) for column, field_id in zip(schema.key, ids.fields, strict=True)
+        )
+        self._getters = dict(zip(ids.fields, map(getter, schema.key), strict=True))
+        self._positions = {field_id: position for position, field_id in enumerate(ids.fields)}
+        self._field_ids = ids.fields
+        self._wildcards: list[Match] = [column.wildcard() for column in schema.key]
+        self._prototypes = {name: self._prototype(action) for name, action in self._actions.items()}
+        self._set_prototype = self._prototype(None)
+
+    def _prototype(self, action: "_ActionCodec | None") -> p4r.TableEntry:
+        message = p4r.TableEntry(table_id=self.table_id)
+        if self._is_exact:
+            for field_id in self._field_ids:
+                message.match.add(field_id=field_id).exact.value = b"\0"
+        if action is not None:
+            message.action.action.CopyFrom(action.prototype)
+        return message
+
+    def encode(self, entry: TableEntry, into: p4r.TableEntry) -> None:
+        """Fill `into`.
+
+        Raises:
+            EncodeError: something does not fit.
+        """
+        action = entry.action
+        if isinstance(action, ActionCall):
+            prototype = self._prototypes.get(action.name)
+            if prototype is None or self._schema.selector is not None:
+                raise self._wrong_action(action)
+            into.CopyFrom(prototype)
+            self._actions[action.name].fill(action.params, into.action.action)
+        else:
+            into.CopyFrom(self._set_prototype)
+            self._encode_set(action, into.action.action_profile_action_set)
+        if entry.priority or self._schema.has_priority:
+            self._check_priority(entry.priority)
+            into.priority = entry.priority
+        self._encode_key(entry, into)
+
+    def _encode_key(self, entry: TableEntry, into: p4r.TableEntry) -> None:
+        key = entry.key
+        if len(key) != len(self._setters):
+            raise EncodeError(f"table {entry.table}: the key has {len(self._setters)} fields, the entry {len(key)}")
+        if not self._is_exact:
+            for set_match, match in zip(self._setters, key, strict=True):
+                set_match(into, match)
+            return
+        for position, (slot, match, maximum) in enumerate(zip(into.match, key, self._maxima, strict=True)):
+            if type(match) is not Exact or not 0 <= match.value <= maximum:
+                raise misfit(entry.table, self._schema.key[position], match)
+            slot.exact.value = canonical(match.value)
+
+    def _encode_set(self, actions: ActionSet, into: p4r.ActionProfileActionSet) -> None:
+        if self._schema.selector is None:
+            raise EncodeError(f"table {self._schema.name} has no action selector: it takes one action, not a set")
+        if not actions.members:
+            raise EncodeError(f"table {self._schema.name}: an action set needs at least one member")
+        for member in actions.members:
+            action = self._actions.get(member.action.name)
+            if action is None:
+                raise self._wrong_action(member.action)
+            if not 1 <= member.weight <= _MAX_PRIORITY:
+                raise EncodeError(f"table {self._schema.name}: weight {member.weight} is not positive")
+            message = into.action_profile_actions.add(weight=member.weight)
+            message.action.CopyFrom(action.prototype)
+            action.fill(member.action.params, message.action)
+            if member.watch_port is not None:
+                message.watch_port = canonical(member.watch_port)
+
+    def _check_priority(self, priority: int) -> None:
+        if self._schema.has_priority:
+            if not 1 <= priority <= _MAX_PRIORITY:
+                raise EncodeError(f"table {self._schema.name}: priority {priority} is not in 1..{_MAX_PRIORITY}")
+        elif priority:
+            raise EncodeError(f"table {self._schema.name} takes no priority, the entry has {priority}")
+
+    def _wrong_action(self, action: ActionCall) -> EncodeError:
+        if action.name in self._actions:
+            return EncodeError(f"table {self._schema.name} has an action selector: it takes an action set")
+        known = ", ".join(sorted(self._actions)) or "none"
+        return EncodeError(f"table {self._schema.name} has no action {action.name}, only {known}")
+
+    def decode(self, message: p4r.TableEntry) -> TableEntry:
+        """The entry in normal form.
+
+        Raises:
+            DecodeError: an unknown field or action.
+        """
+        key = self._wildcards.copy()
+        for match in message.match:
+            field_id = match.field_id
+            get_match = self._getters.get(field_id)
+            if get_match is None:
+                raise DecodeError(
+                    f"the switch has sent field {field_id} of table {self._schema.name}, which is unknown"
+                )
+            key[self._positions[field_id]] = get_match(match)
+        return TableEntry(self._schema.name, tuple(key), message.priority, self._decode_action(message.action))
+
+    def _decode_action(self, message: p4r.TableAction) -> ActionCall | ActionSet:
+        if message.HasField("action"):
+            return self._decode_call(message.action)
+        # A reference to a member or group of somebody else's making equals nothing that we could want: no members.
+        return normalise_action_set(
+            ActionSet(
+                tuple(
+                    WeightedAction(self._decode_call(member.action), member.weight, _watch_port(member))
+                    for member in message.action_profile_action_set.action_profile_actions
+                )
+            )
+        )
+
+    def _decode_call(self, message: p4r.Action) -> ActionCall:
+        action = self._actions_by_id.get(message.action_id)
+        if action is None:
+            raise DecodeError(
+                f"the switch has sent action {message.action_id:#x} in table {self._schema.name}, which is unknown"
+            )
+        return action.decode(message)
+
+
+class _ActionCodec:
+    """One action of one table."""
+
+    def __init__(self, table: str, name: str, schema: TableSchema, ids: TableIds):
+        self._name = name
+        self._where = f"table {table}, action {name}"
+        self._params = schema.actions[name].params
+        self._maxima = tuple(param.maximum for param in self._params)
+        self._param_ids = ids.params[name]
+        self.prototype = p4r.Action(action_id=ids.actions[name])
+        for param_id in self._param_ids:
+            self.prototype.params.add(param_id=param_id, value=b"\0")
+
+    def fill(self, values: tuple[int, ...], into: p4r.Action) -> None:
+        """Set the parameters of a copy of the prototype."""
+        if len(values) != len(self._maxima):
+            raise EncodeError(f"{self._where} takes {len(self._maxima)} parameters, the entry has {len(values)}")
+        for position, (slot, value, maximum) in enumerate(zip(into.params, values, self._maxima, strict=True)):
+            if not 0 <= value <= maximum:
+                param = self._params[position]
+                raise EncodeError(f"{self._where}: parameter {param.name} is {value}, beyond its {param.width} bits")
+            slot.value = canonical(value)
+
+    def decode(self, message: p4r.Action) -> ActionCall:
+        values = {param.param_id: param.value for param in message.params}
+        try:
+            return ActionCall(self._name, tuple([int.from_bytes(values[key], "big") for key in self._param_ids]))
+        except KeyError:
+            raise DecodeError(f"the switch has sent {self._where} without all parameters") from None
+
+
+def _watch_port(member: p4r.ActionProfileAction) -> int | None:
+    match member.WhichOneof("watch_kind"):
+        case "watch_port":
+            return number(member.watch_port)
+        case "watch":
+            return member.watch
+        case _:
+            return None
+
+
+def _encode_multicast(entry: MulticastEntry, into: p4r.MulticastGroupEntry) -> None:
+    if not 1 <= entry.group_id <= _MAX_GROUP_ID:
+        raise EncodeError(f"multicast group {entry.group_id} is not in 1..{_MAX_GROUP_ID}")
+    into.multicast_group_id = entry.group_id
+    for port, instance in entry.replicas:
+        if port < 0 or not 0 <= instance <= _MAX_GROUP_ID:
+            raise EncodeError(f"multicast group {entry.group_id}: no replica has port {port}, instance {instance}")
+        into.replicas.add(port=canonical(port), instance=instance)
+
+
+def _decode_multicast(message: p4r.MulticastGroupEntry) -> MulticastEntry:
+    replicas = {
+        (number(replica.port) if replica.HasField("port") else replica.egress_port, replica.instance)
+        for replica in message.replicas
+    }
+    return MulticastEntry(message.multicast_group_id, tuple(sorted(replicas)))

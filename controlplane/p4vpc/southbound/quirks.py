@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What targets do differently from the P4Runtime specification, and what we do about it. All of it is here.
+
+- `simple_switch_grpc` keeps no memory of past election ids: while nobody else is connected any id is primary, and when
+  the primary leaves, the next backup is told OK with its own, lower id instead of NOT_FOUND. So "OK" means primary only
+  if the id in the message is our own (`is_primary`).
+- It closes the stream with INVALID_ARGUMENT, not with an arbitration message, if an election id is in use
+  (`is_election_id_taken`).
+- It answers a read of all tables with one message, whatever its size; so there is no limit on what we receive
+  (`CHANNEL_OPTIONS`). It has no atomic writes, so none are asked for.
+- It says NOT_FOUND, FAILED_PRECONDITION or nothing at all if no pipeline is set (`NO_PIPELINE_CODES`).
+- A write that fails for many updates answers with a status for each in the trailing metadata, far more than gRPC
+  accepts by default (`CHANNEL_OPTIONS`).
+- gRPC servers with default settings cut off a client that sends keepalive pings more often than every five minutes; so
+  a dead peer is found with a cheap call instead (`Agent` asks for the pipeline's cookie now and then).
+- Not every target has multicast groups; one that has none says UNIMPLEMENTED when they are read (`HAS_NONE_CODES`).
+- Wildcard reads of DirectCounterEntry come back without priorities, and not at all for all tables at once; so counters
+  are read with their table entries (`counters`).
+"""
+
+from finsy import GRPCStatusCode
+from finsy.proto import U128, p4r
+
+MAX_METADATA_BYTES = 4 * 1024 * 1024
+
+CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+    ("grpc.absolute_max_metadata_size", MAX_METADATA_BYTES),
+    # The agent backs off by itself; the channel shall try when the agent tries.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    ("grpc.use_local_subchannel_pool", 1),
+)
+
+NO_PIPELINE_CODES = frozenset({GRPCStatusCode.FAILED_PRECONDITION, GRPCStatusCode.NOT_FOUND})
+
+HAS_NONE_CODES = frozenset({GRPCStatusCode.UNIMPLEMENTED})
+
+
+def is_primary(update: p4r.MasterArbitrationUpdate, election_id: int) -> bool:
+    """Whether `update` says that the holder of `election_id` may write."""
+    return update.status.code == GRPCStatusCode.OK and U128.decode(update.election_id) == election_id
+
+
+def is_election_id_taken(code: GRPCStatusCode, message: str) -> bool:
+    """Whether the stream was closed because another connection uses our election id."""
+    return code == GRPCStatusCode.INVALID_ARGUMENT and "election id" in message.lower()

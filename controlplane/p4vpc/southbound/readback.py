@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read what a switch holds: all tables at once, and counters table by table."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from finsy.proto import p4r
+
+from p4vpc.compiler.entries import Entry, Identity, TableEntry
+from p4vpc.southbound import quirks
+from p4vpc.southbound.codec import Codec
+from p4vpc.southbound.rpc import RpcError
+from p4vpc.southbound.session import Session
+
+_ENTRIES_BETWEEN_YIELDS = 1000
+"""A target may answer with everything in one message; decoding that must not keep the other agents waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class CounterReading:
+    """A direct counter: its entry, and what has hit it since the entry was installed."""
+
+    entry: TableEntry
+    packets: int
+    bytes: int
+
+
+async def read_entries(session: Session, codec: Codec) -> dict[Identity, Entry]:
+    """All table entries and multicast groups, in normal form; without default and constant ones.
+
+    Raises:
+        RpcError: the read failed.
+        DecodeError: the switch sent what its pipeline does not have.
+    """
+    entries: dict[Identity, Entry] = {}
+    async for entity in _entities(session, p4r.Entity(table_entry=p4r.TableEntry())):
+        entry = codec.decode(entity)
+        if entry is not None:
+            entries[entry.identity] = entry
+    groups = p4r.PacketReplicationEngineEntry(multicast_group_entry=p4r.MulticastGroupEntry())
+    try:
+        async for entity in _entities(session, p4r.Entity(packet_replication_engine_entry=groups)):
+            entry = codec.decode(entity)
+            if entry is not None:
+                entries[entry.identity] = entry
+    except RpcError as error:
+        if error.code not in quirks.HAS_NONE_CODES:
+            raise
+    return entries
+
+
+async def read_counters(session: Session, codec: Codec, table: str) -> AsyncIterator[CounterReading]:
+    """The direct counters of all entries of one table, as the switch sends them.
+
+    Raises:
+        RpcError: the read failed.
+        DecodeError: the switch sent what its pipeline does not have.
+    """
+    wildcard = p4r.TableEntry(table_id=codec.table(table).table_id, counter_data=p4r.CounterData())
+    async for entity in _entities(session, p4r.Entity(table_entry=wildcard)):
+        entry = codec.decode(entity)
+        if isinstance(entry, TableEntry):
+            data = entity.table_entry.counter_data
+            yield CounterReading(entry, data.packet_count, data.byte_count)
+
+
+async def _entities(session: Session, wildcard: p4r.Entity) -> AsyncIterator[p4r.Entity]:
+    async for response in session.read(wildcard):
+        for position, entity in enumerate(response.entities, start=1):
+            if position % _ENTRIES_BETWEEN_YIELDS == 0:
+                await asyncio.sleep(0)
+            yield entity
