@@ -6,6 +6,7 @@ For all other targets the pipeline answers from `hosts_v4`. Writes `gateway_addr
 
 from p4vpc.compiler.entries import ActionCall, Exact, TableEntry
 from p4vpc.compiler.pieces import Emitted
+from p4vpc.compiler.scope import entered_subnets
 from p4vpc.model import Model, ModelSwitch, ModelVpc
 
 UNDERLAY_BRIDGE_DOMAIN = 0
@@ -20,9 +21,9 @@ def emit_switch(model: Model, switch: ModelSwitch) -> Emitted:
             yield TableEntry("gateway_addresses", key, 0, answer), end.link
 
 
-def emit_vpc(vpc: ModelVpc, _switch: ModelSwitch) -> Emitted:
-    """Yield the VPC's gateways."""
-    for subnet in vpc.subnets:
+def emit_vpc(vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
+    """Yield the gateways of the VPC's subnets that are entered here."""
+    for subnet in entered_subnets(vpc, switch):
         key = (Exact(subnet.bridge_domain), Exact(int(subnet.gateway)))
         yield (
             TableEntry("gateway_addresses", key, 0, ActionCall("answer_gateway", (subnet.gateway_mac.value,))),

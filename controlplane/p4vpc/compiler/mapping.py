@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where destinations are: every MAC and address of the VPC, at every switch that has a port of it.
+"""Where destinations are: every address of the VPC, and every MAC of the subnets that are entered here.
 
 An entry holds the whole answer - port or tunnel, bridge domain, MAC, policy label - so that moving a port changes one
 entry for each address at each switch, and nothing else. A route to a port that is unbound drops, rather than let the
@@ -10,6 +10,7 @@ Writes `router_macs`, `hosts_v4`, `routes_v4`, `bridge`.
 
 from p4vpc.compiler.entries import ActionCall, Exact, Lpm, TableEntry
 from p4vpc.compiler.pieces import Emitted
+from p4vpc.compiler.scope import entered_subnets
 from p4vpc.model import LocalPlace, Model, ModelPort, ModelSwitch, ModelVpc, Vtep
 
 _DROP = ActionCall("drop_route")
@@ -17,9 +18,11 @@ _DROP = ActionCall("drop_route")
 
 def emit_vpc(model: Model, vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
     """Yield all destinations of the VPC, as seen from the switch."""
-    for subnet in vpc.subnets:
+    entered = entered_subnets(vpc, switch)
+    for subnet in entered:
         router_mac = (Exact(subnet.bridge_domain), Exact(subnet.gateway_mac.value))
         yield TableEntry("router_macs", router_mac, 0, ActionCall("route")), subnet.id
+    for subnet in vpc.subnets:
         for route in vpc.routes:
             if subnet.ipv4.subnet_of(route.prefix):
                 prefix = (Exact(vpc.vrf), Lpm(int(subnet.ipv4.network_address), subnet.ipv4.prefixlen))
@@ -30,6 +33,8 @@ def emit_vpc(model: Model, vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
             continue
         for address in port.addresses:
             yield TableEntry("hosts_v4", (Exact(vpc.vrf), Exact(int(address))), 0, host), port.id
+        if port.subnet not in entered:
+            continue
         station = (Exact(port.subnet.bridge_domain), Exact(port.mac.value))
         yield TableEntry("bridge", station, 0, _station(host)), port.id
     for route in vpc.routes:

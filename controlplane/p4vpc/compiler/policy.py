@@ -17,9 +17,10 @@ from typing import NamedTuple
 
 from p4vpc.compiler.entries import ActionCall, Origin, Range, TableEntry, Ternary
 from p4vpc.compiler.pieces import Emitted
+from p4vpc.compiler.scope import is_entrance
 from p4vpc.compiler.traffic import EVERYTHING, WHOLE, Interval, TrafficSet, traffic_of
 from p4vpc.intent import CidrPeer, GroupPeer, Rule
-from p4vpc.model import LabelSet, LocalPlace, ModelGroup, ModelSwitch, ModelVpc, Vtep
+from p4vpc.model import LabelSet, ModelGroup, ModelSwitch, ModelVpc
 
 PRIORITY = 100
 _LABEL_MASK = 0xFFFF
@@ -40,7 +41,7 @@ def emit_vpc(vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
     for port in vpc.ports:
         if port.place is not None:
             destinations.add(port.label)
-        if isinstance(port.place, Vtep) or (isinstance(port.place, LocalPlace) and port.place.switch == switch.name):
+        if is_entrance(port, switch):
             sources.add(port.label)
     for source in sorted(sources):
         for destination in sorted(destinations):

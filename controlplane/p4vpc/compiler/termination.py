@@ -12,6 +12,7 @@ from ipaddress import IPv4Address
 
 from p4vpc.compiler.entries import ActionCall, Exact, TableEntry
 from p4vpc.compiler.pieces import Emitted
+from p4vpc.compiler.scope import entered_subnets
 from p4vpc.model import Model, ModelSwitch, ModelVpc, Vtep
 
 
@@ -29,9 +30,10 @@ def emit_switch(model: Model, switch: ModelSwitch) -> Emitted:
 
 def emit_vpc(vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
     """Yield the VPC's networks, and the foreign VTEPs that it has ports behind."""
-    for subnet in vpc.subnets:
+    for subnet in entered_subnets(vpc, switch):
         into = ActionCall("set_vni", (subnet.bridge_domain, vpc.vrf))
         yield TableEntry("vni_map", (Exact(subnet.vni),), 0, into), subnet.id
+    for subnet in vpc.subnets:
         out_of = ActionCall("set_bridge_domain", (subnet.vni, subnet.gateway_mac.value))
         yield TableEntry("bridge_domains", (Exact(subnet.bridge_domain),), 0, out_of), subnet.id
     for port in vpc.ports:
