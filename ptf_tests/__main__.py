@@ -5,6 +5,7 @@
     python -m ptf_tests --target bmv2                # simple_switch_grpc on veth pairs in a private namespace
     python -m ptf_tests --target softswitch-veth     # softswitch on AF_PACKET, same links as BMv2
     python -m ptf_tests --test arp --test routing.RoutesBetweenSubnets
+    python -m ptf_tests --target bmv2 --test differential --count 10000 --seed 7
     python -m ptf_tests --list
 
 The last line reads `N passed, N failed, N skipped`. Exit status: 0 when something ran and nothing failed, 1 when a test
@@ -36,6 +37,8 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--pipeline", type=Path, default=PIPELINE, metavar="DIR", help="folder with P4Info and device config"
     )
+    parser.add_argument("--seed", type=int, default=None, help="differential: repeat the run that printed this seed")
+    parser.add_argument("--count", type=int, default=400, help="differential: how many random frames")
     parser.add_argument("--grpc-addr", default="127.0.0.1:9559", help="target external: its P4Runtime server")
     parser.add_argument("--device-id", type=int, default=targets.DEVICE_ID, help="target external: its device id")
     parser.add_argument(
@@ -65,6 +68,7 @@ def _print_list(names: list[str]) -> None:
 def main(argv: list[str]) -> int:
     """Runs the command line and gives the exit status."""
     arguments = _arguments(argv)
+    params = {"seed": arguments.seed, "count": arguments.count}
     tests = runner.discover(arguments.test)
     if not tests:
         print(f"no test is called {', '.join(arguments.test)}; --list shows them", file=sys.stderr)
@@ -77,15 +81,15 @@ def main(argv: list[str]) -> int:
         print(runner.Summary(0, 0, len(tests)))
         return EXIT_NOTHING_RAN
     if targets.needs_namespace(arguments.target):
-        return namespace.run_inside("ptf_tests", argv)
+        return namespace.run_inside(["-m", "ptf_tests", *argv])
     try:
         if arguments.target == "external":
-            summary = runner.run(_external(arguments), arguments.pipeline, arguments.test)
+            summary = runner.run(_external(arguments), arguments.pipeline, arguments.test, params)
         else:
             if arguments.target != "softswitch":
                 namespace.prepare()
             with targets.start(arguments.target) as target:
-                summary = runner.run(target, arguments.pipeline, arguments.test)
+                summary = runner.run(target, arguments.pipeline, arguments.test, params)
     except targets.TargetError as error:
         print(error, file=sys.stderr)
         print(runner.Summary(0, 0, len(tests)))

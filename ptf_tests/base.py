@@ -86,7 +86,7 @@ class PipelineTest(BaseTest):
             self.fail("ptf has no data plane: run `python -m ptf_tests`")
         self.dataplane = dataplane
         self.client = connection()
-        self._installed: list[Writable] = []
+        self.installed: list[Writable] = []
         self.addCleanup(self._clean_up)
         self.dataplane.flush()
         self.client.discard_packets()
@@ -103,8 +103,8 @@ class PipelineTest(BaseTest):
         """Called by ptf for each frame that is received."""
 
     def _clean_up(self) -> None:
-        self.client.delete(reversed(self._installed))
-        self._installed.clear()
+        self.client.delete(reversed(self.installed))
+        self.installed.clear()
         self.assertEqual([], self.client.leftovers(), "the tables are not empty after the test")
         self.dataplane.flush()
 
@@ -112,19 +112,19 @@ class PipelineTest(BaseTest):
         """Writes entries that the clean-up will remove."""
         batch = list(items)
         self.client.insert(batch)
-        self._installed.extend(batch)
+        self.installed.extend(batch)
 
     def remove(self, items: Iterable[Writable]) -> None:
         """Removes entries that `install` wrote."""
         batch = list(items)
         self.client.delete(batch)
         for item in batch:
-            self._installed.remove(item)
+            self.installed.remove(item)
 
     def replace(self, old: Writable, new: Writable) -> None:
         """Gives an installed entry a new action."""
         self.client.modify([new])
-        self._installed[self._installed.index(old)] = new
+        self.installed[self.installed.index(old)] = new
 
     def send(self, port: int, *frames: Frame) -> None:
         """Sends frames into a switch port."""

@@ -35,7 +35,7 @@ def _unshare() -> list[str]:
 
 def why_not() -> str | None:
     """Why a private network namespace cannot be made here, or None."""
-    if os.environ.get(INSIDE):
+    if is_inside():
         return None
     for tool in ("unshare", "ip"):
         if shutil.which(tool) is None:
@@ -44,10 +44,15 @@ def why_not() -> str | None:
     return None if probe.returncode == 0 else f"no network namespace: {probe.stderr.strip()}"
 
 
-def run_inside(module: str, arguments: list[str]) -> int:
-    """Runs a module of Python again inside a new namespace and gives its exit status."""
-    command = [*_unshare(), sys.executable, "-m", module, *arguments]
+def run_inside(arguments: list[str]) -> int:
+    """Runs Python with these arguments inside a new namespace and gives its exit status."""
+    command = [*_unshare(), sys.executable, *arguments]
     return subprocess.run(command, env={**os.environ, INSIDE: "1"}, check=False).returncode
+
+
+def is_inside() -> bool:
+    """Whether this process was started by `run_inside`."""
+    return os.environ.get(INSIDE) is not None
 
 
 def prepare() -> None:
@@ -66,6 +71,11 @@ def add_link(one: str, other: str) -> None:
     for name in (one, other):
         subprocess.run(["ip", "link", "set", name, "mtu", str(LINK_MTU), "promisc", "on", "up"], check=True)
         _checksum_offload_off(name)
+
+
+def remove_link(one: str) -> None:
+    """Removes a veth pair by the name of one end."""
+    subprocess.run(["ip", "link", "del", one], check=True)
 
 
 def _checksum_offload_off(interface: str) -> None:

@@ -7,7 +7,7 @@ import pkgutil
 import sys
 import tempfile
 import unittest
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -82,18 +82,27 @@ def configure(folder: Path, platform: str) -> None:
     ptf.open_logfile("main")
 
 
-def run(target: RunningTarget, pipeline: Path, names: list[str], stream: TextIO = sys.stderr) -> Summary:
-    """Runs the tests against a target that is up. `pipeline` is the folder with P4Info and device config."""
+def run(
+    target: RunningTarget,
+    pipeline: Path,
+    names: list[str],
+    params: Mapping[str, object],
+    stream: TextIO = sys.stderr,
+) -> Summary:
+    """Runs the tests against a target that is up.
+
+    `pipeline` is the folder with P4Info and device config, `params` are for single tests.
+    """
     with tempfile.TemporaryDirectory(prefix="p4vpc-ptf-log-") as folder:
         configure(Path(folder), target.platform)
-        return _run(target, pipeline, names, stream)
+        return _run(target, names, {**params, "pipeline": str(pipeline)}, stream)
 
 
-def _run(target: RunningTarget, pipeline: Path, names: list[str], stream: TextIO) -> Summary:
+def _run(target: RunningTarget, names: list[str], params: Mapping[str, object], stream: TextIO) -> Summary:
     ptf.testutils.TEST_PARAMS = {
         "grpc_address": target.grpc_address,
         "device_id": target.device_id,
-        "pipeline": str(pipeline),
+        **params,
     }
     ptf.ptfutils.default_timeout = POSITIVE_TIMEOUT_S
     ptf.ptfutils.default_negative_timeout = NEGATIVE_TIMEOUT_S

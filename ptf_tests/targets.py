@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The switches that the suite can run against: started, awaited at a gRPC address, ended by their process id."""
 
-import os
 import shutil
 import socket
 import subprocess
@@ -108,8 +107,12 @@ def _interfaces() -> list[str]:
 def _on_veth(address: str, command: list[str], folder: Path) -> Iterator[RunningTarget]:
     for port in PORTS:
         namespace.add_link(namespace.switch_side(port), namespace.test_side(port))
-    with _process(command, address, folder / "log"):
-        yield RunningTarget(address, port_map={(0, port): namespace.test_side(port) for port in PORTS})
+    try:
+        with _process(command, address, folder / "log"):
+            yield RunningTarget(address, port_map={(0, port): namespace.test_side(port) for port in PORTS})
+    finally:
+        for port in PORTS:
+            namespace.remove_link(namespace.switch_side(port))
 
 
 @contextmanager
@@ -160,4 +163,4 @@ def _free_port() -> int:
 
 def needs_namespace(target: str) -> bool:
     """Whether the target's ports are network interfaces, which are made in a namespace of their own."""
-    return target in ("bmv2", "softswitch-veth") and os.environ.get(namespace.INSIDE) is None
+    return target in ("bmv2", "softswitch-veth") and not namespace.is_inside()

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The same entries written straight into a softswitch in memory, for benchmarks and comparisons without gRPC."""
+
+from collections.abc import Iterable
+
+from ptf_tests import p4info
+from ptf_tests.p4info import Entry, Match, number
+from softswitch.runtime.entries import ActionCall, ActionRef, ActionSet, GroupRef, KeyField, MatchValue, WeightedAction
+from softswitch.runtime.switch import Switch
+from softswitch.runtime.table import Table
+
+
+def install(switch: Switch, entries: Iterable[Entry]) -> None:
+    """Inserts entries by the names of the program's control-plane view."""
+    for entry in entries:
+        table = switch.tables[entry.table]
+        key = tuple(_match(field, entry.match.get(field.name)) for field in table.key)
+        table.insert(key, _action(table, entry.action), entry.priority)
+
+
+def _match(field: KeyField, match: Match | None) -> MatchValue:
+    if match is None:
+        return field.wildcard
+    if isinstance(match, p4info.Lpm):
+        return number(match.value), match.prefix_len
+    if isinstance(match, p4info.Ternary):
+        return number(match.value) & match.mask, match.mask
+    if isinstance(match, p4info.Range):
+        return match.low, match.high
+    return number(match)
+
+
+def _action(table: Table, action: p4info.Action | p4info.OneShot | p4info.GroupRef) -> ActionRef:
+    if isinstance(action, p4info.Action):
+        return _call(table, action)
+    if isinstance(action, p4info.GroupRef):
+        return GroupRef(action.group_id)
+    return ActionSet(tuple(WeightedAction(_call(table, call), weight, port) for call, weight, port in action.members))
+
+
+def _call(table: Table, action: p4info.Action) -> ActionCall:
+    names = (name for name, _ in table.actions[action.name].params)
+    return ActionCall(action.name, tuple(number(action.params[name]) for name in names))

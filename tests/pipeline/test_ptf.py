@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The packet tests as part of `make test`: the whole suite over softswitch, and over BMv2 where it is installed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ptf_tests import targets
+
+ROOT = Path(__file__).parents[2]
+# The process ends itself long before; this bound is for the case that it hangs.
+BOUND_S = 420
+
+
+@pytest.mark.timeout(BOUND_S + 30)
+@pytest.mark.parametrize(
+    "target",
+    [
+        "softswitch",
+        pytest.param("softswitch-veth", marks=pytest.mark.namespaces),
+        pytest.param("bmv2", marks=pytest.mark.bmv2),
+    ],
+)
+def test_every_behaviour_holds(target: str) -> None:
+    if reason := targets.missing(target):
+        pytest.skip(f"{target}: {reason}")
+    done = subprocess.run(
+        [sys.executable, "-m", "ptf_tests", "--target", target],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=BOUND_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    last_line = done.stdout.splitlines()[-1]
+    assert " 0 failed, 0 skipped" in last_line, last_line
