@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every dropped packet is counted once, by its reason.
+#ifndef COMMON_ACCOUNT_P4
+#define COMMON_ACCOUNT_P4
+
+#include "metadata.p4"
+#include "sizes.p4"
+
+control IngressAccount(inout metadata_t meta) {
+    @name(".drop_reasons_counter") @id(0x06)
+    table_counter_t(TABLE_COUNTER) drop_reasons_counter;
+
+    @name(".count_drop") @id(0x1b)
+    action count_drop() {
+        drop_reasons_counter.count();
+    }
+
+    // Written for each drop reason. A miss means: dropped all the same, uncounted.
+    @name(".drop_reasons") @id(0x11)
+    table drop_reasons {
+        key = {
+            meta.drop_reason : exact @name("drop_reason") @id(1);
+        }
+        actions = {
+            count_drop;
+            @defaultonly NoAction;
+        }
+        const default_action = NoAction;
+        size = DROP_REASONS_SIZE;
+        counters = drop_reasons_counter;
+    }
+
+    apply {
+        drop_reasons.apply();
+    }
+}
+
+control EgressAccount(inout metadata_t meta) {
+    @name(".egress_drop_reasons_counter") @id(0x08)
+    table_counter_t(TABLE_COUNTER) egress_drop_reasons_counter;
+
+    @name(".count_egress_drop") @id(0x21)
+    action count_egress_drop() {
+        egress_drop_reasons_counter.count();
+    }
+
+    // Written for each drop reason. A miss means: dropped all the same, uncounted.
+    @name(".egress_drop_reasons") @id(0x15)
+    table egress_drop_reasons {
+        key = {
+            meta.drop_reason : exact @name("drop_reason") @id(1);
+        }
+        actions = {
+            count_egress_drop;
+            @defaultonly NoAction;
+        }
+        const default_action = NoAction;
+        size = EGRESS_DROP_REASONS_SIZE;
+        counters = egress_drop_reasons_counter;
+    }
+
+    apply {
+        egress_drop_reasons.apply();
+    }
+}
+
+#endif

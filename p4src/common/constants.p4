@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Numbers of the protocols and of the pipeline itself.
+#ifndef COMMON_CONSTANTS_P4
+#define COMMON_CONSTANTS_P4
+
+typedef bit<9>  port_id_t;
+typedef bit<12> vlan_id_t;
+typedef bit<16> bridge_domain_t;
+typedef bit<24> vni_t;
+typedef bit<16> vrf_t;
+typedef bit<16> policy_label_t;
+typedef bit<16> port_index_t;
+typedef bit<16> tunnel_index_t;
+typedef bit<48> mac_addr_t;
+typedef bit<32> ipv4_addr_t;
+
+const bit<16> ETHER_TYPE_IPV4 = 0x0800;
+const bit<16> ETHER_TYPE_ARP  = 0x0806;
+const bit<16> ETHER_TYPE_VLAN = 0x8100;
+const bit<16> ETHER_TYPE_IPV6 = 0x86dd;
+
+const bit<8> IP_PROTOCOL_ICMP   = 1;
+const bit<8> IP_PROTOCOL_TCP    = 6;
+const bit<8> IP_PROTOCOL_UDP    = 17;
+const bit<8> IP_PROTOCOL_ICMPV6 = 58;
+
+const bit<16> UDP_PORT_VXLAN = 4789;
+
+const bit<16> ARP_HARDWARE_ETHERNET = 1;
+const bit<8>  ARP_HARDWARE_LENGTH   = 6;
+const bit<8>  ARP_PROTOCOL_LENGTH   = 4;
+const bit<16> ARP_REQUEST           = 1;
+const bit<16> ARP_REPLY             = 2;
+
+// IPv4 version 4, header length 5 words: the only header that carries L4 for us, and the one that we send.
+const bit<8> IPV4_VERSION_IHL = 0x45;
+const bit<3> IPV4_DONT_FRAGMENT = 0b010;
+
+// RFC 7348: only the I flag is set, all else is zero.
+const bit<8> VXLAN_FLAGS = 0x08;
+// The tunnel's own time to live, the same for every kind of inner frame.
+const bit<8> ENCAP_TTL = 64;
+// Bytes that encapsulation adds to the tenant's frame, as seen by the outer UDP and IPv4 headers.
+const bit<16> ENCAP_UDP_BYTES  = 16; // UDP 8 + VXLAN 8
+const bit<16> ENCAP_IPV4_BYTES = 36; // IPv4 20 + the above
+const bit<16> ETHERNET_BYTES = 14;
+const bit<16> VLAN_BYTES     = 4;
+// Outer Ethernet, IPv4, UDP and VXLAN, removed together when a tunnel ends here.
+const bit<16> TUNNEL_BYTES   = 50;
+
+// How egress changes a frame.
+typedef bit<8> rewrite_mode_t;
+const rewrite_mode_t REWRITE_NONE      = 0; // leaves as it came: packet_out
+const rewrite_mode_t REWRITE_BRIDGED   = 1; // tenant frame inside its bridge domain: VLAN tag only
+const rewrite_mode_t REWRITE_ROUTED    = 2; // tenant frame between bridge domains: MAC addresses, time to live
+const rewrite_mode_t REWRITE_ARP_REPLY = 3; // the request becomes its answer
+const rewrite_mode_t REWRITE_TRANSIT   = 4; // underlay packet routed by the fabric
+const rewrite_mode_t REWRITE_PUNT      = 5; // as it came, to the controller, behind a packet_in header
+
+// The source guard of an untrusted tunnel uses port indexes with this bit; those of local attachments are below it.
+const port_index_t FOREIGN_PORT_INDEX = 0x8000;
+
+#endif

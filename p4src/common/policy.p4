@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Security groups: what may pass between two policy labels. Runs where a packet enters the fabric.
+#ifndef COMMON_POLICY_P4
+#define COMMON_POLICY_P4
+
+#include "metadata.p4"
+#include "sizes.p4"
+
+control Policy(inout metadata_t meta) {
+    @name(".policy_counter") @id(0x04)
+    table_counter_t(TABLE_COUNTER) policy_counter;
+
+    @name(".permit") @id(0x15)
+    action permit() {
+        policy_counter.count();
+    }
+
+    @name(".deny") @id(0x16)
+    action deny() {
+        meta.drop_reason = DROP_POLICY;
+        policy_counter.count();
+    }
+
+    @name(".drop_policy") @id(0x17)
+    action drop_policy() {
+        meta.drop_reason = DROP_POLICY;
+    }
+
+    // Written for each compiled rule between labels that meet on this switch. A miss drops: deny is the default.
+    @name(".policy") @id(0x0e)
+    table policy {
+        key = {
+            meta.src_label       : ternary @name("src_label") @id(1);
+            meta.dst_label       : ternary @name("dst_label") @id(2);
+            meta.lkp.ip_protocol : ternary @name("ip_protocol") @id(3);
+            meta.lkp.l4_dst_port : range @name("l4_dst_port") @id(4);
+        }
+        actions = {
+            permit;
+            deny;
+            @defaultonly drop_policy;
+        }
+        const default_action = drop_policy;
+        size = POLICY_SIZE;
+        counters = policy_counter;
+    }
+
+    apply {
+        policy.apply();
+    }
+}
+
+#endif
