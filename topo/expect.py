@@ -18,9 +18,16 @@ _ECHO_REPLY = 0
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """Whether an echo request should be answered, and if not, the drop reason that a switch should count."""
+    """What an echo request should meet.
+
+    Attributes:
+        is_reachable: the reply comes back.
+        is_delivered: the request arrives, answered or not.
+        drop_reason: what a switch should count if no reply comes back.
+    """
 
     is_reachable: bool
+    is_delivered: bool
     drop_reason: str | None
 
 
@@ -36,15 +43,11 @@ class Policy:
         """What an echo request between two ports (by key) should meet. Policy is stateless: the reply is judged too."""
         a, b = self._ports[source], self._ports[target]
         if a.vpc_key != b.vpc_key:
-            return Expectation(is_reachable=False, drop_reason="no_route")
-        if self._passes(a, b, _ECHO_REQUEST) and self._passes(b, a, _ECHO_REPLY):
-            return Expectation(is_reachable=True, drop_reason=None)
-        return Expectation(is_reachable=False, drop_reason="policy")
-
-    def is_request_delivered(self, source: str, target: str) -> bool:
-        """Whether the echo request itself arrives, answered or not."""
-        a, b = self._ports[source], self._ports[target]
-        return a.vpc_key == b.vpc_key and self._passes(a, b, _ECHO_REQUEST)
+            return Expectation(is_reachable=False, is_delivered=False, drop_reason="no_route")
+        is_delivered = self._passes(a, b, _ECHO_REQUEST)
+        if is_delivered and self._passes(b, a, _ECHO_REPLY):
+            return Expectation(is_reachable=True, is_delivered=True, drop_reason=None)
+        return Expectation(is_reachable=False, is_delivered=is_delivered, drop_reason="policy")
 
     def _passes(self, sender: Port, receiver: Port, icmp_type: int) -> bool:
         egress = self._rules(sender, "egress")

@@ -68,6 +68,8 @@ class Outcome:
     def _problem_of_refused(self) -> str | None:
         if self.is_replied:
             return "reply to a ping that no rule allows"
+        if self.arrivals and not self.expected.is_delivered:
+            return "the request arrived, and no rule allows it"
         reasons = {drop.reason for drop in self.drops}
         if not reasons:
             return "lost, and no drop counted"

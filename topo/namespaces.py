@@ -51,6 +51,11 @@ class Namespace:
 
         return _in_thread(make)
 
+    @classmethod
+    def of_process(cls, name: str, pid: int, fd: int) -> "Namespace":
+        """The namespace that another process holds as its descriptor `fd`."""
+        return cls(name, os.open(f"/proc/{pid}/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC))
+
     @property
     def path(self) -> str:
         """A path that other processes (`ip link add ... netns PATH`) can open."""
@@ -121,6 +126,18 @@ def isolate() -> None:
     # Only a switch that looks its interfaces up in /sys misses a fresh one, and that switch says so itself.
     with contextlib.suppress(OSError):
         linux.mount("sysfs", "/sys", "sysfs")
+
+
+def join_user_namespace(pid: int) -> None:
+    """Move this process into the user namespace of another one of the same user, if it is not the same already."""
+    theirs = Path(f"/proc/{pid}/ns/user")
+    if theirs.stat().st_ino == Path("/proc/self/ns/user").stat().st_ino:
+        return
+    fd = os.open(theirs, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        linux.setns(fd, linux.CLONE_NEWUSER)
+    finally:
+        os.close(fd)
 
 
 def _unshare_user(flags: int) -> None:

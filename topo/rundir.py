@@ -44,10 +44,23 @@ def remove_dead(base: Path) -> list[Path]:
     removed = []
     for path in sorted(base.glob(f"{_PREFIX}*")):
         with contextlib.suppress(OSError):
-            if path.stat().st_uid == os.geteuid() and _is_dead(path):
+            if _is_own(path) and _is_dead(path):
                 shutil.rmtree(path, ignore_errors=True)
                 removed.append(path)
     return removed
+
+
+def live(base: Path | None = None) -> list[Path]:
+    """The directories of the user's runs that are alive."""
+    folder = base if base is not None else Path(tempfile.gettempdir())
+    return [path for path in sorted(folder.glob(f"{_PREFIX}*")) if _is_own(path) and not _is_dead(path)]
+
+
+def _is_own(path: Path) -> bool:
+    try:
+        return path.stat().st_uid == os.geteuid()
+    except FileNotFoundError:
+        return False
 
 
 def _is_dead(path: Path) -> bool:

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+from pathlib import Path
+
+import pytest
+
+from p4vpc.intent import load_yaml
+from topo import fabric
+from topo.expect import Expectation, Policy
+
+EXAMPLE = Path(fabric.__file__).with_name("examples") / "two-tenants.yaml"
+
+PORTS = """
+kind: port
+tenant: red
+vpc: prod
+name: a
+subnet: web
+mac: 02:00:00:00:00:01
+addresses: [10.0.1.11]
+security_groups: [a]
+---
+kind: port
+tenant: red
+vpc: prod
+name: b
+subnet: web
+mac: 02:00:00:00:00:02
+addresses: [10.0.1.12]
+security_groups: [b]
+---
+"""
+OPEN_A = "{direction: ingress, protocol: any, peer: {cidr: 0.0.0.0/0}}"
+
+
+def group(name: str, *rules: str) -> str:
+    lines = "".join(f"  - {rule}\n" for rule in rules)
+    return (
+        f"kind: security_group\ntenant: red\nvpc: prod\nname: {name}\nrules:{' []' if not rules else ''}\n{lines}---\n"
+    )
+
+
+def policy(a: list[str], b: list[str]) -> Policy:
+    return Policy(load_yaml(PORTS + group("a", *a) + group("b", *b), "test"))
+
+
+@pytest.mark.parametrize(
+    ("rule", "is_reachable"),
+    [
+        ("{direction: ingress, protocol: any, peer: {group: a}}", True),
+        ("{direction: ingress, protocol: icmp, peer: {group: a}}", True),
+        ("{direction: ingress, protocol: 1, peer: {group: a}}", True),
+        ("{direction: ingress, protocol: icmp, icmp_type: 8, peer: {group: a}}", True),
+        ("{direction: ingress, protocol: icmp, icmp_type: 0, peer: {group: a}}", False),
+        ("{direction: ingress, protocol: tcp, peer: {group: a}}", False),
+        ("{direction: ingress, protocol: any, peer: {group: b}}", False),
+        ("{direction: ingress, protocol: any, peer: {cidr: 10.0.1.8/29}}", True),
+        ("{direction: ingress, protocol: any, peer: {cidr: 10.0.1.12/32}}", False),
+        ("{direction: egress, protocol: any, peer: {group: a}}", False),
+    ],
+)
+def test_ingress_needs_a_rule_that_covers_the_request(rule: str, is_reachable: bool) -> None:
+    assert policy([OPEN_A], [rule]).echo("red/prod/a", "red/prod/b").is_reachable is is_reachable
+
+
+def test_egress_is_open_until_a_group_has_an_egress_rule() -> None:
+    open_b = "{direction: ingress, protocol: any, peer: {group: a}}"
+    tcp_only = "{direction: egress, protocol: tcp, peer: {group: b}}"
+    assert policy([OPEN_A], [open_b]).echo("red/prod/a", "red/prod/b").is_reachable
+    assert not policy([OPEN_A, tcp_only], [open_b]).echo("red/prod/a", "red/prod/b").is_reachable
+
+
+def test_the_reply_needs_a_rule_too_because_policy_keeps_no_state() -> None:
+    rules = policy([], ["{direction: ingress, protocol: any, peer: {group: a}}"])
+    assert rules.echo("red/prod/a", "red/prod/b") == Expectation(
+        is_reachable=False, is_delivered=True, drop_reason="policy"
+    )
+    assert not policy([OPEN_A], []).echo("red/prod/a", "red/prod/b").is_delivered
+
+
+def test_no_group_at_all_means_no_ingress() -> None:
+    text = PORTS.replace("security_groups: [b]\n", "") + group("a", OPEN_A)
+    assert not Policy(load_yaml(text, "test")).echo("red/prod/a", "red/prod/b").is_reachable
+
+
+def test_the_example_says_what_its_heading_promises() -> None:
+    rules = Policy(load_yaml(EXAMPLE.read_text(encoding="utf-8"), "example"))
+    for tenant in ("red", "blue"):
+        key = f"{tenant}/prod/".__add__
+        for source, target in (("web-1", "web-2"), ("web-1", "web-3"), ("web-1", "db-1"), ("db-1", "web-2")):
+            assert rules.echo(key(source), key(target)).is_reachable, (source, target)
+        for other in ("web-1", "web-2", "web-3", "db-1"):
+            assert rules.echo(key(other), key("quarantine-1")).drop_reason == "policy"
+            assert rules.echo(key("quarantine-1"), key(other)).drop_reason == "policy"
+    assert not rules.echo("red/prod/web-1", "blue/prod/web-2").is_reachable

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The controller as a user has it: `p4vpc serve` as a process, `p4vpc apply`, and its REST API."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from topo.drops import DropCounters
+from topo.errors import StartError, TopoError
+from topo.namespaces import Namespace
+from topo.processes import RUN_VARIABLE, ManagedProcess, stop_all
+
+API_PORT = 9560
+READY_TIMEOUT_S = 30.0
+APPLY_TIMEOUT_S = 90.0
+_POLL_S = 0.05
+
+
+class Controller:
+    """One controller and its database. It may be killed and started again; the database stays."""
+
+    def __init__(self, namespace: Namespace, directory: Path, run_name: str) -> None:
+        self.url = f"http://127.0.0.1:{API_PORT}"
+        self._namespace = namespace
+        self._directory = directory
+        self._environment = {RUN_VARIABLE: run_name, "P4VPC_API": self.url}
+        self._process: ManagedProcess | None = None
+        self._http = httpx.AsyncClient(base_url=self.url, timeout=10.0)
+
+    @property
+    def process(self) -> ManagedProcess:
+        """The process that was started last; StartError if there is none."""
+        if self._process is None:
+            raise StartError("the controller has not been started")
+        return self._process
+
+    def start(self) -> None:
+        """Start the process; `wait_ready` waits for the API."""
+        self._process = ManagedProcess(
+            "controller",
+            [
+                *(str(program()), "serve", "--listen", f"127.0.0.1:{API_PORT}"),
+                *("--database", f"sqlite:///{self._directory / 'p4vpc.sqlite'}"),
+            ],
+            self._namespace,
+            self._directory / "controller.log",
+            self._environment,
+        )
+
+    async def stop(self) -> None:
+        """Close the connection to the API and stop the process, if it runs."""
+        await self._http.aclose()
+        if self._process is not None:
+            stop_all([self._process])
+
+    async def get(self, path: str) -> Any:
+        """Read a resource of the API; TopoError if that fails."""
+        try:
+            response = await self._http.get(path)
+            response.raise_for_status()
+        except httpx.HTTPError as error:
+            raise TopoError(f"the controller did not answer GET {path}: {error or type(error).__name__}") from error
+        return response.json()
+
+    async def wait_ready(self) -> None:
+        """Wait until the API answers; StartError if the controller ends or does not get there in time."""
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while True:
+            self.process.check_running()
+            try:
+                await self.status()
+            except TopoError:
+                if time.monotonic() > deadline:
+                    raise StartError(
+                        f"no API at {self.url} after {READY_TIMEOUT_S:.0f} s; {self.process.log_tail()}"
+                    ) from None
+                await asyncio.sleep(_POLL_S)
+            else:
+                return
+
+    async def status(self) -> dict[str, Any]:
+        """What /v1/status says."""
+        status: dict[str, Any] = await self.get("/v1/status")
+        return status
+
+    async def drops(self) -> DropCounters:
+        """Drop counters of all switches, as the switches have them now."""
+        raise TopoError
+
+    async def apply(self, files: Sequence[Path]) -> str:
+        """Run `p4vpc apply --wait`; returns what it printed. TopoError with its output if it fails."""
+        log = self._directory / "apply.log"
+        words = [str(program()), "apply", "--wait", *(word for file in files for word in ("-f", str(file)))]
+        process = ManagedProcess("p4vpc apply", words, self._namespace, log, self._environment)
+        return log.read_text()
+
+
+def program() -> Path:
+    """The `p4vpc` command of the environment that this program runs in."""
+    return Path(sys.executable).with_name("p4vpc")

@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Demonstrations on a running fabric; the end-to-end tests run them too. Each tells what it did and what came of it."""
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+from p4vpc.intent import Port, Subnet, Switch, VtepAttachment
+from topo import links
+from topo.echo import EchoStream
+from topo.errors import TopoError
+from topo.expect import Policy
+from topo.fabric import HostPlan, of_type
+from topo.matrix import REPLY_TIMEOUT_S
+from topo.namespaces import Namespace
+from topo.run import Run
+
+INTERVAL_S = 0.02
+"""Between two echo requests of one stream."""
+
+STEP_TIMEOUT_S = 60.0
+"""How long any single thing may take to happen."""
+
+MAX_STREAMS = 6
+"""Streams at a time: each is a hundred packets per second and direction for switches that share a core."""
+
+VTEP_PINGS = 10
+
+_SETTLED_REPLIES = 25
+"""Replies in a row that show that a stream runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a demonstration: lines for people, facts for programs."""
+
+    is_good: bool
+    lines: Sequence[str]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A demonstration; `files` are examples that have to be applied together with the fabric."""
+
+    title: str
+    play: Callable[[Run, Callable[[str], None]], Awaitable[Result]]
+    files: tuple[str, ...] = ()
+
+
+class Traffic:
+    """Echo streams between several pairs of hosts at a steady rate, for as long as the block lasts."""
+
+    def __init__(self, run: Run, pairs: Sequence[tuple[HostPlan, HostPlan]]) -> None:
+        self.streams = {
+            (source.key, target.key): EchoStream(run.network.hosts[source.key], target.address.ip)
+            for source, target in pairs
+        }
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> "Traffic":
+        self._tasks = [asyncio.create_task(stream.send_every(INTERVAL_S)) for stream in self.streams.values()]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+        for stream in self.streams.values():
+            stream.close()
+
+    @property
+    def sent(self) -> int:
+        """Requests of all streams."""
+        return sum(stream.sent for stream in self.streams.values())
+
+    @property
+    def lost(self) -> int:
+        """Requests without a reply."""
+        return sum(stream.sent - stream.received for stream in self.streams.values())
+
+    async def stop(self) -> None:
+        """Send no more."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+
+    async def wait_more(self, count: int) -> None:
+        """Wait until each stream has `count` more replies than now; TopoError if one does not get them in time."""
+        goals = {pair: stream.received + count for pair, stream in self.streams.items()}
+        for pair, stream in self.streams.items():
+            if not await stream.wait_received(goals[pair], STEP_TIMEOUT_S):
+                raise TopoError(f"{pair[0]} -> {pair[1]}: no reply for {STEP_TIMEOUT_S:.0f} s")
+
+    async def drain(self) -> None:
+        """Stop, and give the last replies the time to come."""
+        await self.stop()
+        for stream in self.streams.values():
+            await stream.wait_received(stream.sent, 2.0)
+
+
+def reachable_pairs(run: Run) -> list[tuple[HostPlan, HostPlan]]:
+    """Every two hosts of which the first may ping the second, in the order of the file."""
+    policy = Policy(run.plan.objects)
+    hosts = run.plan.hosts
+    return [(a, b) for a in hosts for b in hosts if a is not b and policy.echo(a.key, b.key).is_reachable]
+
+
+def _first(pairs: Sequence[tuple[HostPlan, HostPlan]], what: str) -> tuple[HostPlan, HostPlan]:
+    if not pairs:
+        raise TopoError(f"this fabric has no two hosts {what}")
+    return pairs[0]
+
+
+async def restart_leaf(run: Run, say: Callable[[str], None]) -> Result:
+    """Kill a leaf under traffic and start it again; forwarding has to come back without a command."""
+    pairs = reachable_pairs(run)
+    source, target = _first([(a, b) for a, b in pairs if a.plug.switch != b.plug.switch], "on two leaves that may talk")
+    leaf = target.plug.switch
+    others = [(a, b) for a, b in pairs if leaf not in (a.plug.switch, b.plug.switch)]
+    bystanders = _first(others, f"away from {leaf} that may talk")
+    async with Traffic(run, [(source, target)]) as traffic, Traffic(run, [bystanders]) as elsewhere:
+        stream = traffic.streams[source.key, target.key]
+        await traffic.wait_more(_SETTLED_REPLIES)
+        say(f"killing {leaf} (kill -9) under traffic from {source.key} to {target.key}")
+        run.switch(leaf).kill()
+        await elsewhere.wait_more(_SETTLED_REPLIES)
+        received = stream.received
+        say(f"starting {leaf} again, empty")
+        run.start_switch(leaf)
+        await run.wait_switch(leaf)
+        await traffic.wait_more(_SETTLED_REPLIES)
+        await asyncio.gather(traffic.drain(), elsewhere.drain())
+    gap = _longest_gap_s(stream)
+    lines = [
+        f"{source.key} -> {target.key} through {leaf}: forwarding came back by itself; {traffic.lost} of "
+        f"{traffic.sent} lost, {gap:.1f} s without a reply",
+        f"{bystanders[0].key} -> {bystanders[1].key}, not through {leaf}: {elsewhere.lost} of {elsewhere.sent} lost",
+    ]
+    facts = {
+        "is_back": stream.received > received,
+        "lost": traffic.lost,
+        "sent": traffic.sent,
+        "bystanders_lost": elsewhere.lost,
+        "gap_s": gap,
+    }
+    return Result(stream.received > received and traffic.lost > 0 and elsewhere.lost == 0, lines, facts)
+
+
+def _longest_gap_s(stream: EchoStream) -> float:
+    """Longest time between two replies, s."""
+    times = sorted(exchange.received_s for exchange in stream.exchanges if exchange.received_s is not None)
+    return max((after - before for before, after in itertools.pairwise(times)), default=0.0)
+
+
+async def restart_controller(run: Run, say: Callable[[str], None]) -> Result:
+    """Kill the controller under traffic and start it again; no packet may be lost, and nothing written."""
+    pairs = reachable_pairs(run)
+    async with Traffic(run, pairs[:: max(1, len(pairs) // MAX_STREAMS)]) as traffic:
+        await traffic.wait_more(_SETTLED_REPLIES)
+        say(f"killing the controller (kill -9) under traffic between {len(traffic.streams)} pairs of hosts")
+        run.controller.process.kill()
+        await traffic.wait_more(_SETTLED_REPLIES)
+        say("starting the controller again, on the same database")
+        run.controller.start()
+        await run.controller.wait_ready()
+        await run.controller.wait_settled()
+        await traffic.wait_more(_SETTLED_REPLIES)
+        await traffic.drain()
+        written = await run.controller.updates_written()
+    lines = [
+        f"packets: {traffic.lost} of {traffic.sent} lost",
+        f"table updates written by the new controller: {written}",
+    ]
+    return Result(
+        traffic.lost == 0 and written == 0, lines, {"lost": traffic.lost, "sent": traffic.sent, "written": written}
+    )
+
+
+async def join_foreign_vtep(run: Run, say: Callable[[str], None]) -> Result:
+    """Let a Linux kernel's VXLAN device join a subnet as a foreign VTEP, and ping both ways."""
+    objects = run.plan.objects
+    ports = [port for port in of_type(objects, Port) if isinstance(port.attachment, VtepAttachment)]
+    if not ports or not run.plan.neighbors:
+        raise TopoError("this fabric has no port behind a foreign VTEP, or no link to one")
+    port, neighbor = ports[0], run.plan.neighbors[0]
+    gateway_leaf = next(switch for switch in of_type(objects, Switch) if switch.vtep is not None)
+    subnet = next(item for item in of_type(objects, Subnet) if item.key == f"{port.vpc_key}/{port.subnet}")
+    vni = await run.controller.vni(subnet.key)
+    say(f"Linux VXLAN device: VNI {vni}, {neighbor.address} <-> {gateway_leaf.vtep} ({gateway_leaf.name})")
+    namespace = run.network.neighbors[neighbor.name]
+    links.ip_batch(
+        namespace,
+        [
+            f"link add vxlan0 mtu {links.HOST_MTU} address {port.mac} type vxlan id {vni} local {neighbor.address} "
+            f"remote {gateway_leaf.vtep} dstport 4789",
+            "link set vxlan0 addrgenmode none up",
+            f"address add {port.addresses[0]}/{subnet.ipv4.prefixlen} dev vxlan0",
+        ],
+    )
+    links.disable_offloads(namespace, ["vxlan0"])
+    policy = Policy(objects)
+    peers = [
+        host for host in run.plan.hosts if host.vpc == port.vpc_key and policy.echo(port.key, host.key).is_reachable
+    ]
+    peers = [host for host in peers if host.address.ip in subnet.ipv4]
+    lines, facts = [], {}
+    for host in peers:
+        there = await _exchange(namespace, host.address.ip)
+        back = await _exchange(run.network.hosts[host.key], port.addresses[0])
+        learned = _neighbor_mac(namespace, host.address.ip)
+        lines.append(
+            f"{port.key} (VXLAN) -> {host.key} on {host.plug.switch}: {there} of {VTEP_PINGS} answered, back {back} of "
+            f"{VTEP_PINGS}; ARP through the tunnel: {host.address.ip} is at {learned or 'unknown'}"
+        )
+        facts[host.key] = {"there": there, "back": back, "is_arp_right": learned == host.mac}
+    is_good = bool(facts) and all(
+        fact == {"there": VTEP_PINGS, "back": VTEP_PINGS, "is_arp_right": True} for fact in facts.values()
+    )
+    return Result(is_good, lines, facts)
+
+
+async def _exchange(namespace: Namespace, address: IPv4Address) -> int:
+    """Ping until VTEP_PINGS are answered, one after the other; how many were."""
+    with EchoStream(namespace, address) as stream:
+        for number in range(1, VTEP_PINGS + 1):
+            stream.send()
+            if not await stream.wait_received(number, REPLY_TIMEOUT_S):
+                break
+        return stream.received
+
+
+def _neighbor_mac(namespace: Namespace, address: IPv4Address) -> str | None:
+    """What ARP has learned for an address."""
+    with namespace.entered():
+        table = Path("/proc/thread-self/net/arp").read_text(encoding="ascii")
+    rows = [line.split() for line in table.splitlines()[1:]]
+    return next((row[3] for row in rows if row[0] == str(address)), None)
+
+
+DEMOS = {
+    "controller-restart": Demo("the controller is killed and restarted under traffic", restart_controller),
+    "leaf-restart": Demo("a leaf is killed and restarted under traffic", restart_leaf),
+    "vtep": Demo("a Linux kernel VXLAN device as a foreign VTEP", join_foreign_vtep, ("foreign-vtep.yaml",)),
+}
+"""By the name that `--demo` takes."""
