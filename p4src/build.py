@@ -126,9 +126,7 @@ def _build_v1model(p4src: Path, compiler: str) -> None:
 
 
 def _compile(p4src: Path, command: list[str]) -> None:
-    result = subprocess.run(
-        command, cwd=p4src, capture_output=True, text=True, timeout=COMPILE_SECONDS, check=False
-    )
+    result = subprocess.run(command, cwd=p4src, capture_output=True, text=True, timeout=COMPILE_SECONDS, check=False)
     said = result.stdout + result.stderr
     warnings = [line for line in said.splitlines() if re.search(r"\bwarning:", line)]
     unexpected = [line for line in warnings if not line.endswith(EXPECTED_WARNINGS)]
@@ -143,7 +141,8 @@ def _install(folder: Path, *files: Path) -> None:
 
 
 def _version(compiler: str) -> str:
-    said = subprocess.run([compiler, "--version"], capture_output=True, text=True, timeout=60, check=True).stdout
+    result = subprocess.run([compiler, "--version"], capture_output=True, text=True, timeout=60, check=True)
+    said = result.stdout + result.stderr
     found = re.search(r"Version (\S+)", said)
     if found is None:
         raise BuildError(f"{Path(compiler).name} --version says no version: {said.strip()!r}")
