@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypedDict
 
 P4SRC = Path(__file__).resolve().parent
 MANIFEST = "build/manifest.json"
@@ -25,6 +26,14 @@ COMPILE_SECONDS = 600
 
 # The v1model back end says this of every table with an action selector, whatever its default action.
 EXPECTED_WARNINGS = ("Target does not support default_action for .underlay_routes (due to action profiles)",)
+
+
+class Manifest(TypedDict):
+    """What `build/manifest.json` holds: digests are SHA-256 in hex."""
+
+    sources: str
+    compilers: dict[str, str]
+    artefacts: dict[str, str]
 
 
 class BuildError(Exception):
@@ -51,7 +60,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def build(p4src: Path) -> None:
     """Compile for every architecture whose compiler is there; raises BuildError if none is, or on any warning."""
-    compilers: dict[str, str] = _read_manifest(p4src).get("compilers", {})
+    known = _read_manifest(p4src)
+    compilers = dict(known["compilers"]) if known else {}
     built = []
     if compiler := shutil.which("p4c-bm2-ss"):
         _build_v1model(p4src, compiler)
@@ -59,7 +69,7 @@ def build(p4src: Path) -> None:
         built.append("v1model")
     if not built:
         raise BuildError("no compiler on the PATH (p4c-bm2-ss): nothing built")
-    manifest = {"sources": source_digest(p4src), "compilers": compilers, "artefacts": artefact_digests(p4src)}
+    manifest = Manifest(sources=source_digest(p4src), compilers=compilers, artefacts=artefact_digests(p4src))
     (p4src / MANIFEST).write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n")
     print(f"p4src: built {', '.join(built)}")
 
@@ -67,7 +77,7 @@ def build(p4src: Path) -> None:
 def manifest_problems(p4src: Path) -> list[str]:
     """What does not match the manifest, one sentence each; empty when everything does."""
     manifest = _read_manifest(p4src)
-    if not manifest:
+    if manifest is None:
         return [f"{MANIFEST} is missing"]
     problems = []
     if manifest["sources"] != source_digest(p4src):
@@ -107,11 +117,11 @@ def _sources(p4src: Path) -> Iterator[Path]:
         yield from sorted((p4src / folder).rglob("*.p4"))
 
 
-def _read_manifest(p4src: Path) -> dict[str, dict[str, str]]:
+def _read_manifest(p4src: Path) -> Manifest | None:
     path = p4src / MANIFEST
     if not path.exists():
-        return {}
-    manifest: dict[str, dict[str, str]] = json.loads(path.read_text())
+        return None
+    manifest: Manifest = json.loads(path.read_text())
     return manifest
 
 

@@ -12,6 +12,6 @@ from p4vpc.model import ModelSwitch
 
 def emit_switch(switch: ModelSwitch) -> Emitted:
     """Yield an entry for each reason, in both directions of the pipeline."""
-    for table in ("drop_reasons", "egress_drop_reasons"):
+    for table, action in (("drop_reasons", "count_drop"), ("egress_drop_reasons", "count_egress_drop")):
         for reason in DropReason:
-            yield TableEntry(table, (Exact(reason.value),), 0, ActionCall("count_drop")), switch.id
+            yield TableEntry(table, (Exact(reason.value),), 0, ActionCall(action)), switch.id
