@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--once", action="store_true", help="exit after the verdict")
     run.add_argument("--demo", action="append", default=[], choices=sorted(DEMOS), help="may be given several times")
+    run.add_argument("--no-matrix", action="store_true", help="do not ping between all hosts")
     run.add_argument("--report", type=Path, help="also write the results to this file, as JSON")
     execute = commands.add_parser("exec", help="run a command inside of a host")
     execute.add_argument("host", help="key of the host's port, like red/prod/web-1")
@@ -63,7 +64,9 @@ def _run(arguments: argparse.Namespace) -> int:
     # What users connect to is opened in their own network namespace, before this process leaves it.
     doors = [forward.open_door(port) for port in (API_PORT, *(switch.grpc_port for switch in plan.switches))]
     namespaces.isolate()
-    options = session.Options(files, arguments.target, arguments.demo, arguments.once, arguments.report)
+    options = session.Options(
+        files, arguments.target, arguments.demo, not arguments.no_matrix, arguments.once, arguments.report
+    )
     return asyncio.run(_until_signal(session.run(Console(), plan, doors, options)))
 
 

@@ -92,12 +92,19 @@ class Controller:
         """Drop counters of all switches, as the switches have them now."""
         raise TopoError
 
-    async def apply(self, files: Sequence[Path]) -> str:
-        """Run `p4vpc apply --wait`; returns what it printed. TopoError with its output if it fails."""
+    async def apply(self, files: Sequence[Path]) -> None:
+        """Run `p4vpc apply --wait`; TopoError with what it printed if it fails."""
         log = self._directory / "apply.log"
-        words = [str(program()), "apply", "--wait", *(word for file in files for word in ("-f", str(file)))]
+        words = [str(program()), "apply", "--wait", *(str(file) for file in files)]
         process = ManagedProcess("p4vpc apply", words, self._namespace, log, self._environment)
-        return log.read_text()
+        try:
+            status = await process.ended(APPLY_TIMEOUT_S)
+        finally:
+            stop_all([process])
+        if status is None:
+            raise TopoError(f"p4vpc apply --wait was not done after {APPLY_TIMEOUT_S:.0f} s; {process.log_tail()}")
+        if status != 0:
+            raise TopoError(f"p4vpc apply failed with status {status}; {process.log_tail()}")
 
 
 def program() -> Path:

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from topo.namespaces import Namespace
+from topo.processes import wait_ended
 
 _ECHO_REPLY = 0
 _ECHO_REQUEST = 8
@@ -70,26 +71,6 @@ class Ping:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-
-
-async def wait_ended(process: subprocess.Popen[bytes], timeout_s: float) -> bool:
-    """Wait for a child without blocking the loop; whether it has ended (and is collected)."""
-    if process.poll() is not None:
-        return True
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    pidfd = os.pidfd_open(process.pid)
-    loop.add_reader(pidfd, ended.set)
-    try:
-        async with asyncio.timeout(timeout_s):
-            await ended.wait()
-    except TimeoutError:
-        return False
-    finally:
-        loop.remove_reader(pidfd)
-        os.close(pidfd)
-    process.wait()
-    return True
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Long-running processes of a run: in a namespace, with a log, ended by process id, never outliving the runner."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -63,6 +64,10 @@ class ManagedProcess:
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_TAIL_LINES:]
         return "its log ends with:\n" + "\n".join(f"    {line}" for line in lines) if lines else "its log is empty"
 
+    async def ended(self, timeout_s: float) -> int | None:
+        """Wait for the end of a process that has one; its exit status, None if it takes longer."""
+        return self._process.returncode if await wait_ended(self._process, timeout_s) else None
+
     def kill(self) -> None:
         """End it with SIGKILL, as a crash would, and wait until it is gone."""
         self._process.kill()
@@ -88,3 +93,23 @@ def stop_all(processes: Sequence[ManagedProcess]) -> None:
     deadline = time.monotonic() + STOP_TIMEOUT_S
     for process in processes:
         process.wait_stopped(deadline)
+
+
+async def wait_ended(process: subprocess.Popen[bytes], timeout_s: float) -> bool:
+    """Wait for a child without blocking the loop; whether it has ended (and is collected)."""
+    if process.poll() is not None:
+        return True
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    pidfd = os.pidfd_open(process.pid)
+    loop.add_reader(pidfd, ended.set)
+    try:
+        async with asyncio.timeout(timeout_s):
+            await ended.wait()
+    except TimeoutError:
+        return False
+    finally:
+        loop.remove_reader(pidfd)
+        os.close(pidfd)
+    process.wait()
+    return True

@@ -2,6 +2,7 @@
 """The switch programs that can stand behind a switch of the fabric, and how each is started."""
 
 import shutil
+import subprocess
 import sys
 from enum import Enum
 from pathlib import Path
@@ -10,6 +11,8 @@ from topo.errors import StartError
 from topo.fabric import SwitchPlan
 
 CPU_PORT = 510
+
+_FIRST_THRIFT_PORT = 9090
 
 
 class Target(Enum):
@@ -49,11 +52,16 @@ def command(target: Target, switch: SwitchPlan, directory: Path) -> list[str]:
         ]
     return [
         *(target.find(), "--device-id", str(switch.device_id), "--no-p4", "--log-level", "off"),
-        *(
-            "--notifications-addr",
-            f"ipc://{directory / switch.name}.ipc",
-            "--thrift-port",
-            str(9090 + switch.device_id),
-        ),
+        *_bmv2_private_addresses(target.find(), switch, directory),
         *(*ports, "--", "--grpc-server-addr", address, "--cpu-port", str(CPU_PORT)),
     ]
+
+
+def _bmv2_private_addresses(program: str, switch: SwitchPlan, directory: Path) -> list[str]:
+    """Options that keep several BMv2 on one machine apart. Which of them exist depends on how it was built."""
+    options = {
+        "--thrift-port": str(_FIRST_THRIFT_PORT + switch.device_id),
+        "--notifications-addr": f"ipc://{directory / switch.name}.ipc",
+    }
+    described = subprocess.run([program, "--help"], capture_output=True, text=True, check=False, timeout=30)
+    return [word for option, value in options.items() if option in described.stdout for word in (option, value)]

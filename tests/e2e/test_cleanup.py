@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""However a run ends, nothing of it is left."""
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from topo.processes import RUN_VARIABLE
+from topo.rundir import RunDirectory
+
+pytestmark = pytest.mark.namespaces
+
+ROOT = Path(__file__).parents[2]
+READY = "Ctrl-C ends everything."
+TIMEOUT_S = 60.0
+
+
+@contextmanager
+def staying(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A run that has come to the point where it stays, and what it has printed by then."""
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "topo", "run", "--no-matrix"],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        yield process, read_until(process, READY)
+    finally:
+        process.kill()
+        process.wait(TIMEOUT_S)
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def read_until(process: subprocess.Popen[str], text: str) -> str:
+    assert process.stdout is not None
+    output = ""
+    deadline = time.monotonic() + TIMEOUT_S
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while text not in output:
+            assert selector.select(deadline - time.monotonic()), f"{text!r} did not come:\n{output}"
+            chunk = os.read(process.stdout.fileno(), 65536).decode()
+            assert chunk, f"ended before {text!r}:\n{output}"
+            output += chunk
+    return output
+
+
+def processes_of(run_name: str) -> list[int]:
+    """Every process that carries the run's mark in its environment."""
+    mark = f"{RUN_VARIABLE}={run_name}".encode()
+    found = []
+    for path in Path("/proc").iterdir():
+        if path.name.isdigit():
+            try:
+                environment = (path / "environ").read_bytes()
+            except OSError:  # gone, or somebody else's
+                continue
+            if mark in environment.split(b"\0"):
+                found.append(int(path.name))
+    return found
+
+
+def network_namespace(pid: int) -> str | None:
+    """The network namespace that a process is in; None if it is gone, or somebody else's."""
+    try:
+        return str(Path(f"/proc/{pid}/ns/net").readlink())
+    except OSError:
+        return None
+
+
+def wait_for_none(run_name: str) -> None:
+    """Wait until no process of the run is there: the kernel ends orphans soon, but not within any call of ours."""
+    for pid in processes_of(run_name):
+        try:
+            pidfd = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        with selectors.DefaultSelector() as selector:
+            selector.register(pidfd, selectors.EVENT_READ)
+            assert selector.select(TIMEOUT_S), f"process {pid} stays"
+        os.close(pidfd)
+    assert processes_of(run_name) == []
+
+
+def only_entry(folder: Path) -> Path:
+    [entry] = folder.iterdir()
+    return entry
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_run_and_nothing_is_left(environment: dict[str, str], number: signal.Signals) -> None:
+    temporary = Path(environment["TMPDIR"])
+    with staying(environment) as (process, _):
+        run_name = only_entry(temporary).name
+        assert len(processes_of(run_name)) == 6  # five switches and the controller
+        [namespace] = {network_namespace(pid) for pid in processes_of(run_name)}
+        process.send_signal(number)
+        assert process.wait(TIMEOUT_S) == 0
+    assert processes_of(run_name) == []
+    assert namespace not in {network_namespace(int(path.name)) for path in Path("/proc").glob("[0-9]*")}
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_killed_run_leaves_no_process_and_the_next_one_removes_its_files(environment: dict[str, str]) -> None:
+    temporary = Path(environment["TMPDIR"])
+    with staying(environment) as (process, _):
+        run_name = only_entry(temporary).name
+        process.kill()
+        process.wait(TIMEOUT_S)
+    wait_for_none(run_name)
+    RunDirectory(temporary).close()
+    assert list(temporary.iterdir()) == []
+
+
+def test_the_api_and_the_hosts_are_reached_from_the_users_own_shell(environment: dict[str, str]) -> None:
+    with staying(environment) as (_, output):
+        url = next(word for word in output.split() if word.startswith("http://"))
+        assert httpx.get(f"{url}/v1/status", timeout=TIMEOUT_S).status_code == 200
+        inside = subprocess.run(
+            [sys.executable, "-m", "topo", "exec", "blue/prod/db-1", "ip", "-4", "address", "show", "eth0"],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=TIMEOUT_S,
+        )
+        assert "10.0.2.21/24" in inside.stdout, inside.stderr
