@@ -135,7 +135,7 @@ class _Reader:
             return
         kind = document.get("kind")
         if "kind" not in document:
-            report((), "the field kind is missing", f"one of {', '.join(KINDS)}")
+            report(("kind",), "is missing", f"one of {', '.join(KINDS)}")
         elif not isinstance(kind, str) or kind not in KINDS:
             report(("kind",), f"there is no kind {str(kind)[:60]!r}", closest(str(kind), KINDS))
         else:

@@ -43,7 +43,13 @@ def explain(
     error: ValidationError, intent: type[BaseModel], document: Mapping[str, Any]
 ) -> Iterator[tuple[Path, str, str]]:
     """Yield (path, what is wrong, what would be right) for each mistake, in the order of the fields."""
-    for details in error.errors(include_url=False):
+    mistakes = error.errors(include_url=False)
+    places = [details["loc"] for details in mistakes]
+    for details in mistakes:
+        own = details["loc"]
+        if details["type"] == "too_short" and any(place != own and place[: len(own)] == own for place in places):
+            # Pydantic counts only the elements that are well formed; those that are not are told already.
+            continue
         context = details.get("ctx", {})
         path: Path = tuple(part for part in details["loc"] if not str(part).startswith(UNION_TAG))
         if "field" in context:
