@@ -85,28 +85,27 @@ class _FreeNumbers:
         self._connection = connection
         self._pool = pool
         top = select(func.max(identifiers.c.number)).where(identifiers.c.pool == pool)
-        self._next: int = connection.execute(top).scalar() or 0
-        self._next += 1
-        self._taken: set[int] | None = None
+        highest: int | None = connection.execute(top).scalar()
+        self._next = (highest or 0) + 1
+        self._given: set[int] = set()
+        self._stored: set[int] | None = None
+        self._searched: dict[int, int] = {}
 
     def take(self, low: int, high: int) -> int | None:
         """Return a free number of the range and take it; None if there is none."""
-        number = max(low, self._next)
-        if number <= high:
-            self._next = number + 1
-            if self._taken is not None:
-                self._taken.add(number)
-            return number
-        taken = self._known()
-        gap = next((candidate for candidate in range(low, high + 1) if candidate not in taken), None)
-        if gap is not None:
-            taken.add(gap)
-        return gap
+        above = max(low, self._next)
+        number = above if above <= high else self._gap(low, high)
+        if number is not None:
+            self._next = max(self._next, number + 1)
+            self._given.add(number)
+        return number
 
-    def _known(self) -> set[int]:
-        if self._taken is None:
-            numbers: Iterable[int] = self._connection.execute(
-                select(identifiers.c.number).where(identifiers.c.pool == self._pool)
-            ).scalars()
-            self._taken = set(numbers)
-        return self._taken
+    def _gap(self, low: int, high: int) -> int | None:
+        if self._stored is None:
+            query = select(identifiers.c.number).where(identifiers.c.pool == self._pool)
+            self._stored = set(self._connection.execute(query).scalars())
+        for candidate in range(self._searched.get(low, low), high + 1):
+            if candidate not in self._stored and candidate not in self._given:
+                self._searched[low] = candidate + 1
+                return candidate
+        return None
