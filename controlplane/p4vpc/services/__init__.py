@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The controller: commits of intent, the way from there to the switches, and what comes back from them.
+
+`intents` owns the store, `controller` the agents, `telemetry` what is read from switches on request.
+"""
+
+from p4vpc.services.controller import Controller, ControllerStatus, Outcome
+from p4vpc.services.intents import Applied, Edit, IntentService, Operation
+from p4vpc.services.telemetry import Counter, Drops, Telemetry, read_drops, read_telemetry
+
+__all__ = (
+    "Applied",
+    "Controller",
+    "ControllerStatus",
+    "Counter",
+    "Drops",
+    "Edit",
+    "IntentService",
+    "Operation",
+    "Outcome",
+    "Telemetry",
+    "read_drops",
+    "read_telemetry",
+)

@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the store's last revision to the switches: model, compile, hand to the agents; and how far they are.
+
+A revision reaches the switches as a whole or not at all: if it does not make a model, or does not compile for one
+switch, every switch keeps what it has, and the status says why.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+import structlog
+
+from p4vpc.compiler import DesiredState, compile_switch
+from p4vpc.errors import StoreError
+from p4vpc.model import Model, ModelSwitch, build_model
+from p4vpc.services.intents import IntentService
+from p4vpc.southbound import Agent, AgentOptions, Packet, Pipeline, SwitchState, SwitchStatus, Target
+from p4vpc.store import Snapshot, Store
+
+FEED_INTERVAL_SECONDS = 1.0
+"""How often the store is asked for commits of other processes, and how soon after a failure it is tried again."""
+
+
+class Outcome(StrEnum):
+    """What waiting for a revision came to."""
+
+    REALISED = "realised"
+    DEGRADED = "degraded"
+    TIMEOUT = "timeout"
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerStatus:
+    """The whole at one moment.
+
+    Attributes:
+        compiled_revision: the last that was handed to the agents.
+        error: why a later one was not; empty if nothing is wrong.
+        switches: by name, sorted.
+    """
+
+    compiled_revision: int
+    error: str
+    switches: tuple[SwitchStatus, ...]
+
+
+@dataclass(slots=True)
+class _Running:
+    """A switch's agent and the task that runs it."""
+
+    agent: Agent
+    task: asyncio.Task[None]
+
+
+class Controller:
+    """Keeps every switch of the intent at the last revision. Use it as an asynchronous context manager.
+
+    Args:
+        store: closed by whoever opened it, after the controller has ended.
+        pipeline: what the switches shall run.
+        options: for the agents.
+        on_packet: called with the switch's name and each packet-in.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        pipeline: Pipeline,
+        *,
+        options: AgentOptions | None = None,
+        on_packet: Callable[[str, Packet], None] | None = None,
+        feed_interval: float = FEED_INTERVAL_SECONDS,
+    ):
+        self.pipeline = pipeline
+        self._store = store
+        self._options = options
+        self._on_packet = on_packet
+        self._feed_interval = feed_interval
+        self._dirty = asyncio.Event()
+        self.intents = IntentService(store, self._dirty.set)
+        self._running: dict[str, _Running] = {}
+        self._desired: dict[str, DesiredState] = {}
+        self._compiled_revision = 0
+        self._is_ready = False
+        self._store_error = ""
+        self._model_error = ""
+        self._failed_revision = -1
+        self._released_revision = 0
+        self._changed = asyncio.Event()
+        self._loop_task: asyncio.Task[None] | None = None
+        self._log = structlog.get_logger().bind(switch="-")
+
+    async def __aenter__(self) -> Self:
+        self._loop_task = asyncio.create_task(self._run(), name="controller")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """End all sessions. The switches keep what they have."""
+        tasks = [running.task for running in self._running.values()]
+        if self._loop_task is not None:
+            tasks.append(self._loop_task)
+        await _cancel(*tasks)
+        self._running.clear()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a revision has been compiled since the start."""
+        return self._is_ready
+
+    @property
+    def status(self) -> ControllerStatus:
+        """The whole at this moment."""
+        switches = tuple(self._running[name].agent.status for name in sorted(self._running))
+        return ControllerStatus(self._compiled_revision, self._store_error or self._model_error, switches)
+
+    def agents(self) -> Mapping[str, Agent]:
+        """The agents by name of their switch."""
+        return {name: running.agent for name, running in sorted(self._running.items())}
+
+    def desired(self, switch: str) -> DesiredState | None:
+        """What a switch shall hold; None if it is not known."""
+        return self._desired.get(switch)
+
+    def _notify(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def wait_realised(
+        self, revision: int, timeout_seconds: float, *, is_every_switch_ready: bool = False
+    ) -> Outcome:
+        """Wait until every switch that `revision` touches shows it.
+
+        Args:
+            revision: a committed one.
+            timeout_seconds: bound.
+            is_every_switch_ready: wait also for switches that are not touched, but not connected or not read back.
+
+        Returns:
+            REALISED; DEGRADED as soon as nothing is left to try, but something is refused, left out or did not
+            compile; TIMEOUT otherwise.
+        """
+        outcome = self._outcome(revision, is_every_switch_ready)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_seconds):
+                while outcome is Outcome.TIMEOUT:
+                    await self._changed.wait()
+                    outcome = self._outcome(revision, is_every_switch_ready)
+        return outcome
+
+    def _outcome(self, revision: int, is_every_switch_ready: bool) -> Outcome:
+        if self._model_error and self._failed_revision >= revision > self._compiled_revision:
+            return Outcome.DEGRADED
+        if not self._is_ready or self._compiled_revision < revision:
+            return Outcome.TIMEOUT
+        switches = self.status.switches
+        if is_every_switch_ready and any(switch.state is not SwitchState.READY for switch in switches):
+            return Outcome.TIMEOUT
+        if not all(switch.has_settled(revision) for switch in switches):
+            return Outcome.TIMEOUT
+        return Outcome.REALISED if all(switch.has_realised(revision) for switch in switches) else Outcome.DEGRADED
+
+    async def _run(self) -> None:
+        """Follow the store until cancelled."""
+        while True:
+            self._dirty.clear()
+            try:
+                await self._follow()
+                self._store_error = ""
+            except StoreError as error:
+                # The switches keep forwarding what they have; as soon as the database is back we go on.
+                if str(error) != self._store_error:
+                    self._log.error("the store cannot be read", reason=str(error))
+                self._store_error = str(error)
+                self._notify()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._feed_interval):
+                    await self._dirty.wait()
+
+    async def _follow(self) -> None:
+        snapshot = await self.intents.snapshot()
+        if snapshot.revision != self._failed_revision and not (
+            self._is_ready and snapshot.revision == self._compiled_revision
+        ):
+            try:
+                model, states = await asyncio.to_thread(_compile, snapshot)
+            except Exception as error:  # whatever is wrong with this revision, the last good one goes on
+                self._log.exception("the last revision cannot be realised", revision=snapshot.revision)
+                self._model_error = f"revision {snapshot.revision} cannot be realised: {error}"
+                self._failed_revision = snapshot.revision
+                self._notify()
+            else:
+                self._model_error = ""
+                await self._hand_out(model, states)
+        await self._release_identifiers()
+
+    async def _hand_out(self, model: Model, states: Mapping[str, DesiredState]) -> None:
+        gone = [
+            name for name, running in self._running.items() if running.agent.target != _target(model.switches.get(name))
+        ]
+        for name in gone:
+            await self._remove(name)
+        for name, switch in model.switches.items():
+            if name not in self._running:
+                self._add(switch)
+            self._running[name].agent.set_desired(states[name])
+        self._desired = dict(states)
+        self._compiled_revision = model.revision
+        self._is_ready = True
+        self._log.info("compiled", revision=model.revision, entries=sum(map(len, states.values())))
+        self._notify()
+
+    def _add(self, switch: ModelSwitch) -> None:
+        target = _target(switch)
+        if target is None:
+            return
+
+        async def next_election_id() -> int:
+            return await asyncio.to_thread(self._store.next_election_id, target.name)
+
+        agent = Agent(
+            target,
+            self.pipeline,
+            next_election_id,
+            on_change=self._notify,
+            on_packet=self._on_packet,
+            options=self._options,
+        )
+        self._running[target.name] = _Running(agent, asyncio.create_task(self._supervise(agent), name=target.name))
+
+    async def _remove(self, name: str) -> None:
+        """Let go of a switch. It keeps what it holds: whoever takes it over decides."""
+        running = self._running.pop(name)
+        await _cancel(running.task)
+        self._log.info("let go", switch=name)
+
+    async def _supervise(self, agent: Agent) -> None:
+        """Run an agent for ever; a bug in it, or a database that is away, must not leave its switch alone for good."""
+        log = structlog.get_logger().bind(switch=agent.target.name)
+        while True:
+            try:
+                await agent.run()
+            except StoreError as error:
+                log.error("no election id", reason=str(error))
+            except Exception:
+                log.exception("unexpected error, please report it")
+            await asyncio.sleep(self._feed_interval)
+
+    async def _release_identifiers(self) -> None:
+        """Free numbers that no switch can hold any more."""
+        realised = min(
+            (running.agent.status.realised_revision for running in self._running.values()),
+            default=self._compiled_revision,
+        )
+        if realised > self._released_revision:
+            await asyncio.to_thread(self._store.release_retired, realised)
+            self._released_revision = realised
+
+
+def _compile(snapshot: Snapshot) -> tuple[Model, dict[str, DesiredState]]:
+    model = build_model(snapshot.intents, snapshot.identifiers, snapshot.revision)
+    return model, {name: compile_switch(model, name) for name in model.switches}
+
+
+def _target(switch: ModelSwitch | None) -> Target | None:
+    return None if switch is None else Target(switch.name, switch.p4runtime, switch.device_id)
+
+
+async def _cancel(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading and committing intent. Nothing is committed that does not go together with everything else.
+
+The service keeps the last snapshot in memory, so a commit costs what it changes plus one check of the whole; a commit
+of another process is noticed by its revision. Blocking work runs in threads, one commit at a time.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from p4vpc.errors import NotFoundError, Problem, RevisionConflictError
+from p4vpc.intent import Intent, ObjectId, closest
+from p4vpc.model import check_objects, plan_identifiers
+from p4vpc.store import Change, Commit, Delete, Put, Snapshot, Store, StoredObject
+
+_ATTEMPTS = 5
+"""How often a commit is tried again because another process has committed in between."""
+
+
+class Operation(StrEnum):
+    """What a commit does to an object."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One object's difference."""
+
+    id: ObjectId
+    before: Intent | None
+    after: Intent | None
+
+    @property
+    def operation(self) -> Operation:
+        """Which of the three it is."""
+        if self.before is None:
+            return Operation.CREATE
+        return Operation.DELETE if self.after is None else Operation.UPDATE
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a commit did, or (dry run) would do.
+
+    Attributes:
+        revision: the one after which the changes hold; the current one if nothing differed, or for a dry run.
+        edits: what really differs, sorted by kind and key.
+    """
+
+    revision: int
+    edits: tuple[Edit, ...]
+
+
+class IntentService:
+    """The only way to the store's objects.
+
+    Args:
+        store: closed by whoever opened it.
+        on_commit: called on the event loop after every commit of ours.
+    """
+
+    def __init__(self, store: Store, on_commit: Callable[[], None] = lambda: None):
+        self._store = store
+        self._on_commit = on_commit
+        self._lock = asyncio.Lock()
+        self._snapshot: Snapshot | None = None
+
+    async def snapshot(self) -> Snapshot:
+        """Everything at the current revision.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        async with self._lock:
+            return await asyncio.to_thread(self._refresh)
+
+    def _refresh(self) -> Snapshot:
+        if self._snapshot is None or self._snapshot.revision != self._store.revision:
+            self._snapshot = self._store.snapshot()
+        return self._snapshot
+
+    async def get(self, object_id: ObjectId) -> StoredObject:
+        """One object.
+
+        Raises:
+            NotFoundError: there is none; the closest keys are in the remedy.
+            StoreError: the database cannot be used.
+        """
+        snapshot = await self.snapshot()
+        found = snapshot.objects.get(object_id)
+        if found is None:
+            raise not_found([object_id], snapshot)
+        return found
+
+    async def apply(
+        self, changes: Sequence[Change], *, who: str, malformed: Collection[ObjectId] = (), is_dry_run: bool = False
+    ) -> Applied:
+        """Commit all changes, or none.
+
+        Args:
+            changes: at most one for each object.
+            who: for the audit log.
+            malformed: objects that the same request has but which cannot be read: with any of these nothing is
+                committed, but references to them are no mistake of their own.
+            is_dry_run: check everything, commit nothing, tell the difference.
+
+        Raises:
+            ModelError: the objects do not go together; all problems.
+            NotFoundError: a delete of what does not exist.
+            RevisionConflictError: an object is not at the revision that its change expects.
+            ExhaustedError: no identifier is left.
+            StoreError: the database cannot be used.
+        """
+        async with self._lock:
+            applied = await asyncio.to_thread(self._apply, changes, who, malformed, is_dry_run or bool(malformed))
+        if applied.edits and not is_dry_run:
+            self._on_commit()
+        return applied
+
+    def _apply(self, changes: Sequence[Change], who: str, malformed: Collection[ObjectId], is_dry_run: bool) -> Applied:
+        for attempt in range(1, _ATTEMPTS + 1):
+            snapshot = self._refresh()
+            _check_expectations(changes, snapshot)
+            after = _apply_to(snapshot.objects, changes)
+            deleted = {change.id for change in changes if isinstance(change, Delete)}
+            check_objects(after.values(), deleted, malformed)
+            edits = tuple(_edits(changes, snapshot))
+            if is_dry_run:
+                return Applied(snapshot.revision, edits)
+            identifiers = plan_identifiers(after.values(), snapshot.identifiers)
+            try:
+                commit = self._store.commit(
+                    changes,
+                    who,
+                    summary=_summary(edits),
+                    expected_revision=snapshot.revision,
+                    identifiers=identifiers,
+                )
+            except RevisionConflictError:
+                if attempt == _ATTEMPTS:
+                    raise
+                self._snapshot = None
+                continue
+            self._snapshot = _advance(snapshot, commit)
+            return Applied(commit.revision, edits)
+        raise AssertionError("the loop returns or raises")
+
+
+def not_found(ids: Iterable[ObjectId], snapshot: Snapshot) -> NotFoundError:
+    """The error for objects that do not exist, with what the author may have meant."""
+    return NotFoundError(
+        Problem(
+            str(object_id),
+            "",
+            "does not exist",
+            closest(object_id.key, [known.key for known in snapshot.objects if known.kind == object_id.kind]),
+        )
+        for object_id in ids
+    )
+
+
+def _check_expectations(changes: Iterable[Change], snapshot: Snapshot) -> None:
+    conflicts: list[Problem] = []
+    current = 0
+    missing: list[ObjectId] = []
+    for change in changes:
+        stored = snapshot.objects.get(change.id)
+        revision = stored.revision if stored else 0
+        if change.if_revision is not None and change.if_revision != revision:
+            current = revision
+            state = f"is at revision {revision}" if stored else "does not exist"
+            wanted = f"at revision {change.if_revision}" if change.if_revision else "absent"
+            conflicts.append(Problem(str(change.id), "", f"{state}, and was expected {wanted}", "read it again"))
+        elif stored is None and isinstance(change, Delete):
+            missing.append(change.id)
+    if conflicts:
+        raise RevisionConflictError(conflicts, current)
+    if missing:
+        raise not_found(missing, snapshot)
+
+
+def _apply_to(objects: Mapping[ObjectId, StoredObject], changes: Iterable[Change]) -> dict[ObjectId, Intent]:
+    after = {object_id: stored.object for object_id, stored in objects.items()}
+    for change in changes:
+        if isinstance(change, Put):
+            after[change.id] = change.object
+        else:
+            del after[change.id]
+    return after
+
+
+def _edits(changes: Iterable[Change], snapshot: Snapshot) -> Iterable[Edit]:
+    for change in sorted(changes, key=lambda change: change.id):
+        stored = snapshot.objects.get(change.id)
+        before = stored.object if stored else None
+        after = change.object if isinstance(change, Put) else None
+        if before is None or after is None or before.document() != after.document():
+            yield Edit(change.id, before, after)
+
+
+def _summary(edits: Sequence[Edit]) -> str:
+    if len(edits) == 1:
+        return f"{edits[0].operation} {edits[0].id}"
+    return f"{len(edits)} objects"
+
+
+def _advance(snapshot: Snapshot, commit: Commit) -> Snapshot:
+    objects = dict(snapshot.objects)
+    for record in commit.changes:
+        if record.after is None:
+            objects.pop(record.id, None)
+        else:
+            before = objects.get(record.id)
+            objects[record.id] = StoredObject(
+                record.after, commit.revision, before.created if before else commit.revision
+            )
+    return Snapshot(commit.revision, objects, commit.identifiers)
