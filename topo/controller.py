@@ -2,6 +2,7 @@
 """The controller as a user has it: `p4vpc serve` as a process, `p4vpc apply`, and its REST API."""
 
 import asyncio
+import json
 import sys
 import time
 from collections.abc import Sequence
@@ -17,7 +18,9 @@ from topo.processes import RUN_VARIABLE, ManagedProcess, stop_all
 
 API_PORT = 9560
 READY_TIMEOUT_S = 30.0
-APPLY_TIMEOUT_S = 90.0
+APPLY_TIMEOUT_S = 60.0
+SETTLED_TIMEOUT_S = 60.0
+_HTTP_TIMEOUT_S = 10.0
 _POLL_S = 0.05
 
 
@@ -28,9 +31,9 @@ class Controller:
         self.url = f"http://127.0.0.1:{API_PORT}"
         self._namespace = namespace
         self._directory = directory
-        self._environment = {RUN_VARIABLE: run_name, "P4VPC_API": self.url}
+        self._environment = {RUN_VARIABLE: run_name, "P4VPC_SERVER": self.url}
         self._process: ManagedProcess | None = None
-        self._http = httpx.AsyncClient(base_url=self.url, timeout=10.0)
+        self._http = httpx.AsyncClient(base_url=self.url)
 
     @property
     def process(self) -> ManagedProcess:
@@ -45,7 +48,7 @@ class Controller:
             "controller",
             [
                 *(str(program()), "serve", "--listen", f"127.0.0.1:{API_PORT}"),
-                *("--database", f"sqlite:///{self._directory / 'p4vpc.sqlite'}"),
+                *("--db", f"sqlite:///{self._directory / 'p4vpc.sqlite'}"),
             ],
             self._namespace,
             self._directory / "controller.log",
@@ -58,10 +61,10 @@ class Controller:
         if self._process is not None:
             stop_all([self._process])
 
-    async def get(self, path: str) -> Any:
+    async def get(self, path: str, timeout_s: float = _HTTP_TIMEOUT_S) -> Any:
         """Read a resource of the API; TopoError if that fails."""
         try:
-            response = await self._http.get(path)
+            response = await self._http.get(path, timeout=timeout_s)
             response.raise_for_status()
         except httpx.HTTPError as error:
             raise TopoError(f"the controller did not answer GET {path}: {error or type(error).__name__}") from error
@@ -88,17 +91,39 @@ class Controller:
         status: dict[str, Any] = await self.get("/v1/status")
         return status
 
+    async def wait_settled(self) -> None:
+        """Wait until every switch is connected and shows the newest revision; StartError with the status if not."""
+        seconds = int(SETTLED_TIMEOUT_S)
+        status = await self.get(f"/v1/status?wait={seconds}", timeout_s=SETTLED_TIMEOUT_S + _HTTP_TIMEOUT_S)
+        if status["outcome"] != "realised":
+            raise StartError(f"switches are not settled after {seconds} s: {json.dumps(status, indent=2)}")
+
+    async def updates_written(self) -> int:
+        """Updates that the controller process has written to all switches since it started."""
+        status = await self.status()
+        return sum(int(switch["updates_written"]) for switch in status["switches"])
+
     async def drops(self) -> DropCounters:
         """Drop counters of all switches, as the switches have them now."""
-        raise TopoError
+        answer = await self.get("/v1/drops")
+        if answer["errors"]:
+            raise TopoError(f"drop counters cannot be read: {json.dumps(answer['errors'])}")
+        return {
+            (switch, reason): int(packets)
+            for switch, reasons in answer["switches"].items()
+            for reason, packets in reasons.items()
+        }
 
     async def apply(self, files: Sequence[Path]) -> None:
         """Run `p4vpc apply --wait`; TopoError with what it printed if it fails."""
         log = self._directory / "apply.log"
-        words = [str(program()), "apply", "--wait", *(str(file) for file in files)]
+        words = [
+            *(str(program()), "apply", "--wait", str(int(APPLY_TIMEOUT_S))),
+            *(word for file in files for word in ("-f", str(file))),
+        ]
         process = ManagedProcess("p4vpc apply", words, self._namespace, log, self._environment)
         try:
-            status = await process.ended(APPLY_TIMEOUT_S)
+            status = await process.ended(APPLY_TIMEOUT_S + _HTTP_TIMEOUT_S)
         finally:
             stop_all([process])
         if status is None:

@@ -116,9 +116,10 @@ def _stopwatch(console: Console) -> Callable[[str], None]:
 def _print_hints(console: Console, plan: FabricPlan, doors: Sequence[Door]) -> None:
     api = doors[0].outer_port
     host, other = plan.hosts[0], plan.hosts[-1]
-    option = "" if api == doors[0].inner_port else f" --api http://127.0.0.1:{api}"
+    option = "" if api == doors[0].inner_port else f" --server http://127.0.0.1:{api}"
     console.print(
-        f"\nThe API is at http://127.0.0.1:{api} (documentation: /docs). In another shell, try:", highlight=False
+        f"\nThe API is at http://127.0.0.1:{api} (description: /v1/openapi.json). In another shell, try:",
+        highlight=False,
     )
     for line in (
         f"p4vpc status{option}",
