@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A program: hosts on a plain Linux bridge instead of P4 switches; pings all pairs, prints the outcomes as JSON.
 
-A bridge knows no policy, so every refusal that the intents ask for must show as a problem. Arguments: a fabric file, and
-`program` or `python` for who sends the echo requests.
+A bridge knows no policy, so every refusal that the intents ask for must show as a problem. Arguments: fabric file and
+`program` or `python`, for who sends the echo requests.
 """
 
 import asyncio
