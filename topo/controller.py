@@ -3,6 +3,7 @@
 
 import asyncio
 import json
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ APPLY_TIMEOUT_S = 60.0
 SETTLED_TIMEOUT_S = 60.0
 _HTTP_TIMEOUT_S = 10.0
 _POLL_S = 0.05
+_VNI_ENTRY = re.compile(r"vni_map\[0x(?P<vni>[0-9a-f]+)\]")
 
 
 class Controller:
@@ -113,6 +115,15 @@ class Controller:
             for switch, reasons in answer["switches"].items()
             for reason, packets in reasons.items()
         }
+
+    async def vni(self, subnet: str) -> int:
+        """VNI of a subnet (by key), from the entry that maps it back on some leaf; TopoError if no leaf has one."""
+        answer = await self.get("/v1/counters?table=vni_map")
+        for counter in answer["counters"]:
+            match = _VNI_ENTRY.match(counter["entry"])
+            if match and {"kind": "subnet", "key": subnet} in counter["origins"]:
+                return int(match["vni"], 16)
+        raise TopoError(f"subnet {subnet} has no VNI on any leaf: is a port of it attached?")
 
     async def apply(self, files: Sequence[Path]) -> None:
         """Run `p4vpc apply --wait`; TopoError with what it printed if it fails."""
