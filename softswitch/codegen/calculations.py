@@ -21,11 +21,12 @@ class Calculations:
         self._expressions = expressions
         self._writer = writer
 
-    def emit(self, calculation: ir.Calculation) -> str:
-        """Write what is needed and return an expression for the result."""
+    def emit(self, calculation: ir.Calculation, condition: ir.Expr | None = None) -> str:
+        """Write what is needed and return an expression for the result; ``condition`` is known to hold."""
+        assumed = {self._storage.headers[name].valid for name in _valid_headers(condition)}
         has_payload = any(item.value is None and item.header is None for item in calculation.inputs)
         inputs = [item for item in calculation.inputs if item.value is not None or item.header is not None]
-        owners = [self._owner(item) for item in inputs]
+        owners = ["" if (owner := self._owner(item)) in assumed else owner for item in inputs]
         is_aligned = sum(item.width for item in inputs) % 16 == 0
         if calculation.algorithm in CHECKSUMS and not any(owners) and (is_aligned or not has_payload):
             terms = self._checksum_terms(inputs)
@@ -104,3 +105,15 @@ class Calculations:
         else:
             self._writer.line(f"wide = wide << {width} | {joined}")
             self._writer.line(f"bits += {width}")
+
+
+def _valid_headers(condition: ir.Expr | None) -> set[str]:
+    """Return headers that must be valid where a condition holds."""
+    match condition:
+        case ir.IsValid(str(header)):
+            return {header}
+        case ir.Unary("d2b", operand):
+            return _valid_headers(operand)
+        case ir.Binary("and", left, right):
+            return _valid_headers(left) | _valid_headers(right)
+    return set()

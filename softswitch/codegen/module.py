@@ -185,7 +185,9 @@ class _Module:
         condition = self._checksum_condition(checksum)
         tests = [text for text in (valid and self._storage.read(valid), condition) if text]
         with self._writer.block(f"if {' and '.join(tests) or 'True'}:"):
-            result = self._statements.calculations.emit(self._program.calculations[checksum.calculation])
+            result = self._statements.calculations.emit(
+                self._program.calculations[checksum.calculation], checksum.condition
+            )
             actual = self._statements.expressions.value(checksum.target).text
             with self._writer.block(f"if {result} != {actual}:"):
                 self._writer.line(f"{self._storage.write(error)} = 1")
@@ -329,7 +331,7 @@ class _Module:
                 self._set(key, f"now_us() & {storage.intrinsic_mask(key):#x}")
         for key in ("enq_qdepth", "deq_timedelta", "deq_qdepth", "qid"):
             self._set(key, "0")
-        if storage.intrinsic("packet_length"):
+        if storage.tracks_size:
             storage.read("packet_size")
             self._set("packet_length", f"packet_size & {storage.intrinsic_mask('packet_length'):#x}")
         PipelineWriter(self._statements, self._program.egress, self._codes).emit()
@@ -412,7 +414,7 @@ class _Module:
         target = self._storage.field(checksum.target.header, checksum.target.field)
         mask = (1 << self._storage.info(checksum.target).width) - 1
         with self._writer.block(f"if {condition}:" if condition else "if True:"):
-            result = self._statements.calculations.emit(calculation)
+            result = self._statements.calculations.emit(calculation, checksum.condition)
             self._writer.line(f"{self._storage.write(target or '')} = {result} & {mask:#x}")
 
     def _set(self, key: str, text: str) -> None:

@@ -45,10 +45,12 @@ class ParserWriter:
         )
         if graph.is_structured():
             self._offset = 0
+            self._statements.maybe_valid = set()
             with self._writer.block("while True:"):
                 emit_structured(graph, self._emit_structured_state)
                 self._flush()
                 self._writer.line("break")
+            self._statements.maybe_valid = None
         else:
             self._emit_machine(graph)
 
@@ -166,6 +168,8 @@ class ParserWriter:
             self._writer.line(f"{self._storage.write(variables.fields[field.name])} = {text}")
         if variables.valid:
             self._writer.line(f"{self._storage.write(variables.valid)} = 1")
+        if self._statements.maybe_valid is not None:
+            self._statements.maybe_valid.add(header.name)
         self._move(octets)
 
     def _extract_next(self, stack: str) -> None:

@@ -24,6 +24,8 @@ class Statements:
         self.is_traced = is_traced
         self.expressions = Expressions(storage)
         self.calculations = Calculations(storage, self.expressions, writer)
+        # Headers that may be valid here; None where nothing is known. Known at the start of parsing only.
+        self.maybe_valid: set[str] | None = None
         self._emitters: dict[type, Callable[..., None]] = {
             ir.Assign: self._assign,
             ir.SetValidity: self._set_validity,
@@ -134,6 +136,11 @@ class Statements:
     def _set_header_validity(self, variables: HeaderVars, is_valid: bool) -> None:
         if not variables.valid:
             return
+        if self.maybe_valid is not None:
+            if is_valid:
+                self.maybe_valid.add(variables.header.name)
+            elif variables.header.name not in self.maybe_valid:
+                return
         octets = variables.header.width // 8
         is_sized = self.storage.tracks_size and octets
         if not is_valid and not is_sized:
@@ -158,6 +165,8 @@ class Statements:
         target, source = self.storage.headers[statement.target], self.storage.headers[statement.source]
         if target is source:
             return
+        if self.maybe_valid is not None:
+            self.maybe_valid.add(statement.target)
         if not source.valid or not target.valid:
             self._copy_fields(target, source)
             return
@@ -205,6 +214,8 @@ class Statements:
         count = statement.count
         if not count:
             return
+        if self.maybe_valid is not None:
+            self.maybe_valid.update(names)
         elements = [self.storage.headers[name] for name in names]
         moves: list[tuple[str, str]] = []
         for index, element in enumerate(elements):

@@ -63,8 +63,7 @@ class HeaderVars:
 
     def __init__(self, header: ir.Header, usage: Usage, names: Names, *, is_emitted: bool) -> None:
         self.header = header
-        prefix = header.name.replace("standard_metadata", "std").replace("scalars", "meta")
-        prefix = prefix.replace("userMetadata", "meta")
+        prefix = {ir.STANDARD_METADATA: "std", "scalars": "meta"}.get(header.name, header.name)
         is_whole = is_emitted or header.name in usage.compared
         written = {field.name for field in header.fields if (header.name, field.name) in usage.writes}
         read = {field.name for field in header.fields if (header.name, field.name) in usage.reads}
@@ -77,7 +76,7 @@ class HeaderVars:
         self.fields: dict[str, str] = {}
         for field in header.fields:
             if field.name in local:
-                label = re.sub(r"^(userMetadata|metadata|local_metadata_t|meta)\.", "", field.name)
+                label = re.sub(r"^[A-Za-z]\w*\._?", "", field.name)
                 self.fields[field.name] = names.make(f"{prefix}_{label}")
         self.valid = "" if header.is_metadata else names.make(f"{prefix}_valid")
         has_static = any(field.name not in self.changing for field in header.fields)
@@ -159,4 +158,5 @@ class Storage:
     @property
     def tracks_size(self) -> bool:
         """True if the packet's length after adding and removing headers is needed."""
-        return self.intrinsic("packet_length") is not None
+        reference = self._intrinsics["packet_length"]
+        return (reference.header, reference.field) in self.usage.egress_reads

@@ -53,6 +53,7 @@ class Usage:
     """The result of the analysis.
 
     :ivar reads: header fields whose value somebody looks at, deparsing aside.
+    :ivar egress_reads: those of them that egress or the deparser looks at.
     :ivar writes: header fields that something other than extraction changes.
     :ivar invalidated: headers that something makes invalid or overwrites as a whole.
     :ivar kinds: for each part of the program the types of statements in it.
@@ -61,16 +62,19 @@ class Usage:
     def __init__(self, program: ir.ProgramIr) -> None:
         self._program = program
         self.reads: set[FieldName] = set()
+        self.egress_reads: set[FieldName] = set()
+        self._part = ""
         self.writes: set[FieldName] = set()
         self.invalidated: set[str] = set()
         self.compared: set[str] = set()
-        self.kinds: dict[str, set[type]] = {"parser": set(), "ingress": set(), "egress": set(), "deparser": set()}
+        self.kinds: dict[str, set[type]] = {part: set() for part in ("parser", "ingress", "egress", "deparser")}
         self._peers: dict[str, set[str]] = {}
         for stack in program.stacks.values():
             for element in stack.elements[1:]:
                 self._join(stack.elements[0], element)
         for part, statement in statements(program):
             self.kinds[part].add(type(statement))
+            self._part = part
             self._note_statement(statement)
         self._note_reads()
         self._spread(self.reads)
@@ -120,9 +124,10 @@ class Usage:
 
     def _note_reads(self) -> None:
         program = self._program
+        self._part = "parser"
         for state in program.states.values():
             self._read(state.key)
-        for pipeline in (program.ingress, program.egress):
+        for self._part, pipeline in (("ingress", program.ingress), ("egress", program.egress)):
             for node in pipeline.nodes:
                 if isinstance(node, ir.ConditionNode):
                     self._read(node.condition)
@@ -131,12 +136,14 @@ class Usage:
                     selector = program.profiles[node.profile].selector if node.profile else None
                     if selector is not None:
                         self._read_calculation(selector)
+        self._part = "ingress"
         for meter in program.meters.values():
             if meter.target is not None:
                 self.writes.add((meter.target.header, meter.target.field))
         for key in ("egress_spec", "mcast_grp"):
             if key in program.intrinsics:
                 self._read(program.intrinsics[key])
+        self._part = "deparser"
         for checksum in program.checksums:
             self._note_checksum(checksum)
         if self.has(ir.Clone) or self.has(ir.Resubmit) or self.has(ir.Recirculate):
@@ -165,6 +172,8 @@ class Usage:
         for item in walk(node):
             if isinstance(item, ir.FieldRef):
                 self.reads.add((item.header, item.field))
+                if self._part in ("egress", "deparser"):
+                    self.egress_reads.add((item.header, item.field))
             elif isinstance(item, ir.StackFieldRef):
                 self.reads.update((element, item.field) for element in self._elements(item.stack))
             elif isinstance(item, ir.HeadersEqual):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -11,6 +12,8 @@ from softswitch.runtime.profile import ActionProfile
 from softswitch.runtime.replication import CloneSessions, MulticastGroups
 from softswitch.runtime.table import Table
 from softswitch.runtime.trace import Trace
+
+_log = logging.getLogger(__name__)
 
 Output = list[tuple[int, bytes]]
 
@@ -27,6 +30,7 @@ class Switch:
 
     :ivar tables: by P4Info name, program-internal tables (without control-plane name) included.
     :ivar on_digest: called for each digest message while the packet that made it is processed; None drops them.
+    :ivar faults: frames that were lost to an error in the engine itself; anything but 0 is a bug worth reporting.
     :ivar on_log: called with each message of ``log_msg`` and of a failed ``assert`` or ``assume``; None drops them.
     """
 
@@ -57,6 +61,7 @@ class Switch:
         self.now_us = now_us
         self.on_digest: Callable[[Digest], None] | None = None
         self.on_log: Callable[[str], None] | None = None
+        self.faults = 0
         self._down_ports = down_ports
         self._process: PacketPath = lambda port, frame: []
         self._make_tracer: Callable[[Trace], PacketPath] | None = None
@@ -66,11 +71,17 @@ class Switch:
 
         A copy for ``cpu_port`` carries its packet_in header. Any frame is allowed, empty, short or long; none raises.
         """
-        return self._process(port, frame)
+        try:
+            return self._process(port, frame)
+        except Exception:
+            # One frame must not end a switch that others depend on, whatever a program makes the engine do.
+            self.faults += 1
+            _log.exception("frame of %d bytes from port %d lost to an error in the engine", len(frame), port)
+            return []
 
     def packet_out(self, payload_with_header: bytes) -> Output:
         """Run a packet of the controller, with its packet_out header, as if received on the CPU port."""
-        return self._process(self.cpu_port, payload_with_header)
+        return self.process(self.cpu_port, payload_with_header)
 
     def trace(self, port: int, frame: bytes) -> Trace:
         """Process a frame as `process` does (counters move, registers change) and tell what happened."""
