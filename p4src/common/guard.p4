@@ -21,7 +21,7 @@ control Guard(inout metadata_t meta) {
         meta.drop_reason = DROP_SPOOF;
     }
 
-    // Written for each MAC of a port: the Ethernet source of its ARP. A miss drops.
+    // Written for each MAC of a port: the sender of an ARP probe (RFC 5227), which has no address yet. A miss drops.
     @name(".source_guard_mac") @id(0x07)
     table source_guard_mac {
         key = {
@@ -44,7 +44,7 @@ control Guard(inout metadata_t meta) {
         key = {
             meta.port_index      : exact @name("port_index") @id(1);
             meta.bridge_domain   : exact @name("bridge_domain") @id(2);
-            meta.lkp.sender_mac  : exact @name("src_mac") @id(3);
+            meta.lkp.src_mac     : exact @name("src_mac") @id(3);
             meta.lkp.src_address : exact @name("src_address") @id(4);
         }
         actions = {
@@ -57,11 +57,11 @@ control Guard(inout metadata_t meta) {
     }
 
     apply {
-        if (meta.lkp.is_arp == 1) {
+        if (meta.lkp.sender_difference != 0) {
+            meta.drop_reason = DROP_SPOOF;
+        } else if (meta.lkp.is_arp == 1 && meta.lkp.src_address == 0) {
             source_guard_mac.apply();
-        }
-        // An ARP probe (RFC 5227) has no sender address yet.
-        if (meta.drop_reason == DROP_NONE && (meta.lkp.is_ipv4 == 1 || meta.lkp.src_address != 0)) {
+        } else {
             source_guard_v4.apply();
         }
     }

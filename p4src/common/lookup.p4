@@ -11,7 +11,6 @@ control Lookup(in headers_t hdr, inout metadata_t meta) {
         if (meta.is_terminated == 1) {
             meta.lkp.dst_mac = hdr.inner_ethernet.dst_addr;
             meta.lkp.src_mac = hdr.inner_ethernet.src_addr;
-            meta.lkp.sender_mac = hdr.inner_ethernet.src_addr;
             meta.lkp.ether_type = hdr.inner_ethernet.ether_type;
             if (hdr.inner_ipv4.isValid()) {
                 meta.lkp.is_ipv4 = 1;
@@ -26,7 +25,7 @@ control Lookup(in headers_t hdr, inout metadata_t meta) {
                 }
             } else if (hdr.inner_arp.isValid()) {
                 meta.lkp.is_arp = 1;
-                meta.lkp.sender_mac = hdr.inner_arp.sender_mac;
+                meta.lkp.sender_difference = hdr.inner_arp.sender_mac ^ hdr.inner_ethernet.src_addr;
                 meta.lkp.src_address = hdr.inner_arp.sender_address;
                 meta.lkp.dst_address = hdr.inner_arp.target_address;
                 if (hdr.inner_arp.hardware_type != ARP_HARDWARE_ETHERNET
@@ -51,7 +50,6 @@ control Lookup(in headers_t hdr, inout metadata_t meta) {
         } else {
             meta.lkp.dst_mac = hdr.ethernet.dst_addr;
             meta.lkp.src_mac = hdr.ethernet.src_addr;
-            meta.lkp.sender_mac = hdr.ethernet.src_addr;
             meta.lkp.ether_type = meta.ether_type;
             if (hdr.ipv4.isValid()) {
                 meta.lkp.is_ipv4 = 1;
@@ -66,7 +64,7 @@ control Lookup(in headers_t hdr, inout metadata_t meta) {
                 }
             } else if (hdr.arp.isValid()) {
                 meta.lkp.is_arp = 1;
-                meta.lkp.sender_mac = hdr.arp.sender_mac;
+                meta.lkp.sender_difference = hdr.arp.sender_mac ^ hdr.ethernet.src_addr;
                 meta.lkp.src_address = hdr.arp.sender_address;
                 meta.lkp.dst_address = hdr.arp.target_address;
                 if (hdr.arp.hardware_type != ARP_HARDWARE_ETHERNET || hdr.arp.protocol_type != ETHER_TYPE_IPV4

@@ -21,7 +21,7 @@ struct lookup_t {
     bit<8>      version_ihl;
     bit<8>      ttl;
     bit<8>      ip_protocol;
-    mac_addr_t  sender_mac;     // ARP sender; for all else the Ethernet source
+    mac_addr_t  sender_difference; // ARP: bits in which the sender MAC differs from the Ethernet source
     ipv4_addr_t src_address;    // IPv4 source, ARP sender
     ipv4_addr_t dst_address;    // IPv4 destination, ARP target
     bit<16>     l4_src_port;
