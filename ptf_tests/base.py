@@ -17,7 +17,7 @@ from ptf_tests.client import Counted, P4RuntimeClient
 from ptf_tests.p4info import Action, Entry, Match, Schema, Writable
 
 P4INFO_FILE = "p4info.txtpb"
-CONFIG_FILE = "bmv2.json"
+CONFIG_FILE = "p4vpc.json"
 WAIT_S = 5.0
 
 DROP_REASONS = {
@@ -48,7 +48,7 @@ DROP_REASONS = {
     "not_vxlan": 25,
     "malformed": 26,
 }
-DROP_TABLES = ("drop_reasons", "egress_drop_reasons")
+DROP_TABLES = {"drop_reasons": "count_drop", "egress_drop_reasons": "count_egress_drop"}
 
 Frame = Packet | bytes
 Expected = Packet | bytes | Mask
@@ -91,8 +91,8 @@ class PipelineTest(BaseTest):
         self.dataplane.flush()
         self.client.discard_packets()
         self.install(
-            Entry(table, {"drop_reason": number}, Action("count_drop"))
-            for table in DROP_TABLES
+            Entry(table, {"drop_reason": number}, Action(action))
+            for table, action in DROP_TABLES.items()
             for number in DROP_REASONS.values()
         )
 

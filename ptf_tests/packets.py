@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Frames as a host or a VTEP would send them, built and taken apart with scapy."""
 
+import struct
 from dataclasses import dataclass
 
 from ptf.mask import Mask
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.l2 import ARP, Dot1Q, Ether
-from scapy.layers.vxlan import VXLAN
 from scapy.packet import Packet, Raw
 
 VXLAN_PORT = 4789
@@ -104,13 +104,13 @@ def vxlan(
 ) -> Packet:
     """An encapsulated frame exactly as this VTEP sends it, apart from the UDP source port."""
     outer = IP(src=src, dst=dst, ttl=ttl, id=0, flags="DF")
-    header = VXLAN(flags=flags, vni=vni)
+    # By hand: scapy gives some reserved flags a meaning of later drafts and shifts the fields.
+    header = struct.pack("!B3xI", flags, vni << 8)
     return (
         Ether(src=link.src_mac, dst=link.dst_mac)
         / outer
         / UDP(sport=sport, dport=VXLAN_PORT, chksum=0)
-        / header
-        / Raw(bytes(inner))
+        / Raw(header + bytes(inner))
     )
 
 

@@ -21,7 +21,7 @@ from ptf_tests import base, cases
 from ptf_tests.targets import RunningTarget
 
 POSITIVE_TIMEOUT_S = 5.0
-NEGATIVE_TIMEOUT_S = 0.05
+NEGATIVE_TIMEOUT_S = 0.02
 
 
 @dataclass(frozen=True)
