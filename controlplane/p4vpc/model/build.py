@@ -104,8 +104,9 @@ def _problems(
     yield from check_references(index, deleted, malformed)
     yield from check_fabric(index)
     for key in sorted(index.members):
-        yield from check_vpc(index.members[key])
-    yield from check_attachments(index)
+        is_complete = not any(kind == "port" and name.startswith(f"{key}/") for kind, name in malformed)
+        yield from check_vpc(index.members[key], are_ports_complete=is_complete)
+    yield from check_attachments(index, are_links_complete=not any(kind == "link" for kind, _ in malformed))
 
 
 class _Builder:

@@ -11,8 +11,11 @@ from p4vpc.model.fabric_checks import Use, only_once
 from p4vpc.model.index import Index, VpcIndex
 
 
-def check_vpc(members: VpcIndex) -> Iterator[Problem]:
-    """Yield every conflict inside of one VPC."""
+def check_vpc(members: VpcIndex, *, are_ports_complete: bool = True) -> Iterator[Problem]:
+    """Yield every conflict inside of one VPC.
+
+    If some of its ports could not be read, `are_ports_complete` is False, and an address may belong to one of those.
+    """
     yield from _check_overlaps(members)
     ports = members.ports.values()
     yield from only_once(
@@ -31,11 +34,14 @@ def check_vpc(members: VpcIndex) -> Iterator[Problem]:
     for port in ports:
         if port.subnet in members.subnets:
             yield from _check_port(port, members.subnets[port.subnet])
-    yield from _check_routes(members)
+    yield from _check_routes(members, are_ports_complete)
 
 
-def check_attachments(index: Index) -> Iterator[Problem]:
-    """Yield every conflict about where ports are plugged in."""
+def check_attachments(index: Index, *, are_links_complete: bool = True) -> Iterator[Problem]:
+    """Yield every conflict about where ports are plugged in.
+
+    If some links could not be read, `are_links_complete` is False, and one of those may lead to a foreign VTEP.
+    """
     vteps = {switch.vtep: switch.name for switch in index.switches.values() if switch.vtep}
     links = {}
     for link in index.links.values():
@@ -49,7 +55,7 @@ def check_attachments(index: Index) -> Iterator[Problem]:
                 yield from _check_switch_port(index, links, port, port.attachment)
                 uses.append(Use(_place(port.attachment), port, "attachment"))
             elif isinstance(port.attachment, VtepAttachment):
-                yield from _check_vtep(index, vteps, port, port.attachment.vtep)
+                yield from _check_vtep(index, vteps, port, port.attachment.vtep, are_links_complete)
     yield from only_once(uses, "one port for each switch port and VLAN")
 
 
@@ -77,12 +83,12 @@ def _check_port(port: Port, subnet: Subnet) -> Iterator[Problem]:
         yield Problem(str(port), "mac", f"{port.mac} is the gateway's MAC in subnet {subnet.name}", "another MAC")
 
 
-def _check_routes(members: VpcIndex) -> Iterator[Problem]:
+def _check_routes(members: VpcIndex, are_ports_complete: bool) -> Iterator[Problem]:
     routes = members.routes.values()
     yield from only_once((Use(route.prefix, route, "prefix") for route in routes), "one route for each prefix")
     owners = {address for port in members.ports.values() for address in port.addresses}
     for route in routes:
-        if route.next_hop not in owners:
+        if route.next_hop not in owners and are_ports_complete:
             message = f"no port of the VPC has the address {route.next_hop}"
             yield Problem(str(route), "next_hop", message, "an address of a port in the VPC")
         for subnet in members.subnets.values():
@@ -106,11 +112,15 @@ def _check_switch_port(
         yield Problem(str(port), "attachment.port", message, "a port without a link")
 
 
-def _check_vtep(index: Index, vteps: Mapping[IPv4Address, str], port: Port, vtep: IPv4Address) -> Iterator[Problem]:
+def _check_vtep(
+    index: Index, vteps: Mapping[IPv4Address, str], port: Port, vtep: IPv4Address, are_links_complete: bool
+) -> Iterator[Problem]:
     if vtep in vteps:
         remedy = f"attachment: {{switch: {vteps[vtep]}, port: ...}}"
         yield Problem(str(port), "attachment.vtep", f"{vtep} is the VTEP of our own {vteps[vtep]}", remedy)
-    elif not any(vtep in prefix for _, neighbor in index.neighbors for prefix in neighbor.prefixes):
+    elif are_links_complete and not any(
+        vtep in prefix for _, neighbor in index.neighbors for prefix in neighbor.prefixes
+    ):
         remedy = "add it to the prefixes of the link that leads there"
         yield Problem(str(port), "attachment.vtep", f"no link leads to {vtep}", remedy)
 

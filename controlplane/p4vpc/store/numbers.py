@@ -7,7 +7,7 @@ number rests as long as possible; only when the top is reached are the gaps used
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
