@@ -122,7 +122,8 @@ def build_pipeline(config: p4r.ForwardingPipelineConfig, switch: Switch) -> Pipe
     packet_in = _packet_header("packet_in", headers, checks)
     packet_out = _packet_header("packet_out", headers, checks)
     if checks.problems:
-        raise InvalidProgramError(checks.problems)
+        # An action that several tables share has its problems once.
+        raise InvalidProgramError(dict.fromkeys(checks.problems))
     switch.on_digest = digests.learn
     return Pipeline(
         config=config,

@@ -13,6 +13,10 @@ from softswitch.errors import SoftswitchError
 
 STATUS_DETAILS_KEY = "grpc-status-details-bin"
 
+MAX_DETAIL_TEXT = 24 << 10
+"""Characters of messages in one status. It travels as metadata, which clients bound (gRPC by default at 8 KiB, finsy at
+64 KiB); beyond this a failed update is reported with its code alone."""
+
 
 def code_number(code: StatusCode) -> int:
     """The number of a canonical code as google.rpc.Code and p4.v1.Error carry it."""
@@ -39,11 +43,14 @@ class BatchError(StatusError):
     def to_status(self) -> rpc_status.Status:
         """The google.rpc.Status that goes into the trailing metadata `grpc-status-details-bin`."""
         status = rpc_status.Status(code=code_number(self.code), message=self.message)
+        room = MAX_DETAIL_TEXT
         for error in self.errors:
             detail = p4r.Error()
             if error is not None:
                 detail.canonical_code = code_number(error.code)
-                detail.message = error.message
+                room -= len(error.message)
+                if room >= 0:
+                    detail.message = error.message
             packed = AnyMessage()
             packed.Pack(detail)
             status.details.append(packed)
