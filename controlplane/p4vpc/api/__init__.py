@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+"""REST API under /v1 (Contract 5 of docs/architecture.md)."""
+
+from p4vpc.api.app import create_app
+from p4vpc.api.server import ServerOptions, serve
+
+__all__ = ("ServerOptions", "create_app", "serve")

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The application: routes, errors, life cycle."""
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from p4vpc.api import bulk, objects, operations, problems
+from p4vpc.api.bodies import DEFAULT_MAX_BODY_BYTES, BodyReader
+from p4vpc.api.context import Context
+from p4vpc.api.schemas import ProblemModel
+from p4vpc.services import Controller
+
+
+def create_app(controller: Controller, *, max_body_bytes: int = DEFAULT_MAX_BODY_BYTES) -> FastAPI:
+    """The API of a controller, which whoever calls has started and will end."""
+    app = FastAPI(
+        title="p4vpc",
+        version=version("p4vpc"),
+        description="Virtual private clouds on P4 switches.",
+        openapi_url="/v1/openapi.json",
+        docs_url="/v1/docs",
+        redoc_url=None,
+        default_response_class=problems.AsciiJsonResponse,
+        responses={"4XX": {"model": ProblemModel, "description": "refused, with all reasons"}},
+    )
+    problems.install(app)
+    context = Context(controller, BodyReader(max_body_bytes))
+    app.include_router(operations.router(context))
+    app.include_router(bulk.router(context))
+    app.include_router(objects.router(context))
+    return app

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading bodies: JSON or YAML, of bounded size, into documents and objects."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from fastapi import Request
+
+from p4vpc.api.problems import BadRequestError, BodyTooLargeError
+from p4vpc.errors import IntentError, Problem
+from p4vpc.intent import ObjectId, Reading, parse_id, read_documents, read_yaml
+
+DEFAULT_MAX_BODY_BYTES = 32 * 1024 * 1024
+_YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"})
+_JSON_TYPES = frozenset({"application/json", "text/json", ""})
+_SOURCE = "request"
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Objects that a request has, and what it says of others that its author could not read.
+
+    Attributes:
+        reading: what was read, with all mistakes of shape.
+        malformed: objects that the client itself found malformed and did not send.
+    """
+
+    reading: Reading
+    malformed: frozenset[ObjectId]
+
+
+class BodyReader:
+    """Reads bodies of at most so many bytes."""
+
+    def __init__(self, max_bytes: int):
+        self._max_bytes = max_bytes
+
+    async def submission(self, request: Request) -> Submission:
+        """A stream of YAML documents, a JSON list of objects, one JSON object, or `{objects, malformed}`.
+
+        Raises:
+            BodyTooLargeError, BadRequestError: the body as a whole cannot be read.
+        """
+        body = await self._bytes(request)
+        is_yaml = _is_yaml(request)
+        return await asyncio.to_thread(_yaml_submission if is_yaml else _json_submission, body)
+
+    async def ids(self, request: Request) -> list[ObjectId]:
+        """Which objects a request names: by whole objects as in `submission`, or as a JSON list of `{kind, key}`.
+
+        Raises:
+            BodyTooLargeError, BadRequestError: the body as a whole cannot be read.
+            IntentError: all mistakes in what it says.
+        """
+        body = await self._bytes(request)
+        return await asyncio.to_thread(_yaml_ids if _is_yaml(request) else _json_ids, body)
+
+    async def document(self, request: Request) -> Mapping[str, Any]:
+        """One mapping.
+
+        Raises:
+            BodyTooLargeError, BadRequestError: the body is no such thing.
+        """
+        body = await self._bytes(request)
+        value = _parse_yaml(body) if _is_yaml(request) else _parse_json(body)
+        if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
+            raise _bad("the body is not an object", "one object with its fields")
+        return value
+
+    async def _bytes(self, request: Request) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > self._max_bytes:
+                message = f"the body is longer than {self._max_bytes} bytes"
+                raise BodyTooLargeError(Problem("", "", message, "send it in parts", _SOURCE))
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+
+def _is_yaml(request: Request) -> bool:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type in _YAML_TYPES:
+        return True
+    # A client that says nothing sensible (curl's default is a form) means JSON; if it is none, it is told so.
+    return media_type not in _JSON_TYPES and not media_type.startswith(("application/", "text/plain"))
+
+
+def _bad(message: str, remedy: str) -> BadRequestError:
+    return BadRequestError(Problem("", "", message, remedy, _SOURCE))
+
+
+def _parse_json(body: bytes) -> object:
+    try:
+        return json.loads(body, parse_constant=_no_constant)
+    except RecursionError:
+        raise _bad("the body is nested too deeply", "objects are nested a few levels at most") from None
+    except ValueError as error:
+        raise _bad(f"the body is not JSON: {error}", "JSON, or YAML with Content-Type: application/yaml") from None
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _parse_yaml(body: bytes) -> object:
+    try:
+        return yaml.safe_load(body)
+    except RecursionError:
+        raise _bad("the body is nested too deeply", "objects are nested a few levels at most") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise _bad(f"the body is not YAML: {error}", "one YAML document") from None
+
+
+def _yaml_submission(body: bytes) -> Submission:
+    try:
+        return Submission(read_yaml(body, _SOURCE), frozenset())
+    except RecursionError:
+        raise _bad("the body is nested too deeply", "objects are nested a few levels at most") from None
+
+
+def _json_submission(body: bytes) -> Submission:
+    value = _parse_json(body)
+    malformed: frozenset[ObjectId] = frozenset()
+    if isinstance(value, dict) and "objects" in value:
+        unknown = value.keys() - {"objects", "malformed"}
+        if unknown:
+            raise _bad(f"unknown field {min(unknown)!r}", "objects and malformed")
+        malformed = _malformed(value.get("malformed", []))
+        value = value["objects"]
+    elif isinstance(value, dict):
+        value = [value]
+    if not isinstance(value, list):
+        raise _bad("the body is not a list of objects", "a JSON list, or a stream of YAML documents")
+    return Submission(read_documents(value, _SOURCE), malformed)
+
+
+def _yaml_ids(body: bytes) -> list[ObjectId]:
+    return _ids_of(_yaml_submission(body).reading)
+
+
+def _json_ids(body: bytes) -> list[ObjectId]:
+    value = _parse_json(body)
+    if isinstance(value, list) and all(isinstance(item, dict) and item.keys() == {"kind", "key"} for item in value):
+        return [parse_id(str(item["kind"]), str(item["key"])) for item in value]
+    return _ids_of(_json_submission(body).reading)
+
+
+def _ids_of(reading: Reading) -> list[ObjectId]:
+    if reading.problems:
+        raise IntentError(reading.problems)
+    return [intent.id for intent in reading.intents]
+
+
+def _malformed(value: object) -> frozenset[ObjectId]:
+    if not isinstance(value, list):
+        raise _bad("malformed is not a list", 'a list of {"kind": ..., "key": ...}')
+    ids = set()
+    for item in value:
+        if not isinstance(item, dict) or not isinstance(item.get("kind"), str) or not isinstance(item.get("key"), str):
+            raise _bad("malformed has an item without kind and key", 'items like {"kind": "port", "key": "red/prod/a"}')
+        ids.add(parse_id(item["kind"], item["key"]))
+    return frozenset(ids)

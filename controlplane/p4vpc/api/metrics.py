@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prometheus metrics, made from the status at the moment of the scrape."""
+
+from collections.abc import Callable, Iterator
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from p4vpc.services import ControllerStatus
+from p4vpc.southbound import SwitchStatus
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+_GAUGES: tuple[tuple[str, str, Callable[[SwitchStatus], float]], ...] = (
+    ("p4vpc_switch_connected", "1 while there is a session", lambda switch: switch.is_connected),
+    ("p4vpc_switch_desired_revision", "Revision that is wanted", lambda switch: switch.desired_revision),
+    ("p4vpc_switch_realised_revision", "Revision that is shown in full", lambda switch: switch.realised_revision),
+    ("p4vpc_switch_entries", "Table entries and multicast groups", lambda switch: switch.entries),
+    ("p4vpc_switch_problems", "Entries that the switch cannot hold", lambda switch: len(switch.problems)),
+)
+_COUNTERS: tuple[tuple[str, str, Callable[[SwitchStatus], float]], ...] = (
+    ("p4vpc_switch_updates_written", "Updates that the switch accepted", lambda switch: switch.updates_written),
+    ("p4vpc_switch_updates_refused", "Updates that it refused", lambda switch: switch.updates_refused),
+    ("p4vpc_switch_connections", "Sessions opened", lambda switch: switch.connections),
+    ("p4vpc_switch_packets_in", "Packets received from the switch", lambda switch: switch.packets_in),
+)
+
+
+def render_metrics(status: ControllerStatus) -> bytes:
+    """All metrics in text format."""
+    registry = CollectorRegistry()
+    registry.register(_StatusCollector(status))
+    return generate_latest(registry)
+
+
+class _StatusCollector(Collector):
+    def __init__(self, status: ControllerStatus):
+        self._status = status
+
+    def collect(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily(
+            "p4vpc_compiled_revision", "Revision handed to the agents", value=self._status.compiled_revision
+        )
+        yield GaugeMetricFamily(
+            "p4vpc_model_error", "1 while the last revision cannot be realised", value=bool(self._status.error)
+        )
+        for name, text, value in _GAUGES:
+            gauge = GaugeMetricFamily(name, text, labels=["switch"])
+            for switch in self._status.switches:
+                gauge.add_metric([switch.name], value(switch))
+            yield gauge
+        for name, text, value in _COUNTERS:
+            counter = CounterMetricFamily(name, text, labels=["switch"])
+            for switch in self._status.switches:
+                counter.add_metric([switch.name], value(switch))
+            yield counter

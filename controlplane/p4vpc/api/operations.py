@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Routes that tell how things are: status, drops, counters, health, metrics."""
+
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from p4vpc.api.context import Context, Wait
+from p4vpc.api.metrics import CONTENT_TYPE, render_metrics
+from p4vpc.api.problems import AsciiJsonResponse, BadRequestError, problem_response
+from p4vpc.api.schemas import CounterModel, CountersModel, DropsModel, StatusModel, SwitchModel
+from p4vpc.errors import NotFoundError, Problem
+from p4vpc.intent import closest
+from p4vpc.services import read_drops, read_telemetry
+
+SwitchNames = Annotated[list[str] | None, Query(alias="switch", description="only these switches")]
+TableNames = Annotated[list[str] | None, Query(alias="table", description="only these tables")]
+Revision = Annotated[int | None, Query(ge=0, le=2**63 - 1, description="wait for this one; default: the last")]
+
+
+def router(context: Context) -> APIRouter:
+    """All of them."""
+    routes = APIRouter()
+
+    @routes.get("/v1/status", response_model=StatusModel, tags=["operations"])
+    async def status(wait: Wait = None, revision: Revision = None) -> Response:
+        """Every switch; with `wait`, after all are connected and show the revision, or after that many seconds."""
+        current = (await context.intents.snapshot()).revision
+        outcome = None
+        if wait is not None:
+            if revision is not None and revision > current:
+                message = f"revision {revision} does not exist, the last is {current}"
+                raise BadRequestError(Problem("", "revision", message, f"at most {current}", "query"))
+            wanted = current if revision is None else revision
+            outcome = await context.controller.wait_realised(wanted, wait, is_every_switch_ready=True)
+        now = context.controller.status
+        body = StatusModel(
+            revision=current,
+            compiled_revision=now.compiled_revision,
+            error=now.error,
+            outcome=outcome,
+            switches=[SwitchModel.of(switch) for switch in now.switches],
+        )
+        return AsciiJsonResponse(body)
+
+    @routes.get("/v1/drops", response_model=DropsModel, tags=["operations"])
+    async def drops(switch: SwitchNames = None) -> Response:
+        """Packets dropped so far, read from the switches now."""
+        _check_switches(context, switch)
+        return AsciiJsonResponse(asdict(await read_drops(context.controller, switch)))
+
+    @routes.get("/v1/counters", response_model=CountersModel, tags=["operations"])
+    async def counters(switch: SwitchNames = None, table: TableNames = None) -> Response:
+        """Direct counters of the table entries with the objects they come from, read from the switches now."""
+        _check_switches(context, switch)
+        _check_tables(context, table)
+        read = await read_telemetry(context.controller, switch, table)
+        body = CountersModel(counters=[CounterModel.of(counter) for counter in read.counters], errors=read.errors)
+        return AsciiJsonResponse(body)
+
+    @routes.get("/healthz", tags=["health"])
+    async def healthz() -> Response:
+        """The process answers."""
+        return AsciiJsonResponse({"status": "ok"})
+
+    @routes.get("/readyz", tags=["health"])
+    async def readyz() -> Response:
+        """The store can be read and its last good revision has been handed to the switches."""
+        await context.intents.snapshot()
+        if not context.controller.is_ready:
+            reason = context.controller.status.error or "the first revision is not compiled yet"
+            return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, reason, headers={"Retry-After": "1"})
+        return AsciiJsonResponse({"status": "ready"})
+
+    @routes.get("/metrics", tags=["health"])
+    async def metrics() -> Response:
+        """Prometheus text format."""
+        return Response(render_metrics(context.controller.status), media_type=CONTENT_TYPE)
+
+    return routes
+
+
+def _check_switches(context: Context, names: list[str] | None) -> None:
+    known = context.controller.agents()
+    unknown = [name for name in names or () if name not in known]
+    if unknown:
+        raise NotFoundError(
+            Problem(f"switch {name[:80]}", "", "is not managed by this controller", closest(name, known))
+            for name in unknown
+        )
+
+
+def _check_tables(context: Context, names: list[str] | None) -> None:
+    known = context.controller.pipeline.info.counted_tables
+    unknown = [name for name in names or () if name not in known]
+    if unknown:
+        raise BadRequestError(
+            Problem("", "table", f"the pipeline counts nothing in {name[:80]!r}", closest(name, known), "query")
+            for name in unknown
+        )

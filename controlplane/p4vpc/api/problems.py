@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every error of the API as an RFC 9457 problem that lists all that is wrong."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from http import HTTPStatus
+from json import dumps
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from p4vpc.errors import (
+    ExhaustedError,
+    NotFoundError,
+    P4vpcError,
+    Problem,
+    RevisionConflictError,
+    StoreError,
+    UserError,
+)
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class BodyTooLargeError(UserError):
+    """The body is longer than the server takes."""
+
+
+class BadRequestError(UserError):
+    """The request itself, not an object in it, makes no sense."""
+
+
+class StillReferencedError(UserError):
+    """Something that shall be deleted is still needed."""
+
+
+class PreconditionFailedError(UserError):
+    """If-Match or If-None-Match does not hold."""
+
+
+_STATUS: Mapping[type[P4vpcError], HTTPStatus] = {
+    BodyTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    BadRequestError: HTTPStatus.BAD_REQUEST,
+    StillReferencedError: HTTPStatus.CONFLICT,
+    PreconditionFailedError: HTTPStatus.PRECONDITION_FAILED,
+    NotFoundError: HTTPStatus.NOT_FOUND,
+    RevisionConflictError: HTTPStatus.CONFLICT,
+    ExhaustedError: HTTPStatus.CONFLICT,
+    UserError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    StoreError: HTTPStatus.SERVICE_UNAVAILABLE,
+    P4vpcError: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+
+
+class AsciiJsonResponse(Response):
+    """JSON in ASCII: whatever strange text a user has sent can be sent back to him."""
+
+    media_type = "application/json"
+
+    def render(self, content: object) -> bytes:
+        if isinstance(content, BaseModel):
+            content = content.model_dump(mode="json")
+        return dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
+
+
+def problem_response(
+    status: HTTPStatus, detail: str, problems: Iterable[Problem] = (), headers: Mapping[str, str] | None = None
+) -> Response:
+    """The answer for an error."""
+    body = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": detail,
+        "problems": [asdict(problem) for problem in problems],
+    }
+    return AsciiJsonResponse(body, status.value, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def status_of(error: P4vpcError) -> HTTPStatus:
+    """The status of the closest class that has one."""
+    return next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
+
+
+def install(app: FastAPI) -> None:
+    """Make `app` answer all errors as problems."""
+    log = structlog.get_logger().bind(switch="-")
+
+    async def on_p4vpc_error(request: Request, error: Exception) -> Response:
+        if isinstance(error, UserError):
+            return problem_response(status_of(error), _summary(error), error.problems)
+        if isinstance(error, StoreError):
+            return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers={"Retry-After": "1"})
+        return await on_unexpected(request, error)
+
+    async def on_validation_error(_: Request, error: Exception) -> Response:
+        found = error.errors() if isinstance(error, RequestValidationError) else []
+        problems = [
+            Problem("", ".".join(str(part) for part in item["loc"][1:]), str(item["msg"]), source=str(item["loc"][0]))
+            for item in found
+        ]
+        return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, "the request has wrong parameters", problems)
+
+    async def on_http_exception(_: Request, error: Exception) -> Response:
+        if not isinstance(error, HTTPException):
+            raise error
+        return problem_response(HTTPStatus(error.status_code), str(error.detail), headers=error.headers)
+
+    async def on_unexpected(request: Request, error: Exception) -> Response:
+        log.error("unexpected error, please report it", path=request.url.path, exc_info=error)
+        return problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, "an unexpected error; the log tells more")
+
+    app.add_exception_handler(P4vpcError, on_p4vpc_error)
+    app.add_exception_handler(RequestValidationError, on_validation_error)
+    app.add_exception_handler(HTTPException, on_http_exception)
+    app.add_exception_handler(Exception, on_unexpected)
+
+
+def _summary(error: UserError) -> str:
+    number = len(error.problems)
+    return str(error.problems[0]) if number == 1 else f"{number} problems; nothing was changed"

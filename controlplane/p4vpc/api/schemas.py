@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the API answers, apart from the objects themselves."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from pydantic import BaseModel
+
+from p4vpc.compiler.entries import Origin
+from p4vpc.services import Applied, Counter, Edit, Operation, Outcome
+from p4vpc.southbound import PipelineState, SwitchProblem, SwitchState, SwitchStatus
+
+
+class ObjectRef(BaseModel):
+    """An intent object by name."""
+
+    kind: str
+    key: str
+
+    @classmethod
+    def of(cls, origin: Origin) -> Self:
+        return cls(kind=origin.kind, key=origin.key)
+
+
+class ObjectChange(BaseModel):
+    """One object's difference, before and after."""
+
+    operation: Operation
+    kind: str
+    key: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+    @classmethod
+    def of(cls, edit: Edit) -> Self:
+        return cls(
+            operation=edit.operation,
+            kind=edit.id.kind,
+            key=edit.id.key,
+            before=edit.before.document() if edit.before else None,
+            after=edit.after.document() if edit.after else None,
+        )
+
+
+class ApplyResult(BaseModel):
+    """What a change did, or would do."""
+
+    revision: int
+    is_dry_run: bool
+    outcome: Outcome | None
+    changes: list[ObjectChange]
+
+    @classmethod
+    def of(cls, applied: Applied, outcome: Outcome | None, *, is_dry_run: bool) -> Self:
+        changes = [ObjectChange.of(edit) for edit in applied.edits]
+        return cls(revision=applied.revision, is_dry_run=is_dry_run, outcome=outcome, changes=changes)
+
+
+class SwitchProblemModel(BaseModel):
+    """Something that a switch cannot hold, with the objects that ask for it."""
+
+    table: str
+    entry: str
+    origins: list[ObjectRef]
+    reason: str
+
+    @classmethod
+    def of(cls, problem: SwitchProblem) -> Self:
+        origins = [ObjectRef.of(origin) for origin in problem.origins]
+        return cls(table=problem.table, entry=problem.entry, origins=origins, reason=problem.reason)
+
+
+class SwitchModel(BaseModel):
+    """One switch."""
+
+    name: str
+    address: str
+    state: SwitchState
+    is_connected: bool
+    is_realised: bool
+    pipeline: PipelineState
+    desired_revision: int
+    realised_revision: int
+    entries: int
+    updates_written: int
+    updates_refused: int
+    connections: int
+    packets_in: int
+    problems: list[SwitchProblemModel]
+    error: str
+
+    @classmethod
+    def of(cls, status: SwitchStatus) -> Self:
+        return cls(
+            name=status.name,
+            address=status.address,
+            state=status.state,
+            is_connected=status.is_connected,
+            is_realised=status.has_realised(status.desired_revision) and status.desired_revision > 0,
+            pipeline=status.pipeline,
+            desired_revision=status.desired_revision,
+            realised_revision=status.realised_revision,
+            entries=status.entries,
+            updates_written=status.updates_written,
+            updates_refused=status.updates_refused,
+            connections=status.connections,
+            packets_in=status.packets_in,
+            problems=[SwitchProblemModel.of(problem) for problem in status.problems],
+            error=status.error,
+        )
+
+
+class StatusModel(BaseModel):
+    """The whole controller."""
+
+    revision: int
+    compiled_revision: int
+    error: str
+    outcome: Outcome | None
+    switches: list[SwitchModel]
+
+
+class DropsModel(BaseModel):
+    """Packets dropped, by switch and reason."""
+
+    switches: Mapping[str, Mapping[str, int]]
+    errors: Mapping[str, str]
+
+
+class CounterModel(BaseModel):
+    """One entry's counter."""
+
+    switch: str
+    table: str
+    entry: str
+    origins: list[ObjectRef]
+    packets: int
+    bytes: int
+
+    @classmethod
+    def of(cls, counter: Counter) -> Self:
+        return cls(
+            switch=counter.switch,
+            table=counter.table,
+            entry=counter.entry,
+            origins=[ObjectRef.of(origin) for origin in counter.origins],
+            packets=counter.packets,
+            bytes=counter.bytes,
+        )
+
+
+class CountersModel(BaseModel):
+    """Counters of all switches that answered."""
+
+    counters: list[CounterModel]
+    errors: Mapping[str, str]
+
+
+class ProblemItem(BaseModel):
+    """One mistake."""
+
+    object: str
+    field: str
+    message: str
+    remedy: str
+    source: str
+
+
+class ProblemModel(BaseModel):
+    """RFC 9457 problem; `problems` lists everything that is wrong."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    problems: list[ProblemItem]
