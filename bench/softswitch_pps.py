@@ -4,7 +4,7 @@
     python bench/softswitch_pps.py [--quick] [--json FILE] [--runs N] [--seconds S]
 
 In memory is `Switch.process` in one thread: one core. Over veth, sender and receiver (one Python process) and the
-switch share the machine's cores; up to 64 packets are in flight. The same generator drives both switches.
+switch share the machine's cores; up to 24 packets are in flight. The same generator drives both switches.
 """
 
 import shutil

@@ -13,7 +13,7 @@ from scapy.layers.inet import UDP
 from scapy.packet import Packet
 
 from ptf_tests import leaf, packets
-from ptf_tests.base import CONFIG_FILE, DROP_REASONS, DROP_TABLES, WAIT_S
+from ptf_tests.base import BURST, CONFIG_FILE, DROP_REASONS, DROP_TABLES, WAIT_S
 from ptf_tests.entries import policy
 from ptf_tests.leaf import LOCAL_HOSTS, REMOTE_HOSTS, Host, LeafTest
 from ptf_tests.native import install
@@ -21,7 +21,6 @@ from ptf_tests.p4info import Entry
 from softswitch.program import Program
 from softswitch.runtime.switch import Switch
 
-_BATCH = 25
 _LONGEST = 1600
 _INTERESTING = (0x00, 0x01, 0x04, 0x05, 0x06, 0x11, 0x45, 0x46, 0x4F, 0x7F, 0x80, 0x81, 0xFE, 0xFF)
 _SHORTEST_ON_A_NIC = 15
@@ -52,8 +51,8 @@ class SameAsTheEngineInMemory(LeafTest):
         self.assertGreater(count, 0)
         frames = Frames(random.Random(seed), is_on_nic=ptf.config["platform"] != "nn")
         before = self.drops()
-        for start in range(0, count, _BATCH):
-            self._compare(engine, [frames.draw() for _ in range(min(_BATCH, count - start))], seed)
+        for start in range(0, count, BURST):
+            self._compare(engine, [frames.draw() for _ in range(min(BURST, count - start))], seed)
         wanted = {name: before[name] + number for name, number in _engine_drops(engine).items()}
         self.wait_for(lambda: self.drops() == wanted)
         self.assertEqual(wanted, self.drops(), f"drop counters differ, seed {seed}")

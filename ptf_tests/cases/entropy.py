@@ -6,17 +6,16 @@ from collections import Counter
 from scapy.packet import Packet
 
 from ptf_tests import entries, packets
+from ptf_tests.base import BURST
 from ptf_tests.leaf import RED_WEB1, RED_WEB3, LeafTest, encapsulated
-
-_BATCH = 50
 
 
 class _EntropyTest(LeafTest):
     def source_ports(self, layers: list[Packet]) -> list[int]:
         """The source port that each layer gets in the tunnel to leaf 2, sent in batches that no queue drops."""
         ports = []
-        for start in range(0, len(layers), _BATCH):
-            frames = [RED_WEB1.to(RED_WEB3, layer) for layer in layers[start : start + _BATCH]]
+        for start in range(0, len(layers), BURST):
+            frames = [RED_WEB1.to(RED_WEB3, layer) for layer in layers[start : start + BURST]]
             for frame in frames:
                 self.send(1, frame)
             for frame, (_, raw) in zip(frames, self.receive(len(frames)), strict=True):

@@ -7,7 +7,7 @@ from scapy.layers.inet import UDP
 from scapy.packet import Packet
 
 from ptf_tests import entries, packets
-from ptf_tests.base import PipelineTest
+from ptf_tests.base import BURST, PipelineTest
 from ptf_tests.leaf import ROUTER_MAC
 from ptf_tests.p4info import Group, Member
 
@@ -17,7 +17,6 @@ _LEAF = "10.255.0.1"
 _OTHER = "10.255.0.2"
 _SELECTOR = "underlay_selector"
 _FLOWS = 1000
-_BATCH = 100
 
 
 def _neighbor_mac(port: int) -> str:
@@ -54,8 +53,8 @@ class _SpineTest(PipelineTest):
     def paths(self, flows: int = _FLOWS) -> list[int]:
         """The port by which each flow leaves; every frame comes out exactly once, rewritten right."""
         result: list[int] = []
-        for start in range(0, flows, _BATCH):
-            frames = [self.flow(number) for number in range(start, min(flows, start + _BATCH))]
+        for start in range(0, flows, BURST):
+            frames = [self.flow(number) for number in range(start, min(flows, start + BURST))]
             for frame in frames:
                 self.send(_SENDER, frame)
             by_source_port = {packets.source_port(raw): (port, raw) for port, raw in self.receive(len(frames))}
