@@ -43,10 +43,8 @@ const bit<8> ENCAP_TTL = 64;
 // Bytes that encapsulation adds to the tenant's frame, as seen by the outer UDP and IPv4 headers.
 const bit<16> ENCAP_UDP_BYTES  = 16; // UDP 8 + VXLAN 8
 const bit<16> ENCAP_IPV4_BYTES = 36; // IPv4 20 + the above
-const bit<16> ETHERNET_BYTES = 14;
-const bit<16> VLAN_BYTES     = 4;
-// Outer Ethernet, IPv4, UDP and VXLAN, removed together when a tunnel ends here.
-const bit<16> TUNNEL_BYTES   = 50;
+const bit<16> ETHERNET_BYTES   = 14;
+const bit<16> VLAN_BYTES       = 4;
 
 // How egress changes a frame.
 typedef bit<8> rewrite_mode_t;

@@ -94,7 +94,8 @@ control Terminate(in headers_t hdr, inout metadata_t meta) {
                 if (hdr.ethernet.dst_addr[40:40] == 1) {
                     meta.drop_reason = DROP_BROADCAST;
                 } else if (hdr.ipv4.version_ihl[7:4] != 4 || hdr.ipv4.version_ihl[3:2] == 0
-                    || hdr.ipv4.version_ihl[3:0] == 4 || meta.is_bad_checksum == 1) {
+                    || hdr.ipv4.version_ihl[3:0] == 4
+                    || (hdr.ipv4.version_ihl == IPV4_VERSION_IHL && meta.is_bad_checksum == 1)) {
                     meta.drop_reason = DROP_IPV4_HEADER;
                 } else if (hdr.ipv4.flags[0:0] == 1 || hdr.ipv4.fragment_offset != 0) {
                     meta.drop_reason = DROP_OUTER_FRAGMENT;

@@ -15,6 +15,9 @@ const CounterType TABLE_COUNTER = CounterType.packets_and_bytes;
 
 typedef action_selector selector_t;
 
+// Outer Ethernet, IPv4, UDP and VXLAN, removed together when a tunnel ends here.
+const bit<16> TUNNEL_BYTES = 50;
+
 // The parser has no checksum unit: `ChecksumVerify` in ingress does it.
 parser Ipv4Checksum(in ipv4_t ipv4, inout bit<1> is_bad) {
     state start {
