@@ -4,6 +4,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -14,24 +15,24 @@ from topo.matrix import Outcome
 def print_matrix(console: Console, hosts: Sequence[HostPlan], outcomes: Sequence[Outcome]) -> None:
     """Print every table and the verdict."""
     by_pair = {(outcome.source, outcome.target): outcome for outcome in outcomes}
-    for vpc in sorted({host.vpc for host in hosts}):
+    for vpc in dict.fromkeys(host.vpc for host in hosts):
         console.print(_vpc_table(vpc, [host for host in hosts if host.vpc == vpc], hosts, by_pair))
     refusals = [outcome for outcome in outcomes if not outcome.expected.is_reachable]
     if refusals:
         console.print(_refusal_table(refusals))
+    meant = sum(outcome.target in outcome.arrivals for outcome in outcomes)
+    nobody = sum(not outcome.arrivals for outcome in outcomes)
     strays = sum(len(outcome.strays) for outcome in outcomes)
-    console.print(
-        f"isolation: {len(outcomes)} echo requests sent, {sum(len(o.arrivals) for o in outcomes)} arrived at the host "
-        f"that was meant or nowhere, {strays} anywhere else",
-        highlight=False,
-    )
+    lines = [
+        f"isolation: of {len(outcomes)} echo requests {meant} reached the host that was meant, {nobody} nobody,",
+        f"           {strays} reached another host (seen by a packet socket in each of {len(hosts)} hosts)",
+    ]
     problems = [outcome for outcome in outcomes if outcome.problem]
-    for outcome in problems:
-        console.print(
-            f"[red]unexpected[/red]: {outcome.source} -> {outcome.target}: {outcome.problem}", highlight=False
-        )
+    lines += [f"[red]unexpected[/red]: {item.source} -> {item.target}: {item.problem}" for item in problems]
     verdict = "[bold red]FAILED[/bold red]" if problems else "[bold green]as expected[/bold green]"
-    console.print(f"verdict: {len(outcomes) - len(problems)} of {len(outcomes)} {verdict}", highlight=False)
+    lines.append(f"verdict: {len(outcomes) - len(problems)} of {len(outcomes)} {verdict}")
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 def is_as_expected(outcomes: Sequence[Outcome]) -> bool:
@@ -58,10 +59,10 @@ def as_json(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
 def _vpc_table(
     vpc: str, members: Sequence[HostPlan], hosts: Sequence[HostPlan], by_pair: dict[tuple[str, str], Outcome]
 ) -> Table:
-    table = Table(title=f"VPC {vpc}: row pings column", title_justify="left", title_style="bold")
-    table.add_column("from \\ to")
+    table = _table(f"\nVPC {vpc}: row pings column, reply or drop reason")
+    table.add_column("from \\ to", no_wrap=True)
     for host in members:
-        table.add_column(f"{host.name}\n{host.address.ip}\n{host.plug.switch}", justify="center")
+        table.add_column(f"{host.name}\n{host.address.ip}\n{host.plug.switch}", justify="center", no_wrap=True)
     if len(hosts) > len(members):
         table.add_column("other\nVPCs", justify="center")
     for source in members:
@@ -79,7 +80,7 @@ def _cell(outcome: Outcome | None) -> str:
         return "[bold red]WRONG[/bold red]"
     if outcome.is_replied:
         return "[green]ok[/green]"
-    return f"[yellow]no[/yellow]: {', '.join(sorted({drop.reason for drop in outcome.drops}))}"
+    return f"[yellow]{', '.join(sorted({drop.reason for drop in outcome.drops}))}[/yellow]"
 
 
 def _cell_of_others(source: HostPlan, by_pair: dict[tuple[str, str], Outcome]) -> str:
@@ -95,15 +96,25 @@ def _cell_of_others(source: HostPlan, by_pair: dict[tuple[str, str], Outcome]) -
 
 
 def _refusal_table(refusals: Sequence[Outcome]) -> Table:
-    table = Table(title="Refused, and what the switches counted", title_justify="left", title_style="bold")
-    for column in ("from", "to", "expected", "reply", "dropped"):
-        table.add_column(column)
+    table = _table("\nRefused, and what the switches counted")
+    for column in ("VPC", "from", "to", "expected", "reply", "dropped"):
+        table.add_column(column, no_wrap=True)
     for outcome in refusals:
-        table.add_row(
-            outcome.source,
-            outcome.target,
-            outcome.expected.drop_reason,
-            "yes" if outcome.is_replied else "none",
-            ", ".join(map(str, outcome.drops)) or "-",
-        )
+        vpc, _, source = outcome.source.rpartition("/")
+        target = outcome.target.removeprefix(f"{vpc}/")
+        reply = "yes" if outcome.is_replied else "none"
+        drops = ", ".join(map(str, outcome.drops)) or "-"
+        table.add_row(vpc, source, target, outcome.expected.drop_reason, reply, drops)
     return table
+
+
+def _table(title: str) -> Table:
+    return Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),  # narrow enough for a terminal of 80 columns
+    )

@@ -67,7 +67,7 @@ async def run(console: Console, plan: FabricPlan, doors: Sequence[Door], options
             result = await DEMOS[name].play(fabric, say)
             demos[name] = result.facts
             for line in result.lines:
-                console.print(f"  {line}", highlight=False)
+                console.print(f"  {line}", highlight=False, soft_wrap=True)
             console.print(
                 f"  {'as expected' if result.is_good else 'FAILED'}", style="green" if result.is_good else "red"
             )
@@ -108,7 +108,7 @@ def _stopwatch(console: Console) -> Callable[[str], None]:
     start = time.monotonic()
 
     def say(text: str) -> None:
-        console.print(f"[{time.monotonic() - start:5.1f} s] {text}", markup=False, highlight=False)
+        console.print(f"[{time.monotonic() - start:5.1f} s] {text}", markup=False, highlight=False, soft_wrap=True)
 
     return say
 
