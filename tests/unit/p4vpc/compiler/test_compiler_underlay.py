@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Underlay routes: every VTEP and prefix, over all shortest paths, each next hop with its watch port."""
+
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from p4vpc.compiler import Origin, compile_fabric
+from p4vpc.compiler.entries import ActionCall, ActionSet, Exact, Lpm, TableEntry
+from p4vpc.compiler.underlay import shortest_paths
+from p4vpc.intent import from_document, load_yaml
+from p4vpc.model import Model
+from tests.unit.p4vpc.model.world import build, world
+
+EXAMPLE = Path(__file__).parents[4] / "topo" / "examples" / "two-tenants.yaml"
+
+
+def routes(model: Model, switch: str) -> dict[str, list[int]]:
+    """Return the egress ports by prefix; check that each next hop watches its own port."""
+    found = {}
+    for desired in compile_fabric(model, switch).values():
+        entry = desired.entry
+        if isinstance(entry, TableEntry) and entry.table == "underlay_routes":
+            (prefix,) = entry.key
+            assert isinstance(prefix, Lpm)
+            assert isinstance(entry.action, ActionSet)
+            ports = []
+            for member in entry.action.members:
+                assert (member.action.name, member.weight) == ("set_next_hop", 1)
+                assert member.action.params == (member.watch_port,)
+                ports.append(member.action.params[0])
+            found[f"{IPv4Address(prefix.value)}/{prefix.prefix_len}"] = ports
+    return found
+
+
+def test_leaf_and_spine_of_the_example() -> None:
+    model = build(load_yaml(EXAMPLE.read_text(), "example"))
+    assert routes(model, "leaf1") == {"10.255.0.2/32": [1, 2], "10.255.0.3/32": [1, 2]}
+    assert routes(model, "spine2") == {"10.255.0.1/32": [1], "10.255.0.2/32": [2], "10.255.0.3/32": [3]}
+
+
+def test_neighbors_have_the_mac_of_the_far_end() -> None:
+    model = build(world())
+    leaf, spine = model.switches["leaf2"].router_mac.value, model.switches["spine1"].router_mac.value
+    neighbors = {
+        desired.entry.key: desired.entry.action
+        for desired in compile_fabric(model, "leaf2").values()
+        if isinstance(desired.entry, TableEntry) and desired.entry.table == "neighbors"
+    }
+    assert neighbors == {
+        (Exact(1),): ActionCall("set_neighbor", (leaf, spine)),
+        (Exact(9),): ActionCall("set_neighbor", (leaf, 0x020000009901)),
+    }
+
+
+def test_prefixes_behind_a_neighbour_are_routed_everywhere() -> None:
+    model = build(world())
+    assert routes(model, "leaf2")["10.255.9.0/24"] == [9]
+    assert routes(model, "spine1")["10.255.9.0/24"] == [2]
+    assert routes(model, "leaf1")["10.255.9.0/24"] == [1]
+    key = (Lpm(int(IPv4Address("10.255.9.0")), 24),)
+    assert compile_fabric(model, "leaf1")["underlay_routes", key, 0].origins == (Origin("link", "leaf2-router"),)
+
+
+def test_a_prefix_announced_twice_goes_to_the_nearest() -> None:
+    second = (
+        "kind: link\nname: {}\na: {{switch: {}, port: {}}}\nb: {{mac: 02:00:00:00:99:02, prefixes: [10.255.9.0/24]}}\n"
+    )
+    model = build(world(second.format("leaf1-router", "leaf1", 9)))
+    assert [routes(model, switch)["10.255.9.0/24"] for switch in ("leaf1", "leaf2", "spine1")] == [[9], [9], [1, 2]]
+    model = build(world(second.format("leaf2-router-2", "leaf2", 10)))
+    assert routes(model, "leaf2")["10.255.9.0/24"] == [9, 10]
+
+
+def test_parallel_links_are_all_used_and_no_link_means_no_route() -> None:
+    parallel = "kind: link\nname: second\na: {switch: leaf1, port: 2}\nb: {switch: spine1, port: 12}\n"
+    model = build(world(parallel))
+    assert routes(model, "leaf1")["10.255.0.2/32"] == [1, 2]
+    assert routes(model, "spine1")["10.255.0.1/32"] == [1, 12]
+    model = build(world(without=["link leaf1-spine1"]))
+    assert routes(model, "leaf1") == {}
+    assert routes(model, "spine1") == {"10.255.0.2/32": [2], "10.255.9.0/24": [2]}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 7), st.sets(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=14))
+def test_next_hops_are_those_that_are_one_hop_nearer(count: int, pairs: set[tuple[int, int]]) -> None:
+    """Against all-pairs distances (Floyd-Warshall), on random graphs."""
+    edges = sorted({(min(a, b), max(a, b)) for a, b in pairs if a != b and a < count and b < count})
+    objects = [
+        from_document(
+            {"kind": "switch", "name": f"s{n}", "role": "leaf", "vtep": f"10.0.0.{n + 1}", "p4runtime": f"h:{n + 1}"}
+        )
+        for n in range(count)
+    ]
+    for number, (a, b) in enumerate(edges):
+        ends = {"a": {"switch": f"s{a}", "port": number}, "b": {"switch": f"s{b}", "port": number}}
+        objects.append(from_document({"kind": "link", "name": f"l{number}", **ends}))
+    model = build(objects)
+    distance = {(a, b): 0 if a == b else 99 for a in range(count) for b in range(count)}
+    for a, b in edges:
+        distance[a, b] = distance[b, a] = 1
+    for via in range(count):
+        for a in range(count):
+            for b in range(count):
+                distance[a, b] = min(distance[a, b], distance[a, via] + distance[via, b])
+    for source in range(count):
+        paths = shortest_paths(model, f"s{source}")
+        for target in range(count):
+            if distance[source, target] == 99:
+                assert f"s{target}" not in paths
+                continue
+            expected = {
+                number
+                for number, edge in enumerate(edges)
+                if source in edge and distance[sum(edge) - source, target] == distance[source, target] - 1
+            }
+            assert paths[f"s{target}"] == (distance[source, target], frozenset(expected))
+
+
+@pytest.mark.parametrize("prefix", ["0.0.0.0/0", "10.255.0.0/16"])
+def test_a_short_prefix_of_a_neighbour_does_not_hide_vteps(prefix: str) -> None:
+    link = (
+        f"kind: link\nname: up\na: {{switch: spine1, port: 9}}\nb: {{mac: 02:00:00:00:99:03, prefixes: [{prefix}]}}\n"
+    )
+    model = build(world(link))
+    assert routes(model, "leaf1")[str(IPv4Network(prefix))] == [1]
+    assert routes(model, "spine1")["10.255.0.2/32"] == [2]
