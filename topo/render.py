@@ -97,14 +97,14 @@ def _cell_of_others(source: HostPlan, by_pair: dict[tuple[str, str], Outcome]) -
 
 def _refusal_table(refusals: Sequence[Outcome]) -> Table:
     table = _table("\nRefused, and what the switches counted")
-    for column in ("VPC", "from", "to", "expected", "reply", "dropped"):
+    for column in ("VPC", "from", "to", "reply", "dropped"):
         table.add_column(column, no_wrap=True)
     for outcome in refusals:
         vpc, _, source = outcome.source.rpartition("/")
         target = outcome.target.removeprefix(f"{vpc}/")
         reply = "yes" if outcome.is_replied else "none"
         drops = ", ".join(map(str, outcome.drops)) or "-"
-        table.add_row(vpc, source, target, outcome.expected.drop_reason, reply, drops)
+        table.add_row(vpc, source, target, reply, drops)
     return table
 
 
