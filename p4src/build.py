@@ -65,7 +65,7 @@ def build(p4src: Path) -> None:
     built = []
     if compiler := shutil.which("p4c-bm2-ss"):
         _build_v1model(p4src, compiler)
-        compilers["v1model"] = _version(compiler)
+        compilers["v1model"] = compiler_version(compiler)
         built.append("v1model")
     if not built:
         raise BuildError("no compiler on the PATH (p4c-bm2-ss): nothing built")
@@ -112,6 +112,16 @@ def artefact_digests(p4src: Path) -> dict[str, str]:
     }
 
 
+def compiler_version(compiler: str) -> str:
+    """The compiler's name and version as it gives them itself."""
+    result = subprocess.run([compiler, "--version"], capture_output=True, text=True, timeout=60, check=True)
+    said = result.stdout + result.stderr
+    found = re.search(r"Version (\S+)", said)
+    if found is None:
+        raise BuildError(f"{Path(compiler).name} --version says no version: {said.strip()!r}")
+    return f"{Path(compiler).name} {found[1]}"
+
+
 def _sources(p4src: Path) -> Iterator[Path]:
     for folder in SOURCE_FOLDERS:
         yield from sorted((p4src / folder).rglob("*.p4"))
@@ -148,15 +158,6 @@ def _install(folder: Path, *files: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for file in files:
         (folder / file.name).write_text(file.read_text().rstrip() + "\n")
-
-
-def _version(compiler: str) -> str:
-    result = subprocess.run([compiler, "--version"], capture_output=True, text=True, timeout=60, check=True)
-    said = result.stdout + result.stderr
-    found = re.search(r"Version (\S+)", said)
-    if found is None:
-        raise BuildError(f"{Path(compiler).name} --version says no version: {said.strip()!r}")
-    return f"{Path(compiler).name} {found[1]}"
 
 
 if __name__ == "__main__":

@@ -35,41 +35,33 @@ control Encap(inout headers_t hdr, inout metadata_t meta) {
         size = NEIGHBORS_SIZE;
     }
 
-    action add_vxlan() {
-        hdr.encap_ipv4.setValid();
-        hdr.encap_ipv4.version_ihl = IPV4_VERSION_IHL;
-        hdr.encap_ipv4.tos = 0;
-        hdr.encap_ipv4.total_length = meta.frame_length + ENCAP_IPV4_BYTES;
-        hdr.encap_ipv4.identification = 0;
-        hdr.encap_ipv4.flags = IPV4_DONT_FRAGMENT;
-        hdr.encap_ipv4.fragment_offset = 0;
-        hdr.encap_ipv4.ttl = ENCAP_TTL;
-        hdr.encap_ipv4.protocol = IP_PROTOCOL_UDP;
-        hdr.encap_ipv4.checksum = 0; // set on the way out
-        hdr.encap_ipv4.src_addr = meta.egress.tunnel_src;
-        hdr.encap_ipv4.dst_addr = meta.egress.tunnel_dst;
-        hdr.encap_udp.setValid();
-        hdr.encap_udp.src_port = 2w3 ++ meta.egress.entropy; // 49152-65535
-        hdr.encap_udp.dst_port = UDP_PORT_VXLAN;
-        hdr.encap_udp.length = meta.frame_length + ENCAP_UDP_BYTES;
-        hdr.encap_udp.checksum = 0;
-        hdr.encap_vxlan.setValid();
-        hdr.encap_vxlan.flags = VXLAN_FLAGS;
-        hdr.encap_vxlan.reserved = 0;
-        hdr.encap_vxlan.vni = meta.vni;
-        hdr.encap_vxlan.reserved2 = 0;
-    }
-
-    action remove_ethernet() {
-        hdr.ethernet.setInvalid();
-    }
-
     apply {
         neighbors.apply();
         if (meta.egress.is_encapsulated == 1) {
-            add_vxlan();
+            hdr.encap_ipv4.setValid();
+            hdr.encap_ipv4.version_ihl = IPV4_VERSION_IHL;
+            hdr.encap_ipv4.tos = 0;
+            hdr.encap_ipv4.total_length = meta.frame_length + ENCAP_IPV4_BYTES;
+            hdr.encap_ipv4.identification = 0;
+            hdr.encap_ipv4.flags = IPV4_DONT_FRAGMENT;
+            hdr.encap_ipv4.fragment_offset = 0;
+            hdr.encap_ipv4.ttl = ENCAP_TTL;
+            hdr.encap_ipv4.protocol = IP_PROTOCOL_UDP;
+            hdr.encap_ipv4.checksum = 0; // set on the way out
+            hdr.encap_ipv4.src_addr = meta.egress.tunnel_src;
+            hdr.encap_ipv4.dst_addr = meta.egress.tunnel_dst;
+            hdr.encap_udp.setValid();
+            hdr.encap_udp.src_port = 2w3 ++ meta.egress.entropy; // 49152-65535
+            hdr.encap_udp.dst_port = UDP_PORT_VXLAN;
+            hdr.encap_udp.length = meta.frame_length + ENCAP_UDP_BYTES;
+            hdr.encap_udp.checksum = 0;
+            hdr.encap_vxlan.setValid();
+            hdr.encap_vxlan.flags = VXLAN_FLAGS;
+            hdr.encap_vxlan.reserved = 0;
+            hdr.encap_vxlan.vni = meta.vni;
+            hdr.encap_vxlan.reserved2 = 0;
         } else {
-            remove_ethernet();
+            hdr.ethernet.setInvalid();
         }
     }
 }

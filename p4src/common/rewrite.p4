@@ -91,41 +91,11 @@ control Rewrite(inout headers_t hdr, inout metadata_t meta) {
         counters = egress_ports_counter;
     }
 
-    action remove_vlan_tag() {
-        hdr.ethernet.ether_type = hdr.vlan.ether_type;
-        hdr.vlan.setInvalid();
-        meta.frame_length = meta.frame_length - VLAN_BYTES;
-    }
-
-    // The checksum moves by what the time to live moves (RFC 1624), so that a header that was damaged on the way
-    // stays recognisable, and options need no attention.
-    action decrement_ttl() {
-        hdr.ipv4.ttl = hdr.ipv4.ttl - 1;
-        hdr.ipv4.checksum = hdr.ipv4.checksum + 0x0100;
-    }
-
-    action decrement_ttl_with_carry() {
-        hdr.ipv4.ttl = hdr.ipv4.ttl - 1;
-        hdr.ipv4.checksum = hdr.ipv4.checksum + 0x0101;
-    }
-
-    action reply() {
-        hdr.ethernet.dst_addr = hdr.ethernet.src_addr;
-        hdr.ethernet.src_addr = meta.egress.dst_mac;
-        hdr.arp.operation = ARP_REPLY;
-        hdr.arp.target_mac = hdr.arp.sender_mac;
-        hdr.arp.sender_mac = meta.egress.dst_mac;
-    }
-
-    action swap_arp_addresses() {
-        ipv4_addr_t asked_for = hdr.arp.target_address;
-        hdr.arp.target_address = hdr.arp.sender_address;
-        hdr.arp.sender_address = asked_for;
-    }
-
     apply {
         if (hdr.vlan.isValid()) {
-            remove_vlan_tag();
+            hdr.ethernet.ether_type = hdr.vlan.ether_type;
+            hdr.vlan.setInvalid();
+            meta.frame_length = meta.frame_length - VLAN_BYTES;
         }
         length_check.apply(hdr, meta);
         if (meta.drop_reason == DROP_NONE
@@ -133,19 +103,27 @@ control Rewrite(inout headers_t hdr, inout metadata_t meta) {
             bridge_domains.apply();
         }
         if (meta.egress.rewrite_mode == REWRITE_ARP_REPLY) {
-            reply();
-            swap_arp_addresses();
+            ipv4_addr_t asked_for = hdr.arp.target_address;
+            hdr.arp.operation = ARP_REPLY;
+            hdr.arp.target_address = hdr.arp.sender_address;
+            hdr.arp.sender_address = asked_for;
+            hdr.arp.target_mac = hdr.arp.sender_mac;
+            hdr.arp.sender_mac = meta.egress.dst_mac;
+            hdr.ethernet.dst_addr = hdr.ethernet.src_addr;
+            hdr.ethernet.src_addr = meta.egress.dst_mac;
         } else if (meta.egress.rewrite_mode == REWRITE_ROUTED) {
             hdr.ethernet.dst_addr = meta.egress.dst_mac;
             hdr.ethernet.src_addr = meta.gateway_mac;
         }
         if (meta.egress.rewrite_mode == REWRITE_ROUTED || meta.egress.rewrite_mode == REWRITE_TRANSIT) {
-            // 0xfeff is the largest checksum but one whose sum with 0x0100 needs no end-around carry.
+            // The checksum moves by what the time to live moves (RFC 1624), so that a header that was damaged on the
+            // way stays recognisable, and options need no attention. From 0xfeff on the sum needs an end-around carry.
             if (hdr.ipv4.checksum[15:8] == 0xff || hdr.ipv4.checksum == 0xfeff) {
-                decrement_ttl_with_carry();
+                hdr.ipv4.checksum = hdr.ipv4.checksum + 0x0101;
             } else {
-                decrement_ttl();
+                hdr.ipv4.checksum = hdr.ipv4.checksum + 0x0100;
             }
+            hdr.ipv4.ttl = hdr.ipv4.ttl - 1;
         }
         if (meta.drop_reason == DROP_NONE && meta.egress.is_encapsulated == 0
             && meta.egress.rewrite_mode != REWRITE_TRANSIT) {

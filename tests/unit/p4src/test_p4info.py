@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+import re
+from collections import Counter
+from typing import Any
+
+import pytest
+from finsy.proto import p4i
+from google.protobuf.json_format import MessageToDict
+
+from .pipeline_files import ARCHITECTURES, load_p4info, tables_of, tables_of_contract
+
+COUNTED_TABLES = {
+    "access_ports",
+    "vni_map",
+    "policy",
+    "tunnels",
+    "drop_reasons",
+    "egress_ports",
+    "egress_drop_reasons",
+    "traps",
+}
+FLOOR_SIZES = {
+    "hosts_v4": 65_536,
+    "bridge": 32_768,
+    "tunnels": 8_192,
+    "peer_vteps_v4": 8_192,
+    "vni_map": 4_096,
+    "access_ports": 4_096,
+    "policy": 2_048,
+    "routes_v4": 4_096,
+}
+
+
+@pytest.fixture(params=ARCHITECTURES)
+def info(request: pytest.FixtureRequest) -> p4i.P4Info:
+    return load_p4info(request.param)
+
+
+def _by_name(items: Any) -> dict[str, dict[str, Any]]:
+    """Objects by name, without what tells one architecture from another: comments and the like in annotations."""
+    result = {}
+    for item in items:
+        plain = MessageToDict(item)
+        plain["preamble"].pop("annotations", None)
+        plain["preamble"].pop("doc", None)
+        result[item.preamble.name] = plain
+    return result
+
+
+@pytest.mark.parametrize(
+    "kind", ["tables", "actions", "action_profiles", "direct_counters", "counters", "meters", "registers", "digests"]
+)
+def test_architectures_offer_the_same_objects(kind: str) -> None:
+    first, second = (_by_name(getattr(load_p4info(name), kind)) for name in ARCHITECTURES)
+    assert first == second
+
+
+def test_pipeline_is_the_one_of_the_contract(info: p4i.P4Info) -> None:
+    contract = tables_of_contract()
+    assert tables_of(info) == contract
+    assert len(contract) == 21
+
+
+def test_counters_are_those_of_the_contract(info: p4i.P4Info) -> None:
+    tables = {table.preamble.id: table.preamble.name for table in info.tables}
+    found = {counter.preamble.name: counter for counter in info.direct_counters}
+    assert {name: tables[counter.direct_table_id] for name, counter in found.items()} == {
+        f"{table}_counter": table for table in COUNTED_TABLES
+    }
+    assert {counter.spec.unit for counter in found.values()} == {p4i.CounterSpec.BOTH}
+
+
+def test_tables_hold_what_the_smallest_deployment_needs(info: p4i.P4Info) -> None:
+    sizes = {table.preamble.name: table.size for table in info.tables}
+    assert {name: max(sizes[name], size) for name, size in FLOOR_SIZES.items()} == {
+        name: sizes[name] for name in FLOOR_SIZES
+    }
+    assert min(sizes.values()) >= 64
+
+
+def test_selector_has_room_for_a_group_per_leaf(info: p4i.P4Info) -> None:
+    (profile,) = info.action_profiles
+    assert (profile.preamble.name, profile.with_selector) == ("underlay_selector", True)
+    assert (profile.size, profile.max_group_size) == (4096, 64)
+
+
+def test_ids_are_given_in_the_source_and_not_hashed(info: p4i.P4Info) -> None:
+    """A hashed id changes with the name; a given one is a small number behind the kind's prefix."""
+    ids = [
+        item.preamble.id
+        for items in (info.tables, info.actions, info.action_profiles, info.direct_counters)
+        for item in items
+        if item.preamble.name != "NoAction"
+    ]
+    assert [number for number, count in Counter(ids).items() if count > 1] == []
+    assert max(number & 0xFFFFFF for number in ids) <= 0xFF
+    for table in info.tables:
+        assert [field.id for field in table.match_fields] == list(range(1, len(table.match_fields) + 1))
+    for action in info.actions:
+        assert [param.id for param in action.params] == list(range(1, len(action.params) + 1))
+
+
+def test_no_miss_can_be_redefined(info: p4i.P4Info) -> None:
+    """What a miss means is part of the pipeline, except where v1model takes no default action at all."""
+    loose = {table.preamble.name for table in info.tables if not table.const_default_action_id}
+    assert loose <= {"routes_v4", "underlay_routes"}
+    actions = {action.preamble.id: action.preamble.name for action in info.actions}
+    misses = {table.preamble.name: actions.get(table.const_default_action_id) for table in info.tables}
+    assert misses["routes_v4"] == "drop_route"
+
+
+def test_references_point_to_a_key_field_of_the_same_width(info: p4i.P4Info) -> None:
+    fields = {
+        (table.preamble.name, field.name): field.bitwidth for table in info.tables for field in table.match_fields
+    }
+    references = {
+        (action.preamble.name, param.name, param.bitwidth, *found)
+        for action in info.actions
+        for param in action.params
+        for annotation in param.annotations
+        for found in re.findall(r"@refers_to\((\w+) ?, ?(\w+)\)", annotation)
+    }
+    assert {bits for _, _, bits, table, field in references if fields[table, field] != bits} == set()
+    assert {table for *_, table, _ in references} == {"bridge_domains", "egress_ports", "neighbors", "tunnels"}
+    unmarked = {
+        (action.preamble.name, param.name)
+        for action in info.actions
+        for param in action.params
+        if param.name in {"tunnel_index", "bridge_domain", "port_index"}
+    } - {(action, param) for action, param, *_ in references}
+    assert unmarked == set()
+
+
+def test_packet_headers_have_no_hidden_bits(info: p4i.P4Info) -> None:
+    headers = {
+        header.preamble.name: [(field.name, field.bitwidth) for field in header.metadata]
+        for header in info.controller_packet_metadata
+    }
+    assert headers == {
+        "packet_in": [("ingress_port", 9), ("pad", 7), ("reason", 8)],
+        "packet_out": [("egress_port", 9), ("pad", 7)],
+    }
