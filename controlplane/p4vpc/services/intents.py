@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+import structlog
+
 from p4vpc.errors import NotFoundError, Problem, RevisionConflictError
 from p4vpc.intent import Intent, ObjectId, closest
 from p4vpc.model import check_objects, plan_identifiers
@@ -67,6 +69,7 @@ class IntentService:
     def __init__(self, store: Store, on_commit: Callable[[], None] = lambda: None):
         self._store = store
         self._on_commit = on_commit
+        self._log = structlog.get_logger().bind(switch="-")
         self._lock = asyncio.Lock()
         self._snapshot: Snapshot | None = None
 
@@ -117,8 +120,10 @@ class IntentService:
             StoreError: the database cannot be used.
         """
         async with self._lock:
-            applied = await asyncio.to_thread(self._apply, changes, who, malformed, is_dry_run or bool(malformed))
+            is_dry_run = is_dry_run or bool(malformed)
+            applied = await asyncio.to_thread(self._apply, changes, who, malformed, is_dry_run)
         if applied.edits and not is_dry_run:
+            self._log.info("committed", revision=applied.revision, who=who, changes=len(applied.edits))
             self._on_commit()
         return applied
 

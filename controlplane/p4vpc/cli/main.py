@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line. Exit codes: see `exits`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from p4vpc.cli import show
+from p4vpc.cli.exits import Exit, print_error, run
+from p4vpc.cli.files import Documents, read_files
+from p4vpc.cli.serve import serve
+from p4vpc.cli.show import Format
+from p4vpc.client import ApplyResult, Client, RefusedError, Status, UnreachableError
+from p4vpc.client.client import DEFAULT_SERVER
+from p4vpc.errors import IntentError, Problem
+from p4vpc.intent import COLLECTIONS, KINDS, ObjectId, closest, parse_id
+
+MAX_WAIT_SECONDS = 600.0
+ALL = "all"
+
+app = typer.Typer(
+    name="p4vpc",
+    help="Virtual private clouds on P4 switches.",
+    epilog="Exit codes: 0 done; 1 refused, invalid or degraded (diff: there is a difference); 2 wrong usage; "
+    "3 controller unreachable; 4 not realised in time.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(serve)
+
+Server = Annotated[
+    str, typer.Option("--server", metavar="URL", envvar="P4VPC_SERVER", help="the controller's API", show_default=True)
+]
+Files = Annotated[
+    list[Path],
+    typer.Option("-f", "--file", metavar="FILE", help="YAML file, directory, or -; repeat for more"),
+]
+Wait = Annotated[bool, typer.Option("--wait", help="wait until all switches show it")]
+Timeout = Annotated[float, typer.Option(min=0, max=MAX_WAIT_SECONDS, help="how long to wait, in seconds")]
+Output = Annotated[Format, typer.Option("-o", "--output", help="for people, or for programs")]
+Switches = Annotated[list[str] | None, typer.Option("--switch", metavar="NAME", help="only this one; repeat for more")]
+
+
+@app.command()
+def apply(
+    file: Files,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only show what would change")] = False,
+    wait: Wait = False,
+    timeout: Timeout = 60.0,
+    server: Server = DEFAULT_SERVER,
+) -> None:
+    """Create or change the objects in the files: all of them, or none if anything is wrong."""
+    documents = read_files(file)
+    with Client(server) as client:
+        result = _submit(client, documents, is_dry_run=dry_run, wait_seconds=timeout if wait else None)
+        if dry_run:
+            show.print_difference(result)
+            return
+        show.print_applied(result)
+        _report_outcome(client, result)
+
+
+@app.command()
+def diff(file: Files, server: Server = DEFAULT_SERVER) -> None:
+    """Show what `apply` would change. Exits with 1 if that is anything."""
+    documents = read_files(file)
+    with Client(server) as client:
+        result = _submit(client, documents, is_dry_run=True, wait_seconds=None)
+    show.print_difference(result)
+    raise typer.Exit(Exit.REFUSED if result.changes else Exit.DONE)
+
+
+@app.command()
+def get(
+    *,
+    kind: Annotated[str, typer.Argument(metavar="KIND", help=f"{', '.join(KINDS)}; or {ALL}")],
+    key: Annotated[str | None, typer.Argument(metavar="[KEY]", help="such as red/prod/web-1; default: all")] = None,
+    output: Output = Format.TABLE,
+    tenant: Annotated[str | None, typer.Option(help="only what belongs to this tenant")] = None,
+    vpc: Annotated[str | None, typer.Option(help="only what belongs to the VPC of this name")] = None,
+    server: Server = DEFAULT_SERVER,
+) -> None:
+    """Show objects. `-o yaml` is what `apply` takes."""
+    kinds = list(KINDS) if kind == ALL else [_kind(kind)]
+    with Client(server) as client:
+        if key is not None:
+            found = {kinds[0]: [client.get(parse_id(kinds[0] if kind != ALL else kind, key))]}
+        else:
+            found = {name: list(client.list(name, tenant=tenant, vpc=vpc)) for name in kinds}
+    documents = [document for items in found.values() for document in items]
+    if output is Format.JSON:
+        show.print_json(documents[0] if key is not None else documents)
+    elif output is Format.YAML:
+        show.print_yaml(documents)
+    else:
+        for name, items in found.items():
+            if items or kind != ALL:
+                show.print_objects(name, items)
+
+
+@app.command()
+def delete(
+    *,
+    kind: Annotated[str | None, typer.Argument(metavar="[KIND", help=", ".join(KINDS))] = None,
+    key: Annotated[str | None, typer.Argument(metavar="KEY]", help="such as red/prod/web-1")] = None,
+    file: Annotated[
+        list[Path] | None,
+        typer.Option("-f", "--file", metavar="FILE", help="delete the objects in these files"),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only show what would change")] = False,
+    wait: Wait = False,
+    timeout: Timeout = 60.0,
+    server: Server = DEFAULT_SERVER,
+) -> None:
+    """Delete one object, or all objects in the files: all of them, or none if anything else still needs one."""
+    ids = _ids_to_delete(kind, key, file or [])
+    with Client(server) as client:
+        result = client.delete(ids, is_dry_run=dry_run, wait_seconds=timeout if wait else None)
+        if dry_run:
+            show.print_difference(result)
+            return
+        show.print_applied(result)
+        _report_outcome(client, result)
+
+
+@app.command()
+def status(
+    wait: Wait = False, timeout: Timeout = 60.0, output: Output = Format.TABLE, server: Server = DEFAULT_SERVER
+) -> None:
+    """Show every switch: session, revision, entries, updates written, and what it cannot hold."""
+    with Client(server) as client:
+        now = client.status(wait_seconds=timeout if wait else None)
+    if output is Format.TABLE:
+        show.print_status(now)
+    else:
+        _print_data(now.model_dump(mode="json"), output)
+    if now.outcome is not None:
+        raise typer.Exit(_exit_of(now.outcome))
+
+
+@app.command()
+def drops(
+    switch: Switches = None,
+    every: Annotated[bool, typer.Option("--all", help="show reasons that have not occurred, too")] = False,
+    output: Output = Format.TABLE,
+    server: Server = DEFAULT_SERVER,
+) -> None:
+    """Show how many packets the switches have dropped, and why."""
+    with Client(server) as client:
+        found = client.drops(switch or ())
+    if output is Format.TABLE:
+        show.print_drops(found, is_zero_shown=every)
+    else:
+        _print_data(found.model_dump(mode="json"), output)
+
+
+@app.command()
+def counters(
+    switch: Switches = None,
+    table: Annotated[list[str] | None, typer.Option(metavar="NAME", help="only this table; repeat for more")] = None,
+    output: Output = Format.TABLE,
+    server: Server = DEFAULT_SERVER,
+) -> None:
+    """Show packets and bytes of each table entry that is counted, and the objects it comes from."""
+    with Client(server) as client:
+        found = client.counters(switch or (), table or ())
+    if output is Format.TABLE:
+        show.print_counters(found)
+    else:
+        _print_data(found.model_dump(mode="json"), output)
+
+
+def _submit(client: Client, documents: Documents, *, is_dry_run: bool, wait_seconds: float | None) -> ApplyResult:
+    """Apply, or collect the mistakes that we have found and those that only the controller can find."""
+    problems: list[Problem] = list(documents.problems)
+    try:
+        result = client.apply(
+            documents.intents,
+            malformed=documents.malformed,
+            is_dry_run=is_dry_run or bool(problems),
+            wait_seconds=None if problems else wait_seconds,
+        )
+    except RefusedError as error:
+        raise IntentError([*problems, *documents.located(error.problems)]) from None
+    except UnreachableError as error:
+        if not problems:
+            raise
+        print_error(f"the files could not be checked against what exists: {error}")
+        raise IntentError(problems) from None
+    if problems:
+        raise IntentError(problems)
+    return result
+
+
+def _report_outcome(client: Client, result: ApplyResult) -> None:
+    """Say what waiting came to, and exit accordingly."""
+    if result.outcome is None:
+        return
+    now = client.status()
+    if result.outcome == "realised":
+        typer.echo(f"realised on {len(now.switches)} switch{'' if len(now.switches) == 1 else 'es'}")
+    else:
+        _print_shortfall(now, result.outcome)
+    raise typer.Exit(_exit_of(result.outcome))
+
+
+def _print_shortfall(now: Status, outcome: str) -> None:
+    print_error("not realised in time" if outcome == "timeout" else "not everything could be realised")
+    if now.error:
+        print_error(now.error)
+    for switch in now.switches:
+        if not switch.is_realised:
+            print_error(f"switch {switch.name}: {switch.state}{': ' if switch.error else ''}{switch.error}")
+        for problem in switch.problems:
+            origins = ", ".join(map(str, problem.origins)) or "no object any more"
+            print_error(f"switch {switch.name}: {origins}: {problem.entry}: {problem.reason}")
+
+
+def _exit_of(outcome: str) -> Exit:
+    return {"realised": Exit.DONE, "degraded": Exit.REFUSED}.get(outcome, Exit.TIMEOUT)
+
+
+def _print_data(value: object, output: Format) -> None:
+    if output is Format.JSON:
+        show.print_json(value)
+    else:
+        show.print_yaml([value])
+
+
+def _kind(text: str) -> str:
+    """A kind, in singular or plural, with hyphens or underscores."""
+    name = text.replace("-", "_")
+    if name in KINDS:
+        return name
+    plural = COLLECTIONS.get(text) or COLLECTIONS.get(name)
+    if plural is None:
+        raise typer.BadParameter(f"there is no kind {text!r}; {closest(name, KINDS)}", param_hint="KIND")
+    return plural
+
+
+def _ids_to_delete(kind: str | None, key: str | None, files: list[Path]) -> list[ObjectId]:
+    if files and kind is None:
+        documents = read_files(files)
+        if documents.problems:
+            raise IntentError(documents.problems)
+        return [intent.id for intent in documents.intents]
+    if files or kind is None or key is None:
+        raise typer.BadParameter("give either KIND and KEY, or -f FILE")
+    return [parse_id(_kind(kind), key)]
+
+
+def main() -> None:
+    """Entry point of the command."""
+    sys.exit(run(app))

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`p4vpc serve`. Imports the controller only when it is called: the other commands shall start fast."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import p4vpc
+from p4vpc.cli.logs import LogFormat, LogLevel, configure_logs
+
+DEFAULT_LISTEN = "127.0.0.1:9560"
+_MAX_PORT = 65535
+
+
+def default_pipeline() -> Path:
+    """The artefacts inside of the installed package, else those of the checkout."""
+    package = Path(p4vpc.__file__).resolve().parent
+    packaged = package / "pipeline_artefacts"
+    return packaged if packaged.is_dir() else package.parents[1] / "p4src" / "build" / "v1model"
+
+
+def parse_listen(text: str) -> tuple[str, int]:
+    """HOST:PORT, `[::1]:9560`.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not (colon and host and port.isdecimal() and int(port) <= _MAX_PORT):
+        raise typer.BadParameter(f"{text!r} is not HOST:PORT, such as {DEFAULT_LISTEN} or [::1]:9560")
+    return host, int(port)
+
+
+def serve(
+    *,
+    database: Annotated[
+        str, typer.Option("--db", "--database", metavar="URL", envvar="P4VPC_DB", help="SQLAlchemy URL")
+    ] = "sqlite:///p4vpc.db",
+    listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="where the API listens")] = DEFAULT_LISTEN,
+    pipeline: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="p4info.txtpb and p4vpc.json; default: those of this version")
+    ] = None,
+    allow_unauthenticated: Annotated[
+        bool, typer.Option("--allow-unauthenticated", help="listen on other addresses than loopback, without any login")
+    ] = False,
+    log_format: Annotated[LogFormat, typer.Option(help="how log lines look")] = LogFormat.CONSOLE,
+    log_level: Annotated[LogLevel, typer.Option(help="the least important lines shown")] = LogLevel.INFO,
+) -> None:
+    """Run the controller until SIGINT or SIGTERM. The switches keep forwarding when it ends."""
+    host, port = parse_listen(listen)
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # the agents log what matters, with the switch's name
+    configure_logs(log_format, log_level)
+    from p4vpc.api import ServerOptions
+    from p4vpc.api import serve as run
+
+    options = ServerOptions(database, host, port, pipeline or default_pipeline(), allow_unauthenticated)
+    asyncio.run(run(options, lambda url: typer.echo(f"p4vpc serves {url}")))

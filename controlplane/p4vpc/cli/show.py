@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What commands print: tables for people, JSON and YAML for programs."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+import typer
+import yaml
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from p4vpc.client import ApplyResult, Counters, Drops, ObjectChange, Status, Switch
+from p4vpc.intent import KINDS
+
+Document = Mapping[str, Any]
+
+
+class Format(StrEnum):
+    """How to print."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+
+
+def print_json(value: object) -> None:
+    """Indented, as it came."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_yaml(documents: Iterable[object]) -> None:
+    """A stream of documents, which `apply -f -` takes."""
+    text = yaml.safe_dump_all(documents, sort_keys=False, allow_unicode=True, width=120, explicit_start=True)
+    typer.echo(text, nl=False)
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Aligned columns, nothing cut off when the output is no terminal, no boxes."""
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=10_000)
+    with console.capture() as capture:
+        console.print(table)
+    for line in capture.get().splitlines():
+        typer.echo(line.rstrip())
+
+
+def _plain(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_plain, value))
+    if isinstance(value, Mapping):
+        return " ".join(f"{name}={_plain(item)}" for name, item in value.items())
+    return str(value)
+
+
+def _field(name: str) -> Callable[[Document], str]:
+    return lambda document: _plain(document.get(name))
+
+
+def _end(name: str) -> Callable[[Document], str]:
+    def show(document: Document) -> str:
+        end = document.get(name) or {}
+        return f"{end['switch']}:{end['port']}" if "switch" in end else _plain(end.get("prefixes"))
+
+    return show
+
+
+def _attachment(document: Document) -> str:
+    attachment = document.get("attachment")
+    if not attachment:
+        return "unbound"
+    if "vtep" in attachment:
+        return f"vtep {attachment['vtep']}"
+    vlan = f" vlan {attachment['vlan']}" if attachment.get("vlan") else ""
+    return f"{attachment.get('switch')}:{attachment.get('port')}{vlan}"
+
+
+def _fields(*names: str) -> tuple[tuple[str, Callable[[Document], str]], ...]:
+    return tuple((name, _field(name)) for name in names)
+
+
+_COLUMNS: Mapping[str, tuple[tuple[str, Callable[[Document], str]], ...]] = {
+    "fabric": _fields("tenant_mtu", "vni_range"),
+    "switch": _fields("role", "vtep", "p4runtime", "device_id"),
+    "link": (("a", _end("a")), ("b", _end("b"))),
+    "tenant": _fields("description"),
+    "vpc": _fields("description"),
+    "subnet": _fields("ipv4", "gateway_v4", "gateway_mac"),
+    "security_group": (("rules", lambda document: str(len(document.get("rules") or ()))),),
+    "port": (*_fields("subnet", "mac", "addresses", "security_groups"), ("attachment", _attachment)),
+    "route": _fields("prefix", "next_hop"),
+}
+
+
+def print_objects(kind: str, documents: Sequence[Document]) -> None:
+    """Objects of one kind as a table."""
+    columns = _COLUMNS.get(kind, ())
+    rows = [[key_of(kind, document), *(show(document) for _, show in columns)] for document in documents]
+    print_table([kind.upper(), *(name.upper() for name, _ in columns)], rows)
+
+
+def key_of(kind: str, document: Document) -> str:
+    """The key of an object."""
+    return "/".join(str(document.get(field, "?")) for field in KINDS[kind].name_fields) or kind
+
+
+_SIGNS = {"create": "+", "update": "~", "delete": "-"}
+_DONE = {"create": "created", "update": "updated", "delete": "deleted"}
+
+
+def print_difference(result: ApplyResult) -> None:
+    """What would change, field by field."""
+    for change in result.changes:
+        typer.echo(f"{_SIGNS[change.operation]} {change.kind} {change.key}")
+        for line in _changed_fields(change):
+            typer.echo(f"    {line}")
+    if not result.changes:
+        typer.echo("no difference")
+
+
+def _changed_fields(change: ObjectChange) -> Iterable[str]:
+    before, after = change.before or {}, change.after or {}
+    names = set(KINDS[change.kind].name_fields) | {"kind"} if change.kind in KINDS else {"kind"}
+    for field in dict.fromkeys((*before, *after)):
+        if field in names or before.get(field) == after.get(field):
+            continue
+        if field not in before:
+            yield f"+ {field}: {_inline(after[field])}"
+        elif field not in after:
+            yield f"- {field}: {_inline(before[field])}"
+        else:
+            yield f"~ {field}: {_inline(before[field])} -> {_inline(after[field])}"
+
+
+def _inline(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def print_applied(result: ApplyResult) -> None:
+    """What has changed."""
+    for change in result.changes:
+        typer.echo(f"{_DONE[change.operation]} {change.kind} {change.key}")
+    number = len(result.changes)
+    typer.echo(f"revision {result.revision}: {number} change{'' if number == 1 else 's'}")
+
+
+def print_status(status: Status) -> None:
+    """Switches, then whatever is wrong."""
+    columns = ("SWITCH", "STATE", "REVISION", "ENTRIES", "UPDATES", "REFUSED", "PACKETS-IN", "PIPELINE", "ADDRESS")
+    print_table(columns, [_switch_row(switch) for switch in status.switches])
+    typer.echo(f"revision {status.revision}, compiled {status.compiled_revision}")
+    if status.error:
+        typer.echo(f"! {status.error}")
+    for switch in status.switches:
+        if switch.error:
+            typer.echo(f"! {switch.name}: {switch.error}")
+        for problem in switch.problems:
+            origins = ", ".join(map(str, problem.origins)) or "no object any more"
+            typer.echo(f"! {switch.name}: {origins}: {problem.entry}: {problem.reason}")
+
+
+def _switch_row(switch: Switch) -> tuple[str, ...]:
+    revision = f"{switch.realised_revision}/{switch.desired_revision}"
+    return (
+        switch.name,
+        switch.state if switch.is_realised or switch.state != "ready" else "degraded" if switch.problems else "writing",
+        str(switch.realised_revision) if switch.realised_revision == switch.desired_revision else revision,
+        str(switch.entries),
+        str(switch.updates_written),
+        str(switch.updates_refused),
+        str(switch.packets_in),
+        switch.pipeline,
+        switch.address,
+    )
+
+
+def print_drops(drops: Drops, *, is_zero_shown: bool) -> None:
+    """A line for each switch and reason."""
+    rows = [
+        (switch, reason, str(packets))
+        for switch, reasons in drops.switches.items()
+        for reason, packets in reasons.items()
+        if packets or is_zero_shown
+    ]
+    print_table(("SWITCH", "REASON", "PACKETS"), rows)
+    print_unanswered(drops.errors)
+
+
+def print_counters(counters: Counters) -> None:
+    """A line for each entry."""
+    rows = [
+        (item.switch, str(item.packets), str(item.bytes), item.entry, ", ".join(map(str, item.origins)))
+        for item in counters.counters
+    ]
+    print_table(("SWITCH", "PACKETS", "BYTES", "ENTRY", "ORIGIN"), rows)
+    print_unanswered(counters.errors)
+
+
+def print_unanswered(errors: Mapping[str, str]) -> None:
+    """Which switches could not be read."""
+    for switch, error in errors.items():
+        typer.echo(f"! {switch}: {error}", err=True)

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Client of the REST API; the command line is made of it."""
+
+from p4vpc.client.client import Client, RefusedError, ServerError, UnreachableError
+from p4vpc.client.models import (
+    ApplyResult,
+    Counter,
+    Counters,
+    Drops,
+    ObjectChange,
+    ObjectRef,
+    Outcome,
+    Status,
+    Switch,
+    SwitchProblem,
+)
+
+__all__ = (
+    "ApplyResult",
+    "Client",
+    "Counter",
+    "Counters",
+    "Drops",
+    "ObjectChange",
+    "ObjectRef",
+    "Outcome",
+    "RefusedError",
+    "ServerError",
+    "Status",
+    "Switch",
+    "SwitchProblem",
+    "UnreachableError",
+)

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Blocking client of the REST API."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+from pydantic import ValidationError
+
+from p4vpc.client.models import Answer, ApplyResult, Counters, Drops, ObjectList, Status
+from p4vpc.errors import ClientError, Problem, UserError
+from p4vpc.intent import KINDS, Intent, ObjectId, to_document
+
+DEFAULT_SERVER = "http://127.0.0.1:9560"
+TIMEOUT_SECONDS = 30.0
+
+_A = TypeVar("_A", bound=Answer)
+
+
+class UnreachableError(ClientError):
+    """No controller answers at that address."""
+
+
+class ServerError(ClientError):
+    """The controller has failed, or what answers is none."""
+
+
+class RefusedError(UserError):
+    """The controller has refused the request; `problems` lists everything that is wrong.
+
+    Attributes:
+        status: HTTP status.
+    """
+
+    def __init__(self, problems: Iterable[Problem], status: int):
+        super().__init__(problems)
+        self.status = status
+
+
+class Client:
+    """One controller. Use it as a context manager.
+
+    Args:
+        server: URL of the controller.
+        transport: another way to it, for tests.
+    """
+
+    def __init__(self, server: str = DEFAULT_SERVER, *, transport: httpx.BaseTransport | None = None):
+        self._server = server
+        try:
+            self._http = httpx.Client(base_url=server, timeout=TIMEOUT_SECONDS, transport=transport)
+        except (httpx.InvalidURL, ValueError) as error:
+            raise UnreachableError(f"{server!r} is not the URL of a controller: {error}") from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def apply(
+        self,
+        objects: Iterable[Intent],
+        *,
+        malformed: Collection[ObjectId] = (),
+        is_dry_run: bool = False,
+        wait_seconds: float | None = None,
+    ) -> ApplyResult:
+        """Create or replace objects, all or none.
+
+        Args:
+            objects: whole objects.
+            malformed: objects that could not be read. With any of these nothing is changed, but references to them
+                are no mistake of their own.
+            is_dry_run: only tell the difference.
+            wait_seconds: wait so long until all switches show the change.
+
+        Raises:
+            RefusedError: nothing was changed; all reasons.
+            UnreachableError, ServerError: see there.
+        """
+        body = {
+            "objects": [to_document(intent) for intent in objects],
+            "malformed": [_reference(object_id) for object_id in malformed],
+        }
+        return self._call(ApplyResult, "POST", "/v1/apply", _how(is_dry_run, wait_seconds), body)
+
+    def delete(
+        self, ids: Iterable[ObjectId], *, is_dry_run: bool = False, wait_seconds: float | None = None
+    ) -> ApplyResult:
+        """Delete objects, all or none.
+
+        Raises:
+            RefusedError: one does not exist, or is still referenced; nothing was changed.
+            UnreachableError, ServerError: see there.
+        """
+        body = [_reference(object_id) for object_id in ids]
+        return self._call(ApplyResult, "POST", "/v1/delete", _how(is_dry_run, wait_seconds), body)
+
+    def get(self, object_id: ObjectId) -> Mapping[str, Any]:
+        """One object as a document.
+
+        Raises:
+            RefusedError: there is none.
+            UnreachableError, ServerError: see there.
+        """
+        answer = self._request("GET", f"/v1/{KINDS[object_id.kind].collection}/{object_id.key}")
+        if not isinstance(answer, dict):
+            raise ServerError(f"{self._server} did not answer with an object")
+        return answer
+
+    def list(self, kind: str, *, tenant: str | None = None, vpc: str | None = None) -> Sequence[Mapping[str, Any]]:
+        """All objects of a kind as documents, sorted by key.
+
+        Raises:
+            UnreachableError, ServerError: see there.
+        """
+        scope = {name: value for name, value in (("tenant", tenant), ("vpc", vpc)) if value is not None}
+        return self._call(ObjectList, "GET", f"/v1/{KINDS[kind].collection}", scope).items
+
+    def status(self, *, wait_seconds: float | None = None) -> Status:
+        """Every switch; after all show the last revision, or after so many seconds.
+
+        Raises:
+            UnreachableError, ServerError: see there.
+        """
+        return self._call(Status, "GET", "/v1/status", _how(False, wait_seconds))
+
+    def drops(self, switches: Sequence[str] = ()) -> Drops:
+        """Packets dropped so far.
+
+        Raises:
+            RefusedError: there is no such switch.
+            UnreachableError, ServerError: see there.
+        """
+        return self._call(Drops, "GET", "/v1/drops", {"switch": list(switches)})
+
+    def counters(self, switches: Sequence[str] = (), tables: Sequence[str] = ()) -> Counters:
+        """Counters of table entries with the objects they come from.
+
+        Raises:
+            RefusedError: there is no such switch or table.
+            UnreachableError, ServerError: see there.
+        """
+        return self._call(Counters, "GET", "/v1/counters", {"switch": list(switches), "table": list(tables)})
+
+    def _call(
+        self, kind: type[_A], method: str, path: str, query: Mapping[str, Any] | None = None, body: object = None
+    ) -> _A:
+        answer = self._request(method, path, query, body)
+        try:
+            return kind.model_validate(answer)
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            where = ".".join(map(str, wrong["loc"]))
+            raise ServerError(f"{self._server} gave an answer that is none of ours: {where}: {wrong['msg']}") from None
+
+    def _request(self, method: str, path: str, query: Mapping[str, Any] | None = None, body: object = None) -> object:
+        waits = float(query.get("wait", 0)) if query else 0.0
+        try:
+            response = self._http.request(
+                method,
+                path,
+                params=query,
+                json=body,
+                timeout=httpx.Timeout(TIMEOUT_SECONDS, read=TIMEOUT_SECONDS + waits),
+            )
+        except httpx.TimeoutException:
+            raise UnreachableError(f"no answer from {self._server} in time") from None
+        except (httpx.TransportError, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+            raise UnreachableError(f"no controller at {self._server}: {error}") from None
+        try:
+            answer: object = response.json()
+        except ValueError:
+            raise ServerError(
+                f"{self._server} answered {response.status_code} without JSON; is it a controller?"
+            ) from None
+        if response.is_success:
+            return answer
+        raise self._failure(response.status_code, answer)
+
+    def _failure(self, status: int, answer: object) -> RefusedError | ServerError:
+        detail = answer.get("detail", "") if isinstance(answer, dict) else ""
+        if status >= 500:
+            return ServerError(f"{self._server} answered {status}: {detail}")
+        items = answer.get("problems", []) if isinstance(answer, dict) else []
+        fields = Problem.__dataclass_fields__
+        problems = [
+            Problem(**{name: str(item.get(name, "")) for name in fields}) for item in items if isinstance(item, dict)
+        ]
+        return RefusedError(problems or [Problem("", "", str(detail) or f"refused with status {status}")], status)
+
+
+def _how(is_dry_run: bool, wait_seconds: float | None) -> dict[str, Any]:
+    query: dict[str, Any] = {"dry_run": "true"} if is_dry_run else {}
+    if wait_seconds is not None:
+        query["wait"] = wait_seconds
+    return query
+
+
+def _reference(object_id: ObjectId) -> dict[str, str]:
+    return {"kind": object_id.kind, "key": object_id.key}

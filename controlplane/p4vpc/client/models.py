@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Answers of the API, as a client sees them. Fields that a newer server adds are ignored."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Outcome = Literal["realised", "degraded", "timeout"]
+
+
+class Answer(BaseModel):
+    """Base of all answers."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class ObjectRef(Answer):
+    """An intent object by name."""
+
+    kind: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}"
+
+
+class ObjectChange(Answer):
+    """One object's difference."""
+
+    operation: Literal["create", "update", "delete"]
+    kind: str
+    key: str
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
+
+
+class ApplyResult(Answer):
+    """What a change did, or (dry run) would do. `outcome` is None if it was not waited for."""
+
+    revision: int
+    is_dry_run: bool
+    outcome: Outcome | None
+    changes: Sequence[ObjectChange]
+
+
+class SwitchProblem(Answer):
+    """Something that a switch cannot hold, with the objects that ask for it."""
+
+    table: str
+    entry: str
+    origins: Sequence[ObjectRef]
+    reason: str
+
+
+class Switch(Answer):
+    """One switch."""
+
+    name: str
+    address: str
+    state: str
+    is_connected: bool
+    is_realised: bool
+    pipeline: str
+    desired_revision: int
+    realised_revision: int
+    entries: int
+    updates_written: int
+    updates_refused: int
+    connections: int
+    packets_in: int
+    problems: Sequence[SwitchProblem]
+    error: str
+
+
+class Status(Answer):
+    """The whole controller."""
+
+    revision: int
+    compiled_revision: int
+    error: str
+    outcome: Outcome | None
+    switches: Sequence[Switch]
+
+
+class Drops(Answer):
+    """Packets dropped by switch and reason; `errors` tells which switch did not answer."""
+
+    switches: Mapping[str, Mapping[str, int]]
+    errors: Mapping[str, str]
+
+
+class Counter(Answer):
+    """One entry's counter."""
+
+    switch: str
+    table: str
+    entry: str
+    origins: Sequence[ObjectRef]
+    packets: int
+    bytes: int
+
+
+class Counters(Answer):
+    """Counters of all switches that answered."""
+
+    counters: Sequence[Counter]
+    errors: Mapping[str, str]
+
+
+class ObjectList(Answer):
+    """Objects of one kind, as documents."""
+
+    revision: int
+    items: Sequence[Mapping[str, Any]]
