@@ -129,7 +129,7 @@ class Controller:
         """Run `p4vpc apply --wait`; TopoError with what it printed if it fails."""
         log = self._directory / "apply.log"
         words = [
-            *(str(program()), "apply", "--wait", str(int(APPLY_TIMEOUT_S))),
+            *(str(program()), "apply", "--wait", "--timeout", str(APPLY_TIMEOUT_S)),
             *(word for file in files for word in ("-f", str(file))),
         ]
         process = ManagedProcess("p4vpc apply", words, self._namespace, log, self._environment)
