@@ -201,8 +201,10 @@ class ActionProfile:
             raise EntryNotFoundError(f"action profile {self.name}: no group {group_id}")
         return group
 
-    def create_one_shot(self, actions: ActionSet) -> Group:
+    def create_one_shot(self, actions: ActionSet, replacing: Group | None = None) -> Group:
         """Make the group of a one-shot entry (called by `Table`); `release_one_shot` frees it.
+
+        The members of the group that it replaces, which the caller is about to free, count as free already.
 
         :raises InvalidEntryError: no selector here, no member, unknown action, a weight below 1.
         :raises TableFullError: the profile is full.
@@ -216,7 +218,7 @@ class ActionProfile:
             info = check_call(weighted.action, self.actions, f"action profile {self.name}")
             shares.append(_Share(Member(number, weighted.action, info.code), weighted.weight, weighted.watch_port))
         self._check_weights(owner, (share.weight for share in shares), 0)
-        self._reserve(len(shares))
+        self._reserve(len(shares) - (len(replacing.shares) if replacing else 0))
         group = Group(0, 0)
         group.shares = tuple(shares)
         group.refresh(self._down_ports)

@@ -313,7 +313,8 @@ class Table:
             group.entry_count += 1
             entry.code, entry.args, entry.group = -1, (), group
         else:
-            group = self.profile.create_one_shot(action)
+            replaced = entry.group if isinstance(entry.action, ActionSet) else None
+            group = self.profile.create_one_shot(action, replaced)
             self._release(entry)
             entry.code, entry.args, entry.group = -1, (), group
         entry.action = action
