@@ -17,9 +17,9 @@ const CounterType_t TABLE_COUNTER = CounterType_t.PACKETS_AND_BYTES;
 
 typedef ActionSelector selector_t;
 
-// underlay_selector: next hops of one group, weights included, and groups.
+// underlay_selector: next hops of one group, weights included, and groups (one for each underlay route).
 const bit<32> SELECTOR_GROUP_SIZE = 64;
-const bit<32> SELECTOR_GROUPS     = 512;
+const bit<32> SELECTOR_GROUPS     = 4096;
 
 // Part of a packet's length as egress sees it.
 const bit<16> FCS_BYTES = 4;

@@ -81,7 +81,7 @@ def test_tables_hold_what_the_smallest_deployment_needs(info: p4i.P4Info) -> Non
 def test_selector_has_room_for_a_group_per_leaf(info: p4i.P4Info) -> None:
     (profile,) = info.action_profiles
     assert (profile.preamble.name, profile.with_selector) == ("underlay_selector", True)
-    assert (profile.size, profile.max_group_size) == (4096, 64)
+    assert (profile.size, profile.max_group_size) == (16_384, 64)
 
 
 def test_ids_are_given_in_the_source_and_not_hashed(info: p4i.P4Info) -> None:
