@@ -61,23 +61,24 @@ def start(target: str) -> Iterator[RunningTarget]:
         elif target == "softswitch-veth":
             yield from _on_veth(address, [*_softswitch(address), *_interfaces()], Path(folder))
         elif target == "bmv2":
-            command = [
-                "simple_switch_grpc",
-                "--device-id",
-                str(DEVICE_ID),
-                "--no-p4",
-                *_interfaces(),
-                "--log-level",
-                "off",
-                "--",
-                "--grpc-server-addr",
-                address,
-                "--cpu-port",
-                str(CPU_PORT),
-            ]
-            yield from _on_veth(address, command, Path(folder))
+            yield from _on_veth(address, _bmv2(address, _interfaces()), Path(folder))
         else:
             raise TargetError(f"target {target}: {missing(target)}")
+
+
+@contextmanager
+def start_without_ports(target: str) -> Iterator[RunningTarget]:
+    """Runs softswitch or BMv2 for its tables alone: no port, no namespace."""
+    with tempfile.TemporaryDirectory(prefix="p4vpc-bench-") as folder:
+        address = f"127.0.0.1:{_free_port()}"
+        command = _softswitch(address) if target == "softswitch" else _bmv2(address, [])
+        with _process(command, address, Path(folder) / "log"):
+            yield RunningTarget(address)
+
+
+def _bmv2(address: str, interfaces: list[str]) -> list[str]:
+    switch = ["simple_switch_grpc", "--device-id", str(DEVICE_ID), "--no-p4", *interfaces, "--log-level", "off"]
+    return [*switch, "--", "--grpc-server-addr", address, "--cpu-port", str(CPU_PORT)]
 
 
 def _softswitch(address: str) -> list[str]:
