@@ -4,8 +4,8 @@
     python bench/control_plane.py [--quick] [--json FILE] [--ports N] [--runs N]
 
 The intent is generated: four leaves, two spines, VPCs of 100 ports, every VPC on every leaf. Compiling and encoding is
-for all six switches; writing and reading is one leaf, through the controller's own session and codec, one batch after the
-other. The controller and the switch are two processes on the same machine.
+for all six switches; writing and reading is one leaf, through the controller's own session and codec, one batch after
+the other. The controller and the switch are two processes on the same machine.
 """
 
 import asyncio

@@ -7,7 +7,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ptf_tests import leaf, namespace, packets
+from scapy.layers.inet import UDP
+
+from ptf_tests import leaf, namespace
 from ptf_tests.leaf import RED_DB3, RED_WEB, RED_WEB1, RED_WEB2, RED_WEB3
 from ptf_tests.p4info import Entry
 
@@ -53,7 +55,7 @@ def paths() -> list[Path]:
 
     def tunnelled(flow: int) -> bytes:
         frame = leaf.from_tunnel(2, RED_WEB.vni, udp(RED_WEB3, RED_WEB1, flow))
-        frame[packets.UDP].sport = 49152 + flow
+        frame[UDP].sport = 49152 + flow
         return bytes(frame)
 
     return [

@@ -75,13 +75,17 @@ class BroadcastIsNotFlooded(LeafTest):
 
 
 class NeverBackToTheSamePort(LeafTest):
-    """A frame to a MAC behind the attachment that it came from is not sent back: same_port."""
+    """A frame to a MAC behind the attachment that it came from is not sent back, bridged or routed: same_port."""
 
     def runTest(self) -> None:
         second_mac = "02:00:00:00:01:21"
         self.install([entries.local_mac(RED_WEB.domain, second_mac, port=1, index=1, label=RED_WEB1.label)])
         layer = packets.udp(RED_WEB1.address, "10.0.1.21")
         self.drops_with("same_port", 1, RED_WEB1.to(second_mac, layer))
+        with self.subTest("routed"):
+            hop = entries.to_local_host(port=1, index=1, domain=RED_WEB.domain, mac=second_mac, label=RED_WEB1.label)
+            self.install([entries.host(RED_WEB.vrf, "10.0.1.21", hop)])
+            self.drops_with("same_port", 1, RED_WEB1.to(RED_WEB.gateway_mac, layer))
 
 
 class OnlyIpv4AndArpAreCarried(LeafTest):

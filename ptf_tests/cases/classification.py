@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Access classification: which attachment a frame belongs to."""
 
+from scapy.layers.l2 import Dot1Q, Ether
+
 from ptf_tests import packets
 from ptf_tests.leaf import (
     NEIGHBOR_MACS,
@@ -32,6 +34,27 @@ class UnknownVlanIsDropped(LeafTest):
             with self.subTest(port=port, vlan=vlan):
                 frame = packets.frame(RED_WEB2.mac, RED_WEB1.mac, layer, vlan=vlan)
                 self.drops_with("unknown_port", port, frame)
+
+
+class PriorityTaggedFramesCountAsUntagged(LeafTest):
+    """A tag with VLAN 0 carries only a priority (IEEE 802.1Q): the frame belongs to the untagged attachment."""
+
+    def runTest(self) -> None:
+        for priority in (0, 7):
+            with self.subTest(priority=priority):
+                untagged = RED_WEB1.udp_to(RED_WEB2)
+                tag = Dot1Q(prio=priority, vlan=0)
+                frame = Ether(src=untagged.src, dst=untagged.dst) / tag / untagged.payload
+                self.forwards(1, frame, (2, delivered(RED_WEB2, untagged)))
+
+
+class SecondTagIsNotLookedThrough(LeafTest):
+    """A frame with two tags is no IPv4 to us: ether_type."""
+
+    def runTest(self) -> None:
+        inner = RED_WEB2.udp_to(RED_WEB1)
+        frame = Ether(src=inner.src, dst=inner.dst) / Dot1Q(vlan=100) / Dot1Q(vlan=100) / inner.payload.payload
+        self.drops_with("ether_type", 2, frame)
 
 
 class FabricPortCarriesNoTenantFrames(LeafTest):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The VPC's logical router: between subnets, on one leaf and across the fabric."""
 
-from scapy.layers.inet import IP
+from scapy.layers.inet import IP, IPOption
 from scapy.layers.l2 import Ether
 
 from ptf_tests import entries, packets
@@ -61,7 +61,7 @@ class RoutesPaddedFrames(LeafTest):
 
 
 class TtlGoesDownByOne(LeafTest):
-    """Any TTL from 2 on goes down by exactly one, with an incremental change of the header checksum."""
+    """Any TTL from 2 on goes down by exactly one, and nothing else of the header changes but its checksum."""
 
     def runTest(self) -> None:
         for ttl in (2, 3, 64, 128, 255):
@@ -69,6 +69,36 @@ class TtlGoesDownByOne(LeafTest):
                 frame = RED_WEB1.udp_by_gateway(RED_DB1, ttl=ttl)
                 [raw] = self.forwards(1, frame, (3, routed_to(RED_DB1, frame)))
                 self.assertEqual(ttl - 1, Ether(raw)[IP].ttl)
+
+
+class ChecksumIsRightAtItsEdges(LeafTest):
+    """The routed header's checksum is right also where its one's complement sum carries over or comes out as 0."""
+
+    def runTest(self) -> None:
+        found = {}
+        header = bytearray(bytes(packets.udp(RED_WEB1.address, RED_DB1.address))[:20])
+        for number in range(1 << 16):
+            header[4:6] = number.to_bytes(2, "big")
+            found[_checksum(header)] = number
+        for checksum in (0x0000, 0x0001, 0x00FF, 0xFDFF, 0xFEFE, 0xFEFF, 0xFF00, 0xFF01, 0xFFFE):
+            with self.subTest(checksum=hex(checksum)):
+                layer = packets.udp(RED_WEB1.address, RED_DB1.address)
+                layer.id = found[checksum]
+                frame = RED_WEB1.to(RED_WEB.gateway_mac, layer)
+                self.assertEqual(checksum, Ether(bytes(frame))[IP].chksum)
+                self.forwards(1, frame, (3, routed_to(RED_DB1, frame)))
+
+
+class OptionsAreCarried(LeafTest):
+    """A packet with IPv4 options is routed with its options unchanged and a right checksum."""
+
+    def runTest(self) -> None:
+        for options in ([IPOption(b"\x94\x04\x00\x00")], [IPOption(b"\x01")] * 40):
+            with self.subTest(octets=len(options)):
+                layer = packets.udp(RED_WEB1.address, RED_DB1.address)
+                layer.options = options
+                frame = RED_WEB1.to(RED_WEB.gateway_mac, layer)
+                self.forwards(1, frame, (3, routed_to(RED_DB1, frame)))
 
 
 class ExpiredTtlIsDropped(LeafTest):
@@ -195,3 +225,11 @@ class MovedHostIsFollowed(LeafTest):
         )
         self.replace(host_entry(RED_DB1), new)
         self.forwards(1, frame, out_of_tunnel(2, RED_DB, routed_to(RED_DB1, frame)))
+
+
+def _checksum(header: bytearray) -> int:
+    """The IPv4 header checksum (RFC 1071) of a header whose checksum field is 0 or absent."""
+    total = sum(int.from_bytes(header[at : at + 2], "big") for at in range(0, 20, 2) if at != 10)
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
