@@ -519,6 +519,17 @@ class Pipeline:
     nodes: tuple[Node, ...]
 
 
+def used_actions(pipeline: Pipeline) -> set[int]:
+    """Return the ids of the actions that a pipeline may run."""
+    used: set[int] = set()
+    for node in pipeline.nodes:
+        if isinstance(node, TableNode):
+            used.update(node.actions)
+        elif isinstance(node, ActionNode):
+            used.add(node.action_id)
+    return used
+
+
 # -- the rest ---------------------------------------------------------------------------------------------------
 
 

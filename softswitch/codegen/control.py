@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from softswitch import ir
 from softswitch.codegen.graph import FlowGraph, Go, emit_structured
 from softswitch.codegen.statements import Statements
-from softswitch.codegen.usage import used_actions, walk
+from softswitch.codegen.usage import walk
 from softswitch.runtime.entries import ActionCall
 
 MAX_DEPTH = 80
@@ -44,7 +44,7 @@ class PipelineWriter:
         self._emit_machine(graph)
 
     def _emit_structured(self, graph: FlowGraph[str]) -> None:
-        bodies = (self._program.actions[number].body for number in used_actions(self._pipeline))
+        bodies = (self._program.actions[number].body for number in ir.used_actions(self._pipeline))
         if not any(isinstance(item, ir.Exit) for body in bodies for item in body):
             emit_structured(graph, self._emit_node)
             return

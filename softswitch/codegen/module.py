@@ -40,7 +40,7 @@ OWN_STATE = {
     "digest_list": "0",
     "limit": "None",
 }
-OWN_NAMES = frozenset({*OWN_STATE, "off", "packet_size"})
+"""Variables of the packet path itself with their values at the start of each pipeline."""
 
 
 def generate(program: ir.ProgramIr, codes: Mapping[str, int], *, is_traced: bool) -> str:
@@ -68,7 +68,7 @@ class _Module:
         self._clones_at_ingress = usage.has(ir.Clone, "ingress")
         self._clones_at_egress = usage.has(ir.Clone, "egress")
         self._resubmits = usage.has(ir.Resubmit, "ingress")
-        self._recirculates = usage.has(ir.Recirculate, "ingress", "egress")
+        self._recirculates = usage.has(ir.Recirculate, "egress")
         self._loops = self._resubmits or self._recirculates or self._clones_at_egress
 
     # -- the whole ----------------------------------------------------------------------------------------------
@@ -82,8 +82,7 @@ class _Module:
         given = {**ingress.function.assigned, **(clone.function.assigned if clone else {})}
         if self._clones_at_egress:
             given.update(egress.function.assigned)
-        own = {"off", "limit"}
-        params = [name for name in egress.function.used if name in given and name not in own]
+        params = [name for name in egress.function.used if name in given and name not in {"off", *OWN_STATE}]
         for part in (ingress, clone):
             if part is not None:
                 part.function.used.update(dict.fromkeys(params))

@@ -31,22 +31,11 @@ def statements(program: ir.ProgramIr) -> Iterator[tuple[str, ir.ParserOp]]:
         for op in state.ops:
             yield "parser", op
     for part, pipeline in (("ingress", program.ingress), ("egress", program.egress)):
-        for action_id in sorted(used_actions(pipeline)):
+        for action_id in sorted(ir.used_actions(pipeline)):
             for statement in program.actions[action_id].body:
                 yield part, statement
     for statement in program.deparse_ops:
         yield "deparser", statement
-
-
-def used_actions(pipeline: ir.Pipeline) -> set[int]:
-    """Return the ids of the actions that a pipeline may run."""
-    used: set[int] = set()
-    for node in pipeline.nodes:
-        if isinstance(node, ir.TableNode):
-            used.update(node.actions)
-        elif isinstance(node, ir.ActionNode):
-            used.add(node.action_id)
-    return used
 
 
 class Usage:

@@ -98,6 +98,10 @@ def _read(root: JsonView, scope: Scope) -> ir.ProgramIr:
         for pipeline in pipelines.values()
         for profile in (_read_profile(item, scope) for item in pipeline.items("action_profiles"))
     }
+    ingress = read_pipeline(pipelines["ingress"], scope, actions, profiles)
+    egress = read_pipeline(pipelines["egress"], scope, actions, profiles)
+    _refuse_misplaced(ingress, (ir.Recirculate,), actions, scope)
+    _refuse_misplaced(egress, (ir.Resubmit, ir.SendDigest), actions, scope)
     parser, deparser = _only(root, "parsers", scope), _only(root, "deparsers", scope)
     start, states = read_parser(parser, scope)
     return ir.ProgramIr(
@@ -109,8 +113,8 @@ def _read(root: JsonView, scope: Scope) -> ir.ProgramIr:
         states=states,
         value_sets=scope.value_sets,
         actions=actions,
-        ingress=read_pipeline(pipelines["ingress"], scope, actions, profiles),
-        egress=read_pipeline(pipelines["egress"], scope, actions, profiles),
+        ingress=ingress,
+        egress=egress,
         profiles=profiles,
         calculations=scope.calculations,
         checksums=tuple(_read_checksum(item, scope) for item in root.items("checksums")),
@@ -122,6 +126,16 @@ def _read(root: JsonView, scope: Scope) -> ir.ProgramIr:
         meters=scope.meters,
         registers=scope.registers,
     )
+
+
+def _refuse_misplaced(
+    pipeline: ir.Pipeline, kinds: tuple[type, ...], actions: dict[int, ir.Action], scope: Scope
+) -> None:
+    """Note statements that simple_switch acts on in the other pipeline only."""
+    for number in sorted(ir.used_actions(pipeline)):
+        for statement in actions[number].body:
+            if isinstance(statement, kinds):
+                scope.refuse(f"{type(statement).__name__} in {pipeline.name}", actions[number].name)
 
 
 def _only(root: JsonView, key: str, scope: Scope) -> JsonView:
