@@ -55,7 +55,7 @@ const rewrite_mode_t REWRITE_ARP_REPLY = 3; // the request becomes its answer
 const rewrite_mode_t REWRITE_TRANSIT   = 4; // underlay packet routed by the fabric
 const rewrite_mode_t REWRITE_PUNT      = 5; // as it came, to the controller, behind a packet_in header
 
-// The source guard of an untrusted tunnel uses port indexes with this bit; those of local attachments are below it.
-const port_index_t FOREIGN_PORT_INDEX = 0x8000;
+// Highest bit of a port index: behind a tunnel, and the rest is the tunnel's index. Local attachments have 0 there.
+const bit<1> BEHIND_TUNNEL = 1;
 
 #endif

@@ -35,7 +35,7 @@ struct egress_verdict_t {
     port_id_t       ingress_port;
     port_id_t       egress_port;
     bit<8>          punt_reason;
-    port_index_t    port_index;     // attachment that it leaves by; FOREIGN_PORT_INDEX | tunnel index for a tunnel
+    port_index_t    port_index;     // attachment that it leaves by, or BEHIND_TUNNEL and the tunnel index
     bridge_domain_t bridge_domain;  // of the destination
     mac_addr_t      dst_mac;        // routed: next Ethernet destination; ARP reply: the address asked for
     ipv4_addr_t     tunnel_src;

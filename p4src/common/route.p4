@@ -56,7 +56,7 @@ control Route(inout metadata_t meta) {
         meta.is_known = 1;
         meta.egress.is_encapsulated = 1;
         meta.dst_tunnel = tunnel_index;
-        meta.egress.port_index = FOREIGN_PORT_INDEX | tunnel_index;
+        meta.egress.port_index = BEHIND_TUNNEL ++ tunnel_index[14:0];
         meta.egress.bridge_domain = bridge_domain;
         meta.egress.dst_mac = mac;
         meta.dst_label = policy_label;
@@ -115,7 +115,7 @@ control Route(inout metadata_t meta) {
         @id(2) policy_label_t policy_label) {
         meta.egress.is_encapsulated = 1;
         meta.dst_tunnel = tunnel_index;
-        meta.egress.port_index = FOREIGN_PORT_INDEX | tunnel_index;
+        meta.egress.port_index = BEHIND_TUNNEL ++ tunnel_index[14:0];
         meta.dst_label = policy_label;
     }
 

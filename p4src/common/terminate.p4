@@ -36,7 +36,7 @@ control Terminate(in headers_t hdr, inout metadata_t meta) {
         @id(2) bit<1> is_trusted) {
         meta.is_guarded = ~is_trusted;
         meta.src_tunnel = tunnel_index;
-        meta.port_index = FOREIGN_PORT_INDEX | tunnel_index;
+        meta.port_index = BEHIND_TUNNEL ++ tunnel_index[14:0];
     }
 
     @name(".drop_unknown_vtep") @id(0x07)
