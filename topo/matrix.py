@@ -78,6 +78,15 @@ class Outcome:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A ping that is over: the serial number of its mark, whether it was answered, what was dropped meanwhile."""
+
+    serial: int
+    is_replied: bool
+    drops: tuple[Drop, ...] = ()
+
+
 class Prober:
     """Sends the pings of a matrix. `read_drops` gives the drop counters of all switches."""
 
@@ -97,13 +106,13 @@ class Prober:
         one to a host of its own VPC, and the witnesses see where it goes.
         """
         pairs = [(a, b) for a in hosts for b in hosts if a is not b and self._is_worth_a_ping(a, b, hosts)]
-        outcomes: dict[tuple[str, str], Outcome] = {}
+        sent: dict[tuple[str, str], _Sent] = {}
         slots = asyncio.Semaphore(MAX_PARALLEL)
 
         async def together(source: HostPlan, target: HostPlan) -> None:
             async with slots:
-                outcomes[source.key, target.key] = await self._permitted(source, target, witnesses)
-            report(len(outcomes), len(pairs))
+                sent[source.key, target.key] = await self._permitted(source, target)
+            report(len(sent), len(pairs))
 
         with Witnesses(self._network.hosts, self._marks) as witnesses:
             async with asyncio.TaskGroup() as group:
@@ -111,11 +120,20 @@ class Prober:
                     if self._policy.echo(source.key, target.key).is_reachable:
                         group.create_task(together(source, target))
             for source, target in pairs:
-                first = outcomes.get((source.key, target.key))
-                if first is None or not first.is_replied:
-                    outcomes[source.key, target.key] = await self._alone(source, target, witnesses)
-                    report(len(outcomes), len(pairs))
-        return [outcomes[source.key, target.key] for source, target in pairs]
+                first = sent.get((source.key, target.key))
+                if first is None:
+                    sent[source.key, target.key] = await self._alone(source, target)
+                elif not first.is_replied:  # stays a failure, whatever the second ping meets
+                    drops = (await self._alone(source, target)).drops
+                    sent[source.key, target.key] = _Sent(first.serial, is_replied=False, drops=drops)
+                report(len(sent), len(pairs))
+            # Only now, so that a copy that went astray had all the time to arrive.
+            return [self._outcome(source, target, sent[source.key, target.key], witnesses) for source, target in pairs]
+
+    def _outcome(self, source: HostPlan, target: HostPlan, sent: _Sent, witnesses: Witnesses) -> Outcome:
+        expected = self._policy.echo(source.key, target.key)
+        arrivals = witnesses.arrivals(sent.serial)
+        return Outcome(source.key, target.key, expected, sent.is_replied, arrivals, sent.drops)
 
     @staticmethod
     def _is_worth_a_ping(source: HostPlan, target: HostPlan, hosts: Sequence[HostPlan]) -> bool:
@@ -126,24 +144,21 @@ class Prober:
         namespace = self._network.hosts[source.key]
         return Ping(namespace, target.address.ip, mark, is_program=self._is_program)
 
-    async def _permitted(self, source: HostPlan, target: HostPlan, witnesses: Witnesses) -> Outcome:
+    async def _permitted(self, source: HostPlan, target: HostPlan) -> _Sent:
         serial, mark = self._marks.new()
         ping = self._ping(source, target, mark)
         try:
-            is_replied = await ping.replied(REPLY_TIMEOUT_S)
+            return _Sent(serial, await ping.replied(REPLY_TIMEOUT_S))
         finally:
             ping.close()
-        expected = self._policy.echo(source.key, target.key)
-        return Outcome(source.key, target.key, expected, is_replied, witnesses.arrivals(serial))
 
-    async def _alone(self, source: HostPlan, target: HostPlan, witnesses: Witnesses) -> Outcome:
+    async def _alone(self, source: HostPlan, target: HostPlan) -> _Sent:
         """Ping until the reply or the drop that answers for its absence has come, whichever is first."""
-        before = await self._read_drops()
+        before = after = await self._read_drops()
         serial, mark = self._marks.new()
         ping = self._ping(source, target, mark)
         replied = asyncio.ensure_future(ping.replied(REPLY_TIMEOUT_S))
         try:
-            after = before
             while not replied.done() and after == before:
                 await asyncio.wait([replied], timeout=AFTER_DROP_S)
                 after = await self._read_drops()
@@ -152,8 +167,4 @@ class Prober:
         finally:
             replied.cancel()
             ping.close()
-        after = await self._read_drops()
-        expected = self._policy.echo(source.key, target.key)
-        return Outcome(
-            source.key, target.key, expected, is_replied, witnesses.arrivals(serial), difference(before, after)
-        )
+        return _Sent(serial, is_replied, difference(before, await self._read_drops()))

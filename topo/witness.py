@@ -49,14 +49,14 @@ class Witnesses:
     def __init__(self, hosts: Mapping[str, Namespace], marks: Marks) -> None:
         self._marks = marks
         self._arrivals: dict[int, list[str]] = {}
-        self._sockets: list[socket.socket] = []
+        self._sockets: dict[str, socket.socket] = {}
         for key, namespace in hosts.items():
             with namespace.entered():
                 # Bound to one protocol it sees what comes in, not what the host sends.
                 sniffer = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
                 sniffer.bind((HOST_INTERFACE, _ETH_P_IP))
             sniffer.setblocking(False)
-            self._sockets.append(sniffer)
+            self._sockets[key] = sniffer
             asyncio.get_running_loop().add_reader(sniffer, self._receive, key, sniffer)
 
     def __enter__(self) -> Self:
@@ -65,12 +65,14 @@ class Witnesses:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for sniffer in self._sockets:
+        for sniffer in self._sockets.values():
             asyncio.get_running_loop().remove_reader(sniffer)
             sniffer.close()
 
     def arrivals(self, serial: int) -> tuple[str, ...]:
-        """The hosts that the marked request reached, once for every copy."""
+        """The hosts that the marked request has reached by now, once for every copy."""
+        for key, sniffer in self._sockets.items():  # a reply may be noticed before the request's arrival is
+            self._receive(key, sniffer)
         return tuple(self._arrivals.get(serial, ()))
 
     def _receive(self, key: str, sniffer: socket.socket) -> None:
