@@ -13,6 +13,7 @@ from p4vpc.intent.base import Intent
 from p4vpc.intent.explain import explain
 from p4vpc.intent.ids import ObjectId
 from p4vpc.intent.kinds import KINDS, closest
+from p4vpc.intent.values import printable
 from p4vpc.intent.yaml_stream import Path, RawDocument, read_stream
 
 
@@ -80,7 +81,9 @@ def to_document(intent: Intent) -> dict[str, Any]:
 def dump_yaml(intents: Iterable[Intent]) -> str:
     """Write a stream of YAML documents that `load_yaml` reads back to equal objects."""
     documents = (to_document(intent) for intent in intents)
-    return yaml.safe_dump_all(documents, sort_keys=False, allow_unicode=True, width=120, explicit_start=True)
+    dumper = yaml.CSafeDumper if yaml.__with_libyaml__ else yaml.SafeDumper
+    text = yaml.dump_all(documents, Dumper=dumper, sort_keys=False, allow_unicode=True, width=120, explicit_start=True)
+    return str(text)
 
 
 class _Reader:
@@ -159,7 +162,8 @@ def format_path(path: Path) -> str:
     """Return `rules[2].peer.group` for a path."""
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)[:80]
+        name = printable(str(part)[:80])
+        text += f"[{part}]" if isinstance(part, int) else f".{name}" if text else name
     return text
 
 
@@ -171,10 +175,10 @@ def _identify(document: object) -> tuple[str, ObjectId | None]:
     if kind not in KINDS:
         names = [document.get(field) for field in ("tenant", "vpc", "name")]
         given = [name for name in names if isinstance(name, str)]
-        return " ".join((kind[:60], "/".join(given)[:200])).strip(), None
+        return printable(" ".join((kind[:60], "/".join(given)[:200])).strip()), None
     if not KINDS[kind].name_fields:
         return f"{kind} {kind}", ObjectId(kind, kind)
     parts = [document.get(field) for field in KINDS[kind].name_fields]
     key = "/".join(str(part)[:63] if isinstance(part, str | int) else "?" for part in parts)
     is_named = all(isinstance(part, str) and part for part in parts)
-    return f"{kind} {key}", ObjectId(kind, key) if is_named else None
+    return f"{kind} {printable(key)}", ObjectId(kind, key) if is_named else None

@@ -66,6 +66,8 @@ def _say(
     name = next((part for part in reversed(path) if isinstance(part, str)), "")
     if kind == "value":
         return details["msg"], str(context.get("remedy", ""))
+    if kind == "string_unicode":
+        return "has half of a character (a lone surrogate)", "text in UTF-8"
     if kind == "missing":
         return "is missing", f"give it, like {_EXAMPLES.get(name, name + ': ...')}"
     if kind == "extra_forbidden":

@@ -136,6 +136,11 @@ def _read_socket(value: Any) -> str:
     return match[0]
 
 
+def printable(text: str) -> str:
+    """Return a text that can be shown on any terminal: what does not print is escaped."""
+    return text if text.isprintable() else text.encode("unicode_escape").decode()
+
+
 def shorten(value: Any) -> str:
     """Return a value as it is told to a user: never long, never in Python's words."""
     if isinstance(value, dict):
@@ -165,12 +170,22 @@ def _check_distinct(values: tuple[_T, ...]) -> tuple[_T, ...]:
     return values
 
 
+def _check_text(text: str) -> str:
+    bad = next((character for character in text if not (character.isprintable() or character == "\n")), None)
+    if bad is not None:
+        raise _wrong(
+            f"has the character U+{ord(bad):04X}, which does not print", "letters, signs, spaces and new lines"
+        )
+    return text
+
+
 _as_text = PlainSerializer(str, return_type=str)
 
 Name: TypeAlias = Annotated[str, StringConstraints(strict=True, pattern=NAME_PATTERN)]
 """A DNS label (RFC 1123 section 2.1): lower case letters, digits, inner hyphens; at most 63 characters."""
 
-Text: TypeAlias = Annotated[str, StringConstraints(strict=True, max_length=1000)]
+Text: TypeAlias = Annotated[str, StringConstraints(strict=True, max_length=1000), AfterValidator(_check_text)]
+"""A remark of at most 1000 characters; it will be shown on terminals, so it has no control characters."""
 
 UnicastMac: TypeAlias = Annotated[Mac, BeforeValidator(_read_mac), AfterValidator(_check_unicast), _as_text]
 Address: TypeAlias = Annotated[

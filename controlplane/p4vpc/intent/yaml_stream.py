@@ -19,6 +19,8 @@ from typing import Any, TypeAlias
 import yaml
 from yaml.reader import ReaderError
 
+from p4vpc.intent.values import printable, shorten
+
 Path: TypeAlias = tuple[str | int, ...]
 
 MAX_DEPTH = 64
@@ -220,7 +222,7 @@ class _Builder:
             self._place(None, line)
             return
         if event.tag not in (None, "!", _TAG + ("map" if is_mapping else "seq")):
-            self._mistake(line, f"the tag {event.tag} is not known", "remove the tag")
+            self._mistake(line, f"the tag {printable(event.tag)} is not known", "remove the tag")
         path = self._path()
         value: list[Any] | dict[str, Any] = {} if is_mapping else []
         if event.anchor is not None:
@@ -287,7 +289,7 @@ class _Builder:
         if event.tag == _TAG + "str":
             return text
         if event.tag not in (_TAG + "int", _TAG + "bool", _TAG + "null"):
-            self._mistake(line, f"the tag {event.tag} is not known", "remove the tag")
+            self._mistake(line, f"the tag {printable(event.tag)} is not known", "remove the tag")
         return _resolve(text)
 
 
@@ -302,4 +304,4 @@ def _resolve(text: str) -> Any:
 def _describe(value: object) -> str:
     if value is None:
         return "empty"
-    return f"{str(value).lower() if isinstance(value, bool) else value}, not a string"
+    return f"{shorten(value)}, not a string"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Conflicts among the tenants' objects, and between them and the fabric."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address
 
@@ -26,11 +27,11 @@ def check_vpc(members: VpcIndex, *, are_ports_complete: bool = True) -> Iterator
         ),
         "an address belongs to one port of the VPC",
     )
-    for subnet in members.subnets.values():
-        yield from only_once(
-            (Use(port.mac, port, "mac") for port in ports if port.subnet == subnet.name),
-            "a MAC belongs to one port of the subnet",
-        )
+    by_subnet: dict[str, list[Port]] = defaultdict(list)
+    for port in ports:
+        by_subnet[port.subnet].append(port)
+    for some in by_subnet.values():
+        yield from only_once((Use(port.mac, port, "mac") for port in some), "a MAC belongs to one port of the subnet")
     for port in ports:
         if port.subnet in members.subnets:
             yield from _check_port(port, members.subnets[port.subnet])

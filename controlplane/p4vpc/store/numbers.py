@@ -15,6 +15,8 @@ from p4vpc.errors import ExhaustedError, Problem
 from p4vpc.intent import Claim, ClaimId, IdentifierPlan, Identifiers
 from p4vpc.store.schema import identifiers
 
+_ROWS_PER_QUERY = 400
+
 
 def read_identifiers(connection: Connection) -> Identifiers:
     """Return all numbers in use."""
@@ -51,19 +53,17 @@ def _allocate(connection: Connection, pool: str, claims: list[Claim], revision: 
     table = identifiers.c
     free = _FreeNumbers(connection, pool)
     rows = []
+    held = _held(connection, pool, [claim.id.owner for claim in claims])
     for claim in claims:
-        held = connection.execute(
-            select(table.number, table.retired).where(
-                table.pool == pool, table.owner == claim.id.owner, table.number.between(claim.low, claim.high)
-            )
-        ).first()
-        if held is not None:
-            if held.retired is not None:
-                where = (table.pool == pool, table.number == held.number)
+        fitting = [row for row in held.get(claim.id.owner, ()) if claim.low <= row[0] <= claim.high]
+        if fitting:
+            number, is_retired = min(fitting, key=lambda row: (row[1], row[0]))
+            if is_retired:
+                where = (table.pool == pool, table.number == number)
                 connection.execute(update(identifiers).where(*where).values(retired=None))
             continue
-        number = free.take(claim.low, claim.high)
-        if number is None:
+        taken = free.take(claim.low, claim.high)
+        if taken is None:
             yield Problem(
                 claim.object,
                 "",
@@ -72,10 +72,21 @@ def _allocate(connection: Connection, pool: str, claims: list[Claim], revision: 
             )
         else:
             rows.append(
-                {"pool": pool, "number": number, "owner": claim.id.owner, "allocated": revision, "retired": None}
+                {"pool": pool, "number": taken, "owner": claim.id.owner, "allocated": revision, "retired": None}
             )
     if rows:
         connection.execute(insert(identifiers), rows)
+
+
+def _held(connection: Connection, pool: str, owners: list[str]) -> dict[str, list[tuple[int, bool]]]:
+    """Return (number, whether it is retired) for each of the owners that has or had some."""
+    table = identifiers.c
+    found: dict[str, list[tuple[int, bool]]] = defaultdict(list)
+    for start in range(0, len(owners), _ROWS_PER_QUERY):
+        some = table.owner.in_(owners[start : start + _ROWS_PER_QUERY])
+        for row in connection.execute(select(table.owner, table.number, table.retired).where(table.pool == pool, some)):
+            found[row.owner].append((row.number, row.retired is not None))
+    return found
 
 
 class _FreeNumbers:

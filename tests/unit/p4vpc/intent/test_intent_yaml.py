@@ -233,6 +233,7 @@ def test_no_text_raises_anything_but_intent_errors(text: str | bytes) -> None:
         load_yaml(text, "x")
     except IntentError as error:
         assert error.problems
+        assert str(error).replace("\n", "").isprintable()
 
 
 @given(
@@ -247,9 +248,16 @@ def test_no_document_raises_anything_but_intent_errors(kind: str, fields: dict[s
         load_yaml(yaml.safe_dump({"kind": kind, **fields}), "x")
     except IntentError as error:
         assert all(problem.message for problem in error.problems)
+        assert str(error).replace("\n", "").isprintable()
 
 
 _name = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
+
+
+_text = st.text(
+    st.characters(exclude_categories=["C", "Zl", "Zp"]) | st.just("\n") | st.sampled_from("\xa0é:#'"), max_size=20
+)
+_text = _text.filter(lambda text: all(character.isprintable() or character == "\n" for character in text))
 
 
 @st.composite
@@ -268,7 +276,7 @@ def _ports(draw: st.DrawFn) -> Intent:
     return Port.model_validate(document)
 
 
-@given(st.lists(_ports() | st.builds(Vpc, tenant=_name, name=_name, description=st.text(max_size=20)), max_size=3))
+@given(st.lists(_ports() | st.builds(Vpc, tenant=_name, name=_name, description=_text), max_size=3))
 def test_round_trip(intents: list[Intent]) -> None:
     distinct = list({intent.id: intent for intent in intents}.values())
     assert load_yaml(dump_yaml(distinct), "x") == distinct

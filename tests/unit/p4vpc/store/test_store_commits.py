@@ -267,3 +267,40 @@ def test_durability_settings(url: str) -> None:
     with Store(url) as store, store._database.read() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+
+
+def test_a_database_that_stays_locked_is_an_error_and_nothing_is_lost(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("p4vpc.store.database.BUSY_TIMEOUT_MS", 1)
+    with Store(url) as store:
+        store.commit([Put(A)], "x")
+        other = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="locked"):
+            store.commit([Put(B)], "x")
+        assert store.snapshot().intents == [A], "readers do not wait for writers"
+        other.execute("ROLLBACK")
+        other.close()
+        assert store.commit([Put(B)], "x").revision == 2
+
+
+def test_several_open_a_new_database_at_once(url: str) -> None:
+    start = threading.Barrier(6)
+    stores: list[Store] = []
+
+    def work() -> None:
+        start.wait(30)
+        store = Store(url)
+        stores.append(store)
+        store.next_election_id("leaf1")
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(stores) == 6
+    assert stores[0].next_election_id("leaf1") == 7
+    for store in stores:
+        store.close()
