@@ -3,6 +3,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv4Address
 from itertools import count
 from pathlib import Path
@@ -61,15 +62,20 @@ class Numbers:
         return build_model(every, Identifiers(self.held))
 
 
+@lru_cache(maxsize=1)
+def _load() -> tuple[Pipeline, Program]:
+    """The compiled pipeline, for the controller and for the switches; both immutable."""
+    return Pipeline.load(PIPELINE_DIR), Program.from_json((PIPELINE_DIR / DEVICE_CONFIG_FILE).read_bytes())
+
+
 class MemoryFabric:
     """Softswitches of a fabric, their links, and the desired state that they were brought to."""
 
     def __init__(self, objects: Iterable[Intent]) -> None:
         self.objects = list(objects)
         self.numbers = Numbers()
-        self.pipeline = Pipeline.load(PIPELINE_DIR)
+        self.pipeline, program = _load()
         self.tables = tuple(name for name, table in self.pipeline.info.schema.tables.items() if not table.is_const)
-        program = Program.from_json((PIPELINE_DIR / DEVICE_CONFIG_FILE).read_bytes())
         names = [item.name for item in self.objects if isinstance(item, Switch)]
         self.switches: dict[str, engine.Switch] = {name: program.instantiate() for name in names}
         self.links: dict[Place, Place] = {}

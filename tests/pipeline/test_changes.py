@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Changes of intent on a running fabric: they arrive, they can be taken back, and they hurt nobody else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import pytest
 
 from p4vpc.intent import Intent, from_document, to_document
 from tests.pipeline.entries import apply
-from tests.pipeline.fabric import HostPort, MemoryFabric, hosts
+from tests.pipeline.fabric import HostPort, MemoryFabric, Place, hosts
 from tests.pipeline.test_example_fabric import frame_at, frame_of
 
 Edit = Callable[[list[Intent]], list[Intent]]
@@ -44,7 +44,7 @@ def _remove(*ids: tuple[str, str]) -> Edit:
     return edit
 
 
-def _add(*documents: dict[str, object]) -> Edit:
+def _add(*documents: Mapping[str, object]) -> Edit:
     return lambda objects: [*objects, *(from_document(document) for document in documents)]
 
 
@@ -160,10 +160,42 @@ def test_a_moved_port_is_reached_at_its_new_place_only(fabric: MemoryFabric) -> 
     known = hosts(fabric)
     source, target = known["red/prod/web-1"], known["red/prod/web-2"]
     sent = frame_of(source, target, "icmp")
+    # A frame that is under way to the old leaf while the port moves.
+    late = _on_its_way(fabric, source.place, bytes(sent), target.place[0])
     fabric.realise(_replace("port", target.key, attachment={"switch": "leaf3", "port": 20})(fabric.objects))
     [delivery] = fabric.send(source.place, bytes(sent))
     assert (delivery.place, delivery.frame) == (("leaf3", 20), bytes(sent))
     assert fabric.send(target.place, bytes(frame_of(target, source, "icmp"))) == []
+    before = fabric.drops()
+    assert fabric.send(*late) == []
+    # Leaf2 has other ports in the subnet, so it knows the new place; but what came by a tunnel goes into no other.
+    assert _risen(before, fabric.drops()) == {(target.place[0], "split_horizon"): 1}
+
+
+def _on_its_way(fabric: MemoryFabric, place: Place, frame: bytes, until: str) -> tuple[Place, bytes]:
+    """Where a frame is, and what it looks like, just before it enters a switch."""
+    while place[0] != until:
+        [(egress, frame)] = fabric.switches[place[0]].process(place[1], frame)
+        place = fabric.links[(place[0], egress)]
+    return place, frame
+
+
+def _risen(before: dict[tuple[str, str], int], after: dict[tuple[str, str], int]) -> dict[tuple[str, str], int]:
+    return {key: number - before.get(key, 0) for key, number in after.items() if number != before.get(key, 0)}
+
+
+def test_a_port_that_joins_a_group_is_reached_from_every_leaf(fabric: MemoryFabric) -> None:
+    known = hosts(fabric)
+    target = known["red/prod/quarantine-1"]
+    sources = [known[f"red/prod/{name}"] for name in ("web-1", "web-2", "web-3", "db-1")]
+    assert {source.place[0] for source in sources} == {"leaf1", "leaf2", "leaf3"}
+    for source in sources:
+        assert fabric.send(source.place, bytes(frame_of(source, target, "icmp"))) == []
+    fabric.realise(_replace("port", target.key, security_groups=["web"])(fabric.objects))
+    for source in sources:
+        sent = frame_of(source, target, "icmp")
+        [delivery] = fabric.send(source.place, bytes(sent))
+        assert (delivery.place, delivery.frame) == (target.place, frame_at(source, target, sent))
 
 
 def test_a_new_rule_opens_and_its_removal_closes(fabric: MemoryFabric) -> None:
