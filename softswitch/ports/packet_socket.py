@@ -162,6 +162,8 @@ class PacketSocketPort(PortDriver):
                     now = None
         self._link = now
         is_up = now is not None and now.is_up
+        if is_up == (before is not None and before.is_up):
+            return
         log.info("port state", port=self._number, interface=self._interface, is_up=is_up)
         self._host.port_state_changed(self._number, is_up=is_up)
 

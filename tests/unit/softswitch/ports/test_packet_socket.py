@@ -70,14 +70,20 @@ def wire() -> socket.socket:
     return raw
 
 
+async def start(port: PacketSocketPort, host) -> None:
+    """Start the port and see it up: the kernel takes a moment to call a new veth pair running."""
+    port.start(host)
+    if not host.ports[5]:
+        assert await host.next("state") == (5, True)
+
+
 FRAME = bytes(Ether(dst="02:00:00:00:00:0b", src="02:00:00:00:00:0a", type=0x88B5) / b"hello, world")
 
 
 @in_own_namespace
 async def test_frames_go_both_ways(host):
     port = PacketSocketPort(5, "near")
-    port.start(host)
-    assert host.ports == {5: True}
+    await start(port, host)
     with wire() as far:
         far.send(FRAME)
         assert await host.next("frame") == (5, FRAME)
@@ -96,7 +102,7 @@ async def test_frames_go_both_ways(host):
 @in_own_namespace
 async def test_a_vlan_tag_that_the_kernel_took_off_is_put_back(host):
     port = PacketSocketPort(5, "near")
-    port.start(host)
+    await start(port, host)
     tagged = bytes(Ether(dst="02:00:00:00:00:0b") / Dot1Q(vlan=7, prio=5, type=0x88B5) / b"hello, world")
     with wire() as far:
         far.send(tagged)
@@ -109,7 +115,7 @@ async def test_a_checksum_left_to_the_nic_is_completed(host):
     ip("address", "add", "10.0.0.1/24", "dev", "far")
     ip("neighbor", "add", "10.0.0.2", "lladdr", "02:00:00:00:00:0b", "dev", "far")
     port = PacketSocketPort(5, "near")
-    port.start(host)
+    await start(port, host)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         sender.sendto(b"payload", ("10.0.0.2", 9))
     _, frame = await host.next("frame")
@@ -124,7 +130,7 @@ async def test_a_checksum_left_to_the_nic_is_completed(host):
 @in_own_namespace
 async def test_a_link_that_goes_down_and_up_is_reported(host):
     port = PacketSocketPort(5, "near")
-    port.start(host)
+    await start(port, host)
     ip("link", "set", "far", "down")
     assert await host.next("state") == (5, False)
     ip("link", "set", "near", "down")
@@ -142,7 +148,7 @@ async def test_a_link_that_goes_down_and_up_is_reported(host):
 @in_own_namespace
 async def test_an_interface_that_comes_back_is_opened_again(host):
     port = PacketSocketPort(5, "near")
-    port.start(host)
+    await start(port, host)
     ip("link", "del", "near")
     assert await host.next("state") == (5, False)
     host.senders[5](FRAME)
@@ -159,7 +165,7 @@ async def test_an_interface_that_comes_back_is_opened_again(host):
 @in_own_namespace
 async def test_a_frame_that_the_interface_refuses_is_counted(host):
     port = PacketSocketPort(5, "near")
-    port.start(host)
+    await start(port, host)
     host.senders[5](bytes(9000))
     host.senders[5](b"")
     assert port.counters()[5].tx_errors == 2
