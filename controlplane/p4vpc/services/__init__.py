@@ -4,12 +4,14 @@
 `intents` owns the store, `controller` the agents, `telemetry` what is read from switches on request.
 """
 
+from p4vpc.services.blocking import Blocking
 from p4vpc.services.controller import Controller, ControllerStatus, Outcome
 from p4vpc.services.intents import Applied, Edit, IntentService, Operation
 from p4vpc.services.telemetry import Counter, Drops, Telemetry, read_drops, read_telemetry
 
 __all__ = (
     "Applied",
+    "Blocking",
     "Controller",
     "ControllerStatus",
     "Counter",

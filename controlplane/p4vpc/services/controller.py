@@ -17,6 +17,7 @@ import structlog
 from p4vpc.compiler import DesiredState, compile_switch
 from p4vpc.errors import StoreError
 from p4vpc.model import Model, ModelSwitch, build_model
+from p4vpc.services.blocking import Blocking
 from p4vpc.services.intents import IntentService
 from p4vpc.southbound import Agent, AgentOptions, Packet, Pipeline, SwitchState, SwitchStatus, Target
 from p4vpc.store import Snapshot, Store
@@ -81,7 +82,8 @@ class Controller:
         self._on_packet = on_packet
         self._feed_interval = feed_interval
         self._dirty = asyncio.Event()
-        self.intents = IntentService(store, self._dirty.set)
+        self._blocking = Blocking()
+        self.intents = IntentService(store, self._blocking, self._dirty.set)
         self._running: dict[str, _Running] = {}
         self._desired: dict[str, DesiredState] = {}
         self._compiled_revision = 0
@@ -105,6 +107,7 @@ class Controller:
             tasks.append(self._loop_task)
         await _cancel(*tasks)
         self._running.clear()
+        await self._blocking.close()
 
     @property
     def is_ready(self) -> bool:
@@ -186,7 +189,7 @@ class Controller:
             self._is_ready and snapshot.revision == self._compiled_revision
         ):
             try:
-                model, states = await asyncio.to_thread(_compile, snapshot)
+                model, states = await self._blocking.run(_compile, snapshot)
             except Exception as error:  # whatever is wrong with this revision, the last good one goes on
                 self._log.exception("the last revision cannot be realised", revision=snapshot.revision)
                 self._model_error = f"revision {snapshot.revision} cannot be realised: {error}"
@@ -219,7 +222,7 @@ class Controller:
             return
 
         async def next_election_id() -> int:
-            return await asyncio.to_thread(self._store.next_election_id, target.name)
+            return await self._blocking.run(self._store.next_election_id, target.name)
 
         agent = Agent(
             target,
@@ -256,7 +259,7 @@ class Controller:
             default=self._compiled_revision,
         )
         if realised > self._released_revision:
-            await asyncio.to_thread(self._store.release_retired, realised)
+            await self._blocking.run(self._store.release_retired, realised)
             self._released_revision = realised
 
 

@@ -15,6 +15,7 @@ import structlog
 from p4vpc.errors import NotFoundError, Problem, RevisionConflictError
 from p4vpc.intent import Intent, ObjectId, closest
 from p4vpc.model import check_objects, plan_identifiers
+from p4vpc.services.blocking import Blocking
 from p4vpc.store import Change, Commit, Delete, Put, Snapshot, Store, StoredObject
 
 _ATTEMPTS = 5
@@ -62,12 +63,14 @@ class IntentService:
     """The only way to the store's objects.
 
     Args:
-        store: closed by whoever opened it.
+        store: closed by whoever opened it, after `blocking`.
+        blocking: where the store's methods run.
         on_commit: called on the event loop after every commit of ours.
     """
 
-    def __init__(self, store: Store, on_commit: Callable[[], None] = lambda: None):
+    def __init__(self, store: Store, blocking: Blocking, on_commit: Callable[[], None] = lambda: None):
         self._store = store
+        self._blocking = blocking
         self._on_commit = on_commit
         self._log = structlog.get_logger().bind(switch="-")
         self._lock = asyncio.Lock()
@@ -80,7 +83,7 @@ class IntentService:
             StoreError: the database cannot be used.
         """
         async with self._lock:
-            return await asyncio.to_thread(self._refresh)
+            return await self._blocking.run(self._refresh)
 
     def _refresh(self) -> Snapshot:
         if self._snapshot is None or self._snapshot.revision != self._store.revision:
@@ -121,7 +124,7 @@ class IntentService:
         """
         async with self._lock:
             is_dry_run = is_dry_run or bool(malformed)
-            applied = await asyncio.to_thread(self._apply, changes, who, malformed, is_dry_run)
+            applied = await self._blocking.run(self._apply, changes, who, malformed, is_dry_run)
         if applied.edits and not is_dry_run:
             self._log.info("committed", revision=applied.revision, who=who, changes=len(applied.edits))
             self._on_commit()

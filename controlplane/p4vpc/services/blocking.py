@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Blocking work beside the event loop, whose end can be waited for.
+
+A thread goes on when the task that waits for it is cancelled. Whoever then closes what the thread works with (a
+database connection) pulls the rug from under it; so these threads belong to somebody who waits for them first.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+_WORKERS = 4
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+class Blocking:
+    """A few threads."""
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(_WORKERS, thread_name_prefix="p4vpc")
+
+    async def run(self, function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        """Call `function` in a thread; its result, or what it raises."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, lambda: function(*args, **kwargs))
+
+    async def close(self) -> None:
+        """Wait for calls that run, drop those that have not begun. Nothing can be run afterwards."""
+        await asyncio.to_thread(self._executor.shutdown, wait=True, cancel_futures=True)
