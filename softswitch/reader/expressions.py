@@ -107,6 +107,7 @@ def _read_operation(view: JsonView, scope: Scope, params: Params) -> ir.Expr:
             return _read_field_access(view, scope, params)
         case "==" | "!=" if view["left"]["type"].text() == "header":
             equal = ir.HeadersEqual(scope.header(view["left"]["value"]).name, scope.header(view["right"]["value"]).name)
+            scope.require_same_type(equal.left, equal.right, view)
             return equal if op == "==" else ir.Unary("not", equal)
     if op in UNARY:
         return ir.Unary(op, read_expression(view["right"], scope, params))

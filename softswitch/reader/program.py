@@ -175,6 +175,9 @@ def _read_headers(root: JsonView, scope: Scope) -> None:
         elements = tuple(_by_id(element, scope) for element in item["header_ids"])
         if not elements:
             raise item["header_ids"].wrong("at least one header")
+        types_found = {(scope.headers[name].type_name, scope.headers[name].is_metadata) for name in elements}
+        if len(types_found) > 1 or len(set(elements)) < len(elements) or (*types_found,)[0][1]:
+            raise item["header_ids"].wrong("different headers of one type")
         scope.stacks[item["name"].text()] = ir.Stack(item["name"].text(), elements)
     for kind in ("header_unions", "header_union_stacks"):
         for item in root.items(kind):

@@ -50,6 +50,11 @@ class Scope:
             raise view.wrong("the name of a header stack")
         return stack
 
+    def require_same_type(self, left: str, right: str, view: JsonView) -> None:
+        """Refuse an operation on two headers of different types."""
+        if self.headers[left].type_name != self.headers[right].type_name:
+            raise view.wrong(f"headers of one type, which {left} and {right} are not")
+
     def element(self, stack: ir.Stack) -> ir.Header:
         """Return the first element of a stack, which stands for the type of all."""
         return self.headers[stack.elements[0]]

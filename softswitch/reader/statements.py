@@ -58,7 +58,10 @@ class Call:
 def _copy_header(call: Call) -> ir.Statement | None:
     target, source = call.header(0), call.header(1)
     if isinstance(target, str) and isinstance(source, str):
-        return ir.CopyHeader(target, source) if target and source else None
+        if not target or not source:
+            return None
+        call.scope.require_same_type(target, source, call.view)
+        return ir.CopyHeader(target, source)
     call.scope.refuse("assignment of a stack element at a run-time index", call.view.path)
     return None
 
@@ -66,6 +69,9 @@ def _copy_header(call: Call) -> ir.Statement | None:
 def _copy_stack(call: Call) -> ir.Statement:
     target = call.scope.stack(call.arg(0)["value"])
     source = call.scope.stack(call.arg(1)["value"])
+    call.scope.require_same_type(target.elements[0], source.elements[0], call.view)
+    if len(target.elements) != len(source.elements):
+        raise call.view.wrong("stacks of the same depth")
     return ir.CopyStack(target.name, source.name)
 
 

@@ -8,8 +8,11 @@ reconfigured at run time, only the defaults exist here.
 from __future__ import annotations
 
 import binascii
+import struct
 import zlib
+from array import array
 from collections.abc import Callable
+from functools import cache
 from itertools import count
 
 
@@ -45,11 +48,29 @@ _CRC64 = _reflected_table(0x1B, 64)
 _CRC8 = _forward_table(0x07, 8)
 
 
+@cache
+def _crc16_words() -> array[int]:
+    """Return the table for two bytes at a time: a 16-bit remainder is used up by each step."""
+    table = array("H", bytes(2 * 65536))
+    for word in range(65536):
+        remainder = _CRC16[word & 0xFF]
+        table[word] = (remainder >> 8) ^ _CRC16[(remainder ^ word >> 8) & 0xFF]
+    return table
+
+
+@cache
+def _little_endian_words(octets: int) -> struct.Struct:
+    return struct.Struct(f"<{octets // 2}H" + "x" * (octets % 2))
+
+
 def crc16(data: bytes) -> int:
     """CRC-16/ARC: polynomial 0x8005, reflected, initial value 0."""
+    table = _crc16_words()
     remainder = 0
-    for byte in data:
-        remainder = (remainder >> 8) ^ _CRC16[(remainder ^ byte) & 0xFF]
+    for word in _little_endian_words(len(data)).unpack(data):
+        remainder = table[remainder ^ word]
+    if len(data) & 1:
+        remainder = (remainder >> 8) ^ _CRC16[(remainder ^ data[-1]) & 0xFF]
     return remainder
 
 

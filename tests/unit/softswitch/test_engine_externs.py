@@ -102,6 +102,16 @@ def test_checksum_equals_word_by_word_sum(data: bytes) -> None:
     assert ALGORITHMS["csum16"]()(data) == ones_complement(data)
 
 
+@given(st.binary(max_size=40))
+def test_crc16_equals_bit_by_bit_division(data: bytes) -> None:
+    remainder = 0
+    for byte in data:
+        remainder ^= byte
+        for _ in range(8):
+            remainder = remainder >> 1 ^ (0xA001 if remainder & 1 else 0)
+    assert ALGORITHMS["crc16"]()(data) == remainder
+
+
 def test_round_robin_counts_per_place_of_use() -> None:
     first, second = ALGORITHMS["round_robin"](), ALGORITHMS["round_robin"]()
     assert [first(b""), first(b""), second(b"")] == [0, 1, 0]
