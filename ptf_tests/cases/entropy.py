@@ -87,3 +87,14 @@ class FlowsOfOtherProtocolsHaveOneSourcePort(_EntropyTest):
         first, second, third = self.source_ports([*echo, other])
         self.assertEqual(first, second)
         self.assertNotEqual(first, third)
+
+
+class FragmentsKeepTogether(_EntropyTest):
+    """All fragments of a datagram have one source port, so that they arrive in order by one path."""
+
+    def runTest(self) -> None:
+        first = _layer(4000, 5000)
+        first.flags = "MF"
+        later = packets.udp(RED_WEB1.address, RED_WEB3.address, 1, 2)
+        later.frag = 7
+        self.assertEqual(1, len(set(self.source_ports([first, later]))))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Security groups, compiled to labels: default deny, and what a rule opens."""
 
-from scapy.layers.inet import IP, UDP
+from scapy.layers.inet import IP, UDP, IPOption
 from scapy.packet import Packet
 
 from ptf_tests import packets
@@ -209,6 +209,35 @@ class LaterFragmentsMatchOnlyWholeRanges(_PolicyTest):
         self.remove([narrow])
         self.install([policy("permit", src=WEB, dst=DB, protocol=UDP_PROTOCOL)])
         self.passes(fragment)
+
+
+class WhatHasNoPortsMatchesNoRange(_PolicyTest):
+    """Later fragments and packets with IPv4 options have no ports for us: no range opens them, not even one from 0."""
+
+    def runTest(self) -> None:
+        options = [IPOption(b"\x01")] * 4
+        request, segment = _icmp(8), _tcp(80)
+        request.options = segment.options = options
+        hidden = {
+            ICMP_PROTOCOL: (request, _icmp(8)),
+            TCP_PROTOCOL: (segment, _tcp(80)),
+            UDP_PROTOCOL: (_udp(80), _udp(80)),
+        }
+        hidden[ICMP_PROTOCOL][1].frag = hidden[TCP_PROTOCOL][1].frag = 9
+        hidden[UDP_PROTOCOL][0].options, hidden[UDP_PROTOCOL][1].frag = options, 9
+        for protocol, layers in hidden.items():
+            narrow = policy("permit", src=WEB, dst=DB, protocol=protocol, ports=(0, 255))
+            self.install([narrow])
+            for layer in layers:
+                with self.subTest("range from 0", protocol=protocol, fragment=layer.frag):
+                    self.is_denied(layer)
+            self.remove([narrow])
+            whole = policy("permit", src=WEB, dst=DB, protocol=protocol)
+            self.install([whole])
+            for layer in layers:
+                with self.subTest("all ports", protocol=protocol, fragment=layer.frag):
+                    self.passes(layer)
+            self.remove([whole])
 
 
 class TunnelPortIsNoProtocolOfItsOwn(_PolicyTest):
