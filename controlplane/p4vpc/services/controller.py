@@ -128,6 +128,10 @@ class Controller:
         """What a switch shall hold; None if it is not known."""
         return self._desired.get(switch)
 
+    async def changed(self) -> None:
+        """Wait until the status is another one."""
+        await self._changed.wait()
+
     def _notify(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from p4vpc.api import create_app, schemas
 from p4vpc.cli.serve import default_pipeline
@@ -374,7 +375,7 @@ async def test_a_store_that_is_gone_is_503(tmp_path_factory: pytest.TempPathFact
 
 
 def test_the_client_knows_every_field_of_the_api() -> None:
-    pairs = [
+    pairs: list[tuple[type[BaseModel], type[BaseModel]]] = [
         (schemas.ApplyResult, models.ApplyResult),
         (schemas.ObjectChange, models.ObjectChange),
         (schemas.StatusModel, models.Status),
