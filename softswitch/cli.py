@@ -100,9 +100,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="serve TLS with this certificate (PEM)")
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="key of the certificate (PEM)")
-    parser.add_argument(
-        "--tls-client-ca", type=Path, metavar="FILE", help="accept only clients that this CA signed"
-    )
+    parser.add_argument("--tls-client-ca", type=Path, metavar="FILE", help="accept only clients that this CA signed")
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
     return parser
 

@@ -86,7 +86,9 @@ async def test_a_clone_reaches_the_controller(softswitch, clients):
     clone = p4r.CloneSessionEntry(session_id=7)
     clone.replicas.add(egress_port=510, instance=1)
     entity = p4r.Entity(packet_replication_engine_entry=p4r.PacketReplicationEngineEntry(clone_session_entry=clone))
-    await session.write((INSERT, entity), (INSERT, session.entry("l2", exact(b"\x0b"), action=session.action("mirror"))))
+    await session.write(
+        (INSERT, entity), (INSERT, session.entry("l2", exact(b"\x0b"), action=session.action("mirror")))
+    )
     softswitch.ports.inject(1, frame())
     packet = (await session.receive()).packet
     assert packet.payload == frame()

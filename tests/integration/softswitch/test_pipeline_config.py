@@ -81,7 +81,6 @@ async def test_a_saved_config_takes_writes_and_runs_from_commit_on(softswitch, c
     assert (await failure(session.set_pipeline(Set.COMMIT))).code == NOT_FOUND
 
 
-
 def _widths(config: p4r.ForwardingPipelineConfig) -> None:
     config.p4info.tables[0].match_fields[0].bitwidth = 40
     config.p4info.actions[2].params[0].bitwidth = 8

@@ -65,9 +65,7 @@ def make_switch(info: p4i.P4Info, now_us=lambda: 0) -> Switch:
         tables=tables,
         action_profiles=profiles,
         counters={item.preamble.name: Counter(item.preamble.name, item.size) for item in info.counters},
-        meters={
-            item.preamble.name: Meter(item.preamble.name, item.size, "packets", now_us) for item in info.meters
-        },
+        meters={item.preamble.name: Meter(item.preamble.name, item.size, "packets", now_us) for item in info.meters},
         registers={
             item.preamble.name: Register(item.preamble.name, item.size, item.type_spec.bitstring.bit.bitwidth)
             for item in info.registers

@@ -134,7 +134,7 @@ def test_a_new_client_must_name_this_device_and_a_free_election_id(arbiter):
 def test_a_role_configuration_is_refused(arbiter):
     message = update(5, role="stats")
     message.role.config.CopyFrom(Any(type_url="type.example/Config"))
-    with pytest.raises(StatusError, match="role.config") as caught:
+    with pytest.raises(StatusError, match=r"role\.config") as caught:
         arbiter.update(Client("a"), message)
     assert caught.value.code is StatusCode.INVALID_ARGUMENT
 

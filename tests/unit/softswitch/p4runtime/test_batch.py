@@ -77,7 +77,7 @@ async def test_an_atomic_batch_that_fails_changes_nothing(pipeline, names, atomi
         update(DELETE, mac_entry(names, 9)),
         update(INSERT, mac_entry(names, 3, 3)),
     ]
-    with pytest.raises(BatchError, match="1 of 6 updates failed; the first: .*no entry with dst_mac=0x9") as caught:
+    with pytest.raises(BatchError, match=r"1 of 6 updates failed; the first: .*no entry with dst_mac=0x9") as caught:
         await write_batch(pipeline.handlers, updates, atomicity)
     aborted = StatusCode.ABORTED
     assert [error.code for error in caught.value.errors] == [aborted] * 4 + [StatusCode.NOT_FOUND, aborted]
@@ -99,13 +99,13 @@ def any_update(draw, names):
         return update(kind, mac_entry(names, draw(st.integers(1, 3)), port, counter_data=counter))
     if what == "default":
         action = draw(st.none() | st.just(names.action("flood", 1)))
-        return update(kind, names.entry("l2", action=action, is_default_action=True, metadata=draw(st.binary(max_size=2))))
+        return update(
+            kind, names.entry("l2", action=action, is_default_action=True, metadata=draw(st.binary(max_size=2)))
+        )
     if what == "acl":
         rates = draw(st.none() | st.builds(p4r.MeterConfig, cir=st.integers(0, 2), pir=st.integers(0, 2)))
         action = names.action(draw(st.sampled_from(["allow", "deny"])))
-        return update(
-            kind, names.entry("acl", action=action, priority=draw(st.integers(1, 2)), meter_config=rates)
-        )
+        return update(kind, names.entry("acl", action=action, priority=draw(st.integers(1, 2)), meter_config=rates))
     entity = names.entry("ecmp", p4r.FieldMatch(field_id=1, exact=p4r.FieldMatch.Exact(value=b"\1")))
     for port in draw(st.lists(st.integers(0, 3), max_size=3)):
         entity.table_entry.action.action_profile_action_set.action_profile_actions.add(

@@ -94,15 +94,31 @@ def test_members_and_groups_live_and_die_in_order(profile):
         (lambda p: ("groups", INSERT, p.group(2, (9, 1))), StatusCode.NOT_FOUND, "no member 9"),
         (lambda p: ("groups", INSERT, p.group(2, (1, 0))), StatusCode.INVALID_ARGUMENT, "weight is 0"),
         (lambda p: ("groups", INSERT, p.group(2, (1, 1), (1, 1))), StatusCode.INVALID_ARGUMENT, "given twice"),
-        (lambda p: ("groups", INSERT, p.group(2, (1, 5), max_size=4)), StatusCode.INVALID_ARGUMENT, "above its max_size"),
+        (
+            lambda p: ("groups", INSERT, p.group(2, (1, 5), max_size=4)),
+            StatusCode.INVALID_ARGUMENT,
+            "above its max_size",
+        ),
         (lambda p: ("groups", MODIFY, p.group(1, max_size=4)), StatusCode.INVALID_ARGUMENT, "cannot change"),
         (lambda p: ("groups", MODIFY, p.group(2)), StatusCode.NOT_FOUND, "no group 2"),
-        (lambda p: ("groups", INSERT, p.group(2, (1, 1), watch_port=b"\x02\0")), StatusCode.INVALID_ARGUMENT, "not a port"),
-        (lambda p: ("entries", INSERT, p.entry(1, p4r.TableAction(action_profile_group_id=9))), StatusCode.NOT_FOUND, "9"),
-        (lambda p: ("entries", INSERT, p.entry(1, p4r.TableAction(action_profile_member_id=0))), StatusCode.INVALID_ARGUMENT, "0"),
+        (
+            lambda p: ("groups", INSERT, p.group(2, (1, 1), watch_port=b"\x02\0")),
+            StatusCode.INVALID_ARGUMENT,
+            "not a port",
+        ),
+        (
+            lambda p: ("entries", INSERT, p.entry(1, p4r.TableAction(action_profile_group_id=9))),
+            StatusCode.NOT_FOUND,
+            "9",
+        ),
+        (
+            lambda p: ("entries", INSERT, p.entry(1, p4r.TableAction(action_profile_member_id=0))),
+            StatusCode.INVALID_ARGUMENT,
+            "0",
+        ),
         (lambda p: ("entries", INSERT, p.entry(1, p.one_shot((1, 1, b"")))), StatusCode.INVALID_ARGUMENT, "beside"),
     ],
-)  # fmt: skip
+)
 def test_wrong_members_and_groups_are_refused(profile, make, code, message):
     profile.members.write(INSERT, profile.member(1, 1))
     profile.groups.write(INSERT, profile.group(1, (1, 1)))

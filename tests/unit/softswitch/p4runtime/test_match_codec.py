@@ -108,11 +108,21 @@ def _range(low, high):
     [
         ("exact", [], StatusCode.INVALID_ARGUMENT, "f1 is missing"),
         ("exact", [_exact(b"\x01"), _exact(b"\x01")], StatusCode.INVALID_ARGUMENT, "f1 is given more than once"),
-        ("exact", [_exact(b"\x01", 9)], StatusCode.INVALID_ARGUMENT, r"no match field with id 9; its fields are 1 \(f1\)"),
+        (
+            "exact",
+            [_exact(b"\x01", 9)],
+            StatusCode.INVALID_ARGUMENT,
+            r"no match field with id 9; its fields are 1 \(f1\)",
+        ),
         ("exact", [_exact(b"\x01\x00")], StatusCode.OUT_OF_RANGE, "f1: value 0x100 does not fit in 8 bits"),
         ("exact", [_exact(b"")], StatusCode.OUT_OF_RANGE, "f1: the byte string is empty"),
         ("exact", [p4r.FieldMatch(field_id=1)], StatusCode.INVALID_ARGUMENT, "no match value"),
-        ("exact", [_ternary(b"\x01", b"\x01")], StatusCode.INVALID_ARGUMENT, "matched exact, but the message has ternary"),
+        (
+            "exact",
+            [_ternary(b"\x01", b"\x01")],
+            StatusCode.INVALID_ARGUMENT,
+            "matched exact, but the message has ternary",
+        ),
         ("lpm", [_exact(b"\x01")], StatusCode.INVALID_ARGUMENT, "matched lpm, but the message has exact"),
         ("lpm", [_lpm(b"\0", 0)], StatusCode.INVALID_ARGUMENT, "leave the field out"),
         ("lpm", [_lpm(b"\0", 9)], StatusCode.INVALID_ARGUMENT, "prefix_len is 1 to 8, not 9"),

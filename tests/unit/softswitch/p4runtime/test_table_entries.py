@@ -56,31 +56,68 @@ def test_delete_looks_at_the_key_only(entries, names):
 
 
 @pytest.mark.parametrize(
-    ("kind", "table", "matches", "action", "fields", "code", "message"),
+    ("update", "code", "message"),
     [
-        (INSERT, "l2", [MAC], None, {}, StatusCode.INVALID_ARGUMENT, "table l2: action is not set"),
-        (INSERT, "l2", [MAC], ("drop",), {}, StatusCode.INVALID_ARGUMENT, "table l2: action id .* is not one of its actions"),
-        (INSERT, "l2", [MAC], ("NoAction",), {}, StatusCode.PERMISSION_DENIED, "NoAction may only be its default"),
-        (INSERT, "l2", [MAC], ("send_counted",), {}, StatusCode.INVALID_ARGUMENT, "parameter port is missing"),
-        (INSERT, "l2", [MAC], ("send_counted", 1, 2), {}, StatusCode.INVALID_ARGUMENT, "no parameter with id 2"),
-        (INSERT, "l2", [MAC], ("send_counted", 512), {}, StatusCode.OUT_OF_RANGE, "port: value 0x200 does not fit in 9"),
-        (INSERT, "l2", [MAC], ("send_counted", 1), {"priority": 5}, StatusCode.INVALID_ARGUMENT, "leave the priority out"),
-        (INSERT, "l2", [MAC], ("send_counted", 1), {"is_const": True}, StatusCode.INVALID_ARGUMENT, "is_const"),
-        (INSERT, "l2", [MAC], ("send_counted", 1), {"idle_timeout_ns": 1}, StatusCode.INVALID_ARGUMENT, "idle_timeout_ns"),
-        (INSERT, "l2", [MAC], ("send_counted", 1), {"is_default_action": True}, StatusCode.INVALID_ARGUMENT, "only MODIFY"),
-        (MODIFY, "l2", [MAC], ("send_counted", 1), {"is_default_action": True}, StatusCode.INVALID_ARGUMENT, "no match"),
-        (MODIFY, "l2", [], ("mirror",), {"is_default_action": True}, StatusCode.PERMISSION_DENIED, "may not be its default"),
-        (MODIFY, "acl", [], ("NoAction",), {"is_default_action": True}, StatusCode.PERMISSION_DENIED, "constant"),
-        (INSERT, "acl", [], ("allow",), {}, StatusCode.INVALID_ARGUMENT, "needs a priority above 0"),
-        (MODIFY, "l2", [MAC], ("send_counted", 1), {}, StatusCode.NOT_FOUND, "no entry with dst_mac=0xa"),
-        (DELETE, "l2", [MAC], None, {}, StatusCode.NOT_FOUND, "no entry with dst_mac=0xa"),
-        (DELETE, "l2", [], None, {}, StatusCode.INVALID_ARGUMENT, "dst_mac is missing"),
-        (INSERT, "fixed", [], ("drop",), {"priority": 1}, StatusCode.PERMISSION_DENIED, "constant"),
-        (INSERT, "ecmp", [exact(1, 1)], ("drop",), {}, StatusCode.INVALID_ARGUMENT, "a member id, a group id or an action set"),
-        (INSERT, "indirect", [exact(1, 1)], ("drop",), {}, StatusCode.INVALID_ARGUMENT, "give it a member id, not action"),
+        ((INSERT, "l2", [MAC], None, {}), StatusCode.INVALID_ARGUMENT, "table l2: action is not set"),
+        (
+            (INSERT, "l2", [MAC], ("drop",), {}),
+            StatusCode.INVALID_ARGUMENT,
+            "table l2: action id .* is not one of its actions",
+        ),
+        ((INSERT, "l2", [MAC], ("NoAction",), {}), StatusCode.PERMISSION_DENIED, "NoAction may only be its default"),
+        ((INSERT, "l2", [MAC], ("send_counted",), {}), StatusCode.INVALID_ARGUMENT, "parameter port is missing"),
+        ((INSERT, "l2", [MAC], ("send_counted", 1, 2), {}), StatusCode.INVALID_ARGUMENT, "no parameter with id 2"),
+        (
+            (INSERT, "l2", [MAC], ("send_counted", 512), {}),
+            StatusCode.OUT_OF_RANGE,
+            "port: value 0x200 does not fit in 9",
+        ),
+        (
+            (INSERT, "l2", [MAC], ("send_counted", 1), {"priority": 5}),
+            StatusCode.INVALID_ARGUMENT,
+            "leave the priority out",
+        ),
+        ((INSERT, "l2", [MAC], ("send_counted", 1), {"is_const": True}), StatusCode.INVALID_ARGUMENT, "is_const"),
+        (
+            (INSERT, "l2", [MAC], ("send_counted", 1), {"idle_timeout_ns": 1}),
+            StatusCode.INVALID_ARGUMENT,
+            "idle_timeout_ns",
+        ),
+        (
+            (INSERT, "l2", [MAC], ("send_counted", 1), {"is_default_action": True}),
+            StatusCode.INVALID_ARGUMENT,
+            "only MODIFY",
+        ),
+        (
+            (MODIFY, "l2", [MAC], ("send_counted", 1), {"is_default_action": True}),
+            StatusCode.INVALID_ARGUMENT,
+            "no match",
+        ),
+        (
+            (MODIFY, "l2", [], ("mirror",), {"is_default_action": True}),
+            StatusCode.PERMISSION_DENIED,
+            "may not be its default",
+        ),
+        ((MODIFY, "acl", [], ("NoAction",), {"is_default_action": True}), StatusCode.PERMISSION_DENIED, "constant"),
+        ((INSERT, "acl", [], ("allow",), {}), StatusCode.INVALID_ARGUMENT, "needs a priority above 0"),
+        ((MODIFY, "l2", [MAC], ("send_counted", 1), {}), StatusCode.NOT_FOUND, "no entry with dst_mac=0xa"),
+        ((DELETE, "l2", [MAC], None, {}), StatusCode.NOT_FOUND, "no entry with dst_mac=0xa"),
+        ((DELETE, "l2", [], None, {}), StatusCode.INVALID_ARGUMENT, "dst_mac is missing"),
+        ((INSERT, "fixed", [], ("drop",), {"priority": 1}), StatusCode.PERMISSION_DENIED, "constant"),
+        (
+            (INSERT, "ecmp", [exact(1, 1)], ("drop",), {}),
+            StatusCode.INVALID_ARGUMENT,
+            "a member id, a group id or an action set",
+        ),
+        (
+            (INSERT, "indirect", [exact(1, 1)], ("drop",), {}),
+            StatusCode.INVALID_ARGUMENT,
+            "give it a member id, not action",
+        ),
     ],
-)  # fmt: skip
-def test_a_wrong_update_is_refused(entries, names, kind, table, matches, action, fields, code, message):
+)
+def test_a_wrong_update_is_refused(entries, names, update, code, message):
+    kind, table, matches, action, fields = update
     entity = names.entry(table, *matches, action=names.action(*action) if action else None, **fields)
     got, text = refused(entries, kind, entity)
     assert got is code, text
@@ -128,9 +165,7 @@ def test_the_default_entry_is_changed_and_reset(entries, names):
     wanted = names.entry("l2", is_default_action=True)
     (before,) = read(entries, wanted)
     assert before.action.action.action_id == names.id_of("actions", "NoAction")
-    entries.write(
-        MODIFY, names.entry("l2", action=names.action("punt", 4), is_default_action=True, metadata=b"mine")
-    )
+    entries.write(MODIFY, names.entry("l2", action=names.action("punt", 4), is_default_action=True, metadata=b"mine"))
     (changed,) = read(entries, wanted)
     assert (changed.action.action.params[0].value, changed.metadata) == (b"\x04", b"mine")
     entries.write(MODIFY, names.entry("l2", is_default_action=True))
@@ -156,9 +191,7 @@ def test_direct_meters_are_set_and_reset_with_the_entry(entries, names, pipeline
     assert not read(entries, wanted)[0].HasField("meter_config")
     meters = pipeline.handlers["direct_meter_entry"]
     target = names.entry("acl", priority=1).table_entry
-    meters.write(
-        MODIFY, p4r.Entity(direct_meter_entry=p4r.DirectMeterEntry(table_entry=target, config=rates))
-    )
+    meters.write(MODIFY, p4r.Entity(direct_meter_entry=p4r.DirectMeterEntry(table_entry=target, config=rates)))
     assert read(entries, wanted)[0].meter_config == rates
     wrong = p4r.MeterConfig(cir=5, cburst=2, pir=3, pburst=4)
     entity = names.entry("acl", action=names.action("allow"), priority=2, meter_config=wrong)
@@ -179,9 +212,7 @@ def test_direct_counters_by_themselves(entries, names, pipeline):
         entries.write(INSERT, names.entry("l2", exact(1, mac), action=names.action("send_counted", mac)))
     target = names.entry("l2", exact(1, 2)).table_entry
     data = p4r.CounterData(packet_count=5, byte_count=500)
-    counters.write(
-        MODIFY, p4r.Entity(direct_counter_entry=p4r.DirectCounterEntry(table_entry=target, data=data))
-    )
+    counters.write(MODIFY, p4r.Entity(direct_counter_entry=p4r.DirectCounterEntry(table_entry=target, data=data)))
     everything = p4r.Entity(direct_counter_entry=p4r.DirectCounterEntry())
     found = [item.direct_counter_entry for item in counters.read(everything)]
     assert [item.data.packet_count for item in found] == [0, 5]
