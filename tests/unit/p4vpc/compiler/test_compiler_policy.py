@@ -59,7 +59,7 @@ def group(name: str, rules: Iterable[object]) -> Intent:
     return from_document({"kind": "security_group", "tenant": "red", "vpc": "prod", "name": name, "rules": list(rules)})
 
 
-def port(number: int, address: str, groups: list[str], place: dict[str, object] | None) -> Intent:
+def port(number: int, address: str | list[str], groups: list[str], place: dict[str, object] | None) -> Intent:
     attachment = {**place, "port": number} if place is not None and "switch" in place else place
     return from_document(
         {
@@ -69,7 +69,7 @@ def port(number: int, address: str, groups: list[str], place: dict[str, object] 
             "name": f"p{number}",
             "subnet": "web",
             "mac": f"02:00:00:00:00:{number:02x}",
-            "addresses": [address],
+            "addresses": [address] if isinstance(address, str) else address,
             "security_groups": groups,
             "attachment": attachment,
         }
@@ -145,7 +145,8 @@ def _objects(draw: st.DrawFn) -> list[Intent]:
     objects = read(SWITCHES)
     objects += [group(name, draw(st.lists(_rules(), max_size=3))) for name in _names]
     for number in range(1, draw(st.integers(2, 5)) + 1):
-        address = draw(st.sampled_from(["10.0.0.", "10.0.0.12", "10.0.0.20"])) + str(number + 1)
+        parts = draw(st.sampled_from([["0"], ["0", "1"], ["1"], ["0", "2"], ["2"]]))
+        address = [f"10.0.0.{100 * int(part) + 1 + number}" for part in parts]
         place = draw(st.sampled_from(PLACES))
         objects.append(port(number, address, draw(st.lists(st.sampled_from(_names), unique=True, max_size=2)), place))
     return objects
