@@ -3,8 +3,9 @@
 
     python bench/softswitch_pps.py [--quick] [--json FILE] [--runs N] [--seconds S]
 
-In memory is `Switch.process` in one thread, per second of CPU time: one core. Over veth, per second of the clock, sender and receiver (one Python process) and the
-switch share the machine's cores; up to 24 packets are in flight. The same generator drives both switches.
+In memory is `Switch.process` in one thread, per second of CPU time: one core. Over veth, per second of the clock, the
+sender and receiver (one Python process) and the switch share the machine's cores; up to 24 packets are in flight. The
+same generator drives both switches.
 """
 
 import shutil
