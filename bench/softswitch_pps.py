@@ -74,7 +74,7 @@ def main(argv: list[str]) -> int:
     arguments = options.parse_args(argv)
     why_not = namespace.why_not()
     if why_not is None and not namespace.is_inside():
-        return namespace.run_inside([__file__, *argv])
+        namespace.run_inside([__file__, *argv])
     runs, seconds = (2, 0.3) if arguments.quick else (arguments.runs, arguments.seconds)
     over: dict[str, dict[str, report.Sample]] = {}
     if why_not is None:

@@ -14,6 +14,7 @@ failed, 2 when nothing could run (the reason is printed). `pytest tests/pipeline
 
 import argparse
 import inspect
+import signal
 import sys
 from pathlib import Path
 
@@ -81,7 +82,9 @@ def main(argv: list[str]) -> int:
         print(runner.Summary(0, 0, len(tests)))
         return EXIT_NOTHING_RAN
     if targets.needs_namespace(arguments.target):
-        return namespace.run_inside(["-m", "ptf_tests", *argv])
+        namespace.run_inside(["-m", "ptf_tests", *argv])
+    # Without this, the end by a signal would leave the target running.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_FAILED))
     try:
         if arguments.target == "external":
             summary = runner.run(_external(arguments), arguments.pipeline, arguments.test, params)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from array import array
 from pathlib import Path
+from typing import NoReturn
 
 INSIDE = "P4VPC_PTF_NAMESPACE"
 LINK_MTU = 9500
@@ -44,10 +45,11 @@ def why_not() -> str | None:
     return None if probe.returncode == 0 else f"no network namespace: {probe.stderr.strip()}"
 
 
-def run_inside(arguments: list[str]) -> int:
-    """Runs Python with these arguments inside a new namespace and gives its exit status."""
+def run_inside(arguments: list[str]) -> NoReturn:
+    """Becomes Python with these arguments inside a new namespace: the same process, so that signals reach it."""
     command = [*_unshare(), sys.executable, *arguments]
-    return subprocess.run(command, env={**os.environ, INSIDE: "1"}, check=False).returncode
+    sys.stdout.flush()
+    os.execvpe(command[0], command, {**os.environ, INSIDE: "1"})
 
 
 def is_inside() -> bool:
