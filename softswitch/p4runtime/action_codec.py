@@ -48,18 +48,13 @@ class ActionCodec:
             raise self._wrong_params(params)
         return ActionCall(self.name, tuple(values))
 
-    def encode(self, call: ActionCall) -> p4r.Action:
-        """The canonical Action message of a call."""
-        message = p4r.Action(action_id=self.action_id)
+    def encode(self, call: ActionCall, message: p4r.Action) -> None:
+        """Fill in the canonical Action message of a call."""
+        message.action_id = self.action_id
         if self._param_ids:
-            to_bytes = bytestring.encode
-            message.params.extend(
-                [
-                    p4r.Action.Param(param_id=param_id, value=to_bytes(value))
-                    for param_id, value in zip(self._param_ids, call.params, strict=True)
-                ]
-            )
-        return message
+            params, to_bytes = message.params, bytestring.encode
+            for param_id, value in zip(self._param_ids, call.params, strict=True):
+                params.add(param_id=param_id, value=to_bytes(value))
 
     def _wrong_params(self, params: Params) -> Exception:
         given = [param.param_id for param in params]
@@ -85,9 +80,9 @@ class ActionSetCodec:
             raise invalid(f"{self._owner}: action id {action.action_id} is not one of its actions: {known}")
         return codec.decode(action.params)
 
-    def encode(self, call: ActionCall) -> p4r.Action:
-        """The canonical Action message of a call."""
-        return self._by_name[call.name].encode(call)
+    def encode(self, call: ActionCall, message: p4r.Action) -> None:
+        """Fill in the canonical Action message of a call."""
+        self._by_name[call.name].encode(call, message)
 
     def check_id(self, action_id: int) -> str:
         """The name of an action by id. Raises StatusError when it is not one of these."""

@@ -73,13 +73,12 @@ class Members(EntityHandler):
         for codec in select(self._profiles, wanted.action_profile_id, "action_profile_id"):
             for member in codec.profile.members.values():
                 if wanted.member_id in (0, member.member_id):
-                    yield p4r.Entity(
-                        action_profile_member=p4r.ActionProfileMember(
-                            action_profile_id=codec.profile_id,
-                            member_id=member.member_id,
-                            action=codec.actions.encode(member.action),
-                        )
-                    )
+                    entity = p4r.Entity()
+                    message = entity.action_profile_member
+                    message.action_profile_id = codec.profile_id
+                    message.member_id = member.member_id
+                    codec.actions.encode(member.action, message.action)
+                    yield entity
 
 
 class Groups(EntityHandler):

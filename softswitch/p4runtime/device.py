@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import structlog
 from finsy.proto import p4r
 
 from softswitch.p4runtime.entities import MAX_PORT
@@ -17,8 +16,6 @@ DEFAULT_CPU_PORT = 510
 DEFAULT_DROP_PORT = 511
 
 PacketInHandler = Callable[[p4r.PacketIn], None]
-
-log = structlog.get_logger("softswitch.device")
 
 
 @dataclass
@@ -143,6 +140,5 @@ class Device:
             self.on_packet_in(packet)
 
     def _tell_pipeline(self, number: int, *, is_up: bool) -> None:
-        log.debug("port", port=number, is_up=is_up)
         if self._pipeline is not None:
             self._pipeline.switch.set_port_up(number, is_up)

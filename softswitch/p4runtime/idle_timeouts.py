@@ -45,11 +45,12 @@ class IdleScanner:
 
 def _encode(codec: TableCodec, entry: Entry) -> p4r.TableEntry:
     extras = codec.extras.get((entry.key, entry.priority))
-    return p4r.TableEntry(
+    message = p4r.TableEntry(
         table_id=codec.table_id,
-        match=codec.key.encode(entry.key),
         priority=entry.priority,
         controller_metadata=extras.controller_metadata if extras is not None else 0,
         metadata=entry.metadata,
         idle_timeout_ns=entry.idle_timeout_ns,
     )
+    codec.key.encode(entry.key, message.match)
+    return message

@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from finsy.proto import p4i, p4r
+from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 
 from softswitch.p4runtime import bytestring
 from softswitch.p4runtime.status import StatusError, invalid
 from softswitch.runtime.entries import KeyField, MatchKind, MatchValue
 
 DecodeField = Callable[[p4r.FieldMatch], MatchValue]
-EncodeField = Callable[[MatchValue], p4r.FieldMatch | None]
+Matches = RepeatedCompositeFieldContainer[p4r.FieldMatch]
+EncodeField = Callable[[MatchValue, Matches], None]
 Key = tuple[MatchValue, ...]
 
 _KIND_NAMES = {
@@ -90,7 +92,7 @@ class KeyCodec:
         self._slots = {field.field_id: (position, field.decode) for position, field in enumerate(fields)}
         self._wildcards = tuple(field.wildcard for field in fields)
         self._encoders = tuple(field.encode for field in fields)
-        self._has_required = any(field.is_required for field in fields)
+        self._required = sum(1 << position for position, field in enumerate(fields) if field.is_required)
 
     def decode(self, matches: Sequence[p4r.FieldMatch]) -> Key:
         """The engine's key. Raises StatusError naming the field that is unknown, doubled, missing or wrong."""
@@ -104,18 +106,14 @@ class KeyCodec:
             position, decode = slot
             values[position] = decode(match)
             seen |= 1 << position
-        if self._has_required or seen.bit_count() != len(matches):
-            self._check_presence(seen, matches)
+        if seen & self._required != self._required or seen.bit_count() != len(matches):
+            raise self._wrong_presence(seen, matches)
         return tuple(values)
 
-    def encode(self, key: Key) -> list[p4r.FieldMatch]:
-        """The FieldMatch messages of a key, canonical and without the fields that match everything."""
-        matches = []
+    def encode(self, key: Key, matches: Matches) -> None:
+        """Append the FieldMatch messages of a key, canonical and without the fields that match everything."""
         for encode, value in zip(self._encoders, key, strict=True):
-            match = encode(value)
-            if match is not None:
-                matches.append(match)
-        return matches
+            encode(value, matches)
 
     def describe(self, key: Key) -> str:
         """The key for people: `name=value` of each field that is not a wildcard."""
@@ -130,18 +128,17 @@ class KeyCodec:
         known = ", ".join(f"{field.field_id} ({field.name})" for field in self._fields) or "none"
         return invalid(f"{self._owner}: there is no match field with id {field_id}; its fields are {known}")
 
-    def _check_presence(self, seen: int, matches: Sequence[p4r.FieldMatch]) -> None:
+    def _wrong_presence(self, seen: int, matches: Sequence[p4r.FieldMatch]) -> StatusError:
         if seen.bit_count() != len(matches):
             ids = [match.field_id for match in matches]
             doubled = sorted({field.name for field in self._fields if ids.count(field.field_id) > 1})
-            raise invalid(f"{self._owner}: match field {', '.join(doubled)} is given more than once")
+            return invalid(f"{self._owner}: match field {', '.join(doubled)} is given more than once")
         missing = [
             field.name for position, field in enumerate(self._fields) if field.is_required and not seen >> position & 1
         ]
-        if missing:
-            raise invalid(
-                f"{self._owner}: match field {', '.join(missing)} is missing; an exact field must always be given"
-            )
+        return invalid(
+            f"{self._owner}: match field {', '.join(missing)} is missing; an exact field must always be given"
+        )
 
 
 def _check_kind(match: p4r.FieldMatch, kind: str, what: str) -> None:
@@ -163,9 +160,9 @@ def _exact(field_id: int, width: int, what: str) -> tuple[DecodeField, EncodeFie
         _check_kind(match, "exact", what)
         return bytestring.decode(data, width, what)
 
-    def encode(value: MatchValue) -> p4r.FieldMatch | None:
+    def encode(value: MatchValue, matches: Matches) -> None:
         assert isinstance(value, int)
-        return p4r.FieldMatch(field_id=field_id, exact=p4r.FieldMatch.Exact(value=encode_int(value)))
+        matches.add(field_id=field_id).exact.value = encode_int(value)
 
     return decode, encode
 
@@ -177,10 +174,9 @@ def _optional(field_id: int, width: int, what: str) -> tuple[DecodeField, Encode
         _check_kind(match, "optional", what)
         return to_int(match.optional.value)
 
-    def encode(value: MatchValue) -> p4r.FieldMatch | None:
-        if not isinstance(value, int):
-            return None
-        return p4r.FieldMatch(field_id=field_id, optional=p4r.FieldMatch.Optional(value=bytestring.encode(value)))
+    def encode(value: MatchValue, matches: Matches) -> None:
+        if isinstance(value, int):
+            matches.add(field_id=field_id).optional.value = bytestring.encode(value)
 
     return decode, encode
 
@@ -193,11 +189,10 @@ def _optional_as_ternary(field_id: int, width: int, what: str) -> tuple[DecodeFi
         _check_kind(match, "optional", what)
         return (to_int(match.optional.value), full_mask)
 
-    def encode(value: MatchValue) -> p4r.FieldMatch | None:
+    def encode(value: MatchValue, matches: Matches) -> None:
         assert isinstance(value, tuple)
-        if not value[1]:
-            return None
-        return p4r.FieldMatch(field_id=field_id, optional=p4r.FieldMatch.Optional(value=bytestring.encode(value[0])))
+        if value[1]:
+            matches.add(field_id=field_id).optional.value = bytestring.encode(value[0])
 
     return decode, encode
 
@@ -215,13 +210,13 @@ def _lpm(field_id: int, width: int, what: str) -> tuple[DecodeField, EncodeField
             raise invalid(f"{what}: value {value:#x} has bits set beyond its prefix of {prefix_len} bits")
         return (value, prefix_len)
 
-    def encode(value: MatchValue) -> p4r.FieldMatch | None:
+    def encode(value: MatchValue, matches: Matches) -> None:
         assert isinstance(value, tuple)
         prefix, prefix_len = value
-        if not prefix_len:
-            return None
-        lpm = p4r.FieldMatch.LPM(value=bytestring.encode(prefix), prefix_len=prefix_len)
-        return p4r.FieldMatch(field_id=field_id, lpm=lpm)
+        if prefix_len:
+            lpm = matches.add(field_id=field_id).lpm
+            lpm.value = bytestring.encode(prefix)
+            lpm.prefix_len = prefix_len
 
     return decode, encode
 
@@ -238,13 +233,13 @@ def _ternary(field_id: int, width: int, what: str) -> tuple[DecodeField, EncodeF
             raise invalid(f"{what}: value {value:#x} has bits set outside the mask {mask:#x}")
         return (value, mask)
 
-    def encode(value: MatchValue) -> p4r.FieldMatch | None:
+    def encode(value: MatchValue, matches: Matches) -> None:
         assert isinstance(value, tuple)
         bits, mask = value
-        if not mask:
-            return None
-        ternary = p4r.FieldMatch.Ternary(value=bytestring.encode(bits), mask=bytestring.encode(mask))
-        return p4r.FieldMatch(field_id=field_id, ternary=ternary)
+        if mask:
+            ternary = matches.add(field_id=field_id).ternary
+            ternary.value = bytestring.encode(bits)
+            ternary.mask = bytestring.encode(mask)
 
     return decode, encode
 
@@ -262,12 +257,11 @@ def _range(field_id: int, width: int, what: str) -> tuple[DecodeField, EncodeFie
             raise invalid(f"{what}: the range holds every value; leave the field out to match everything")
         return (low, high)
 
-    def encode(value: MatchValue) -> p4r.FieldMatch | None:
+    def encode(value: MatchValue, matches: Matches) -> None:
         assert isinstance(value, tuple)
-        if value == everything:
-            return None
-        low, high = value
-        bounds = p4r.FieldMatch.Range(low=bytestring.encode(low), high=bytestring.encode(high))
-        return p4r.FieldMatch(field_id=field_id, range=bounds)
+        if value != everything:
+            bounds = matches.add(field_id=field_id).range
+            bounds.low = bytestring.encode(value[0])
+            bounds.high = bytestring.encode(value[1])
 
     return decode, encode

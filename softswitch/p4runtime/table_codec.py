@@ -115,25 +115,23 @@ class TableCodec:
             return NO_EXTRAS
         return Extras(cookie, action_set.action_selection_mode, action_set.size_semantics)
 
-    def encode_action(self, action: ActionRef, extras: Extras) -> p4r.TableAction:
-        """The canonical TableAction."""
+    def encode_action(self, action: ActionRef, extras: Extras, message: p4r.TableAction) -> None:
+        """Fill in the canonical TableAction."""
         if isinstance(action, ActionCall):
-            return p4r.TableAction(action=self._all_actions.encode(action))
-        if isinstance(action, MemberRef):
-            return p4r.TableAction(action_profile_member_id=action.member_id)
-        if isinstance(action, GroupRef):
-            return p4r.TableAction(action_profile_group_id=action.group_id)
-        message = p4r.TableAction()
-        action_set = message.action_profile_action_set
-        action_set.action_selection_mode = extras.selection_mode
-        action_set.size_semantics = extras.size_semantics
-        for weighted in action.members:
-            item = action_set.action_profile_actions.add(
-                action=self._all_actions.encode(weighted.action), weight=weighted.weight
-            )
-            if weighted.watch_port is not None:
-                item.watch_port = bytestring.encode(weighted.watch_port)
-        return message
+            self._all_actions.encode(action, message.action)
+        elif isinstance(action, MemberRef):
+            message.action_profile_member_id = action.member_id
+        elif isinstance(action, GroupRef):
+            message.action_profile_group_id = action.group_id
+        else:
+            action_set = message.action_profile_action_set
+            action_set.action_selection_mode = extras.selection_mode
+            action_set.size_semantics = extras.size_semantics
+            for weighted in action.members:
+                item = action_set.action_profile_actions.add(weight=weighted.weight)
+                self._all_actions.encode(weighted.action, item.action)
+                if weighted.watch_port is not None:
+                    item.watch_port = bytestring.encode(weighted.watch_port)
 
     def action_name(self, action_id: int) -> str:
         """The name of an action that a read filters by. Raises StatusError when the table has no such action."""

@@ -53,10 +53,10 @@ class TableEntries(EntityHandler):
         for codec in codecs:
             encode = _entry_encoder(codec, wanted, self._now_us)
             if wanted.is_default_action:
-                yield p4r.Entity(table_entry=encode(codec.table.default_entry))
+                yield encode(codec.table.default_entry)
                 continue
             for entry in _selected(codec, wanted):
-                yield p4r.Entity(table_entry=encode(entry))
+                yield encode(entry)
 
     # -- entries ------------------------------------------------------------------------------------------------
 
@@ -328,11 +328,11 @@ def _identity(codec: TableCodec, entry: Entry) -> p4r.TableEntry:
     if entry is codec.table.default_entry:
         message.is_default_action = True
     else:
-        message.match.extend(codec.key.encode(entry.key))
+        codec.key.encode(entry.key, message.match)
     return message
 
 
-def _entry_encoder(codec: TableCodec, wanted: p4r.TableEntry, now_us: Clock) -> Callable[[Entry], p4r.TableEntry]:
+def _entry_encoder(codec: TableCodec, wanted: p4r.TableEntry, now_us: Clock) -> Callable[[Entry], p4r.Entity]:
     """A function that encodes entries of one table with the resources that the filter asks for."""
     table = codec.table
     has_counter = table.has_counter and wanted.HasField("counter_data")
@@ -348,16 +348,22 @@ def _entry_encoder(codec: TableCodec, wanted: p4r.TableEntry, now_us: Clock) -> 
     )
     default_entry = table.default_entry
 
-    def encode(entry: Entry) -> p4r.TableEntry:
+    def encode(entry: Entry) -> p4r.Entity:
         extras = all_extras.get((entry.key, entry.priority), NO_EXTRAS) if all_extras else NO_EXTRAS
-        message = p4r.TableEntry(table_id=table_id, priority=entry.priority, metadata=entry.metadata)
+        entity = p4r.Entity()
+        message = entity.table_entry
+        message.table_id = table_id
+        if entry.priority:
+            message.priority = entry.priority
+        if entry.metadata:
+            message.metadata = entry.metadata
         if entry is default_entry:
             message.is_default_action = True
             if isinstance(entry.action, ActionCall) and not entry.action.name:
-                return message
+                return entity
         else:
-            message.match.extend(encode_key(entry.key))
-        message.action.CopyFrom(encode_action(entry.action, extras))
+            encode_key(entry.key, message.match)
+        encode_action(entry.action, extras, message.action)
         if extras.controller_metadata:
             message.controller_metadata = extras.controller_metadata
         if entry.is_const:
@@ -365,13 +371,14 @@ def _entry_encoder(codec: TableCodec, wanted: p4r.TableEntry, now_us: Clock) -> 
         if entry.idle_timeout_ns:
             message.idle_timeout_ns = entry.idle_timeout_ns
         if has_counter:
-            message.counter_data.byte_count = entry.bytes
-            message.counter_data.packet_count = entry.packets
+            data = message.counter_data
+            data.byte_count = entry.bytes
+            data.packet_count = entry.packets
         if has_meter and entry.meter is not None and entry.meter.config is not None:
             message.meter_config.CopyFrom(encode_meter_config(entry.meter.config))
         if has_last_hit and entry is not default_entry:
             message.time_since_last_hit.elapsed_ns = max(0, now_us() - entry.last_hit_us) * 1000
-        return message
+        return entity
 
     return encode
 

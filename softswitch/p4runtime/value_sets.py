@@ -45,7 +45,9 @@ class ValueSetCodec:
         for width in reversed(self._widths):
             values.append(number & ((1 << width) - 1))
             number >>= width
-        return p4r.ValueSetMember(match=self._key.encode(tuple(reversed(values))))
+        member = p4r.ValueSetMember()
+        self._key.encode(tuple(reversed(values)), member.match)
+        return member
 
 
 class ValueSets(EntityHandler):

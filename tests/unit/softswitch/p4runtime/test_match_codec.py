@@ -27,6 +27,12 @@ def codec_of(*fields: tuple[str, int], compiled_to: str | None = None) -> KeyCod
     return KeyCodec(codecs, "table t")
 
 
+def encode(codec: KeyCodec, key) -> list[p4r.FieldMatch]:
+    entry = p4r.TableEntry()
+    codec.encode(key, entry.match)
+    return list(entry.match)
+
+
 @st.composite
 def match_value(draw, kind: str, width: int):
     top = (1 << width) - 1
@@ -51,17 +57,17 @@ FIELDS = st.lists(st.tuples(st.sampled_from(sorted(KINDS)), st.integers(1, 130))
 def test_what_is_encoded_decodes_to_the_same_key(data, fields):
     codec = codec_of(*fields)
     key = tuple(data.draw(match_value(kind, width)) for kind, width in fields)
-    matches = codec.encode(key)
+    matches = encode(codec, key)
     assert codec.decode(matches) == key
     assert codec.decode(list(reversed(matches))) == key
-    assert codec.encode(codec.decode(matches)) == matches
+    assert encode(codec, codec.decode(matches)) == matches
 
 
 @given(st.data(), FIELDS)
 def test_padding_of_byte_strings_changes_nothing(data, fields):
     codec = codec_of(*fields)
     key = tuple(data.draw(match_value(kind, width)) for kind, width in fields)
-    matches = codec.encode(key)
+    matches = encode(codec, key)
     for match in matches:
         inner = getattr(match, match.WhichOneof("field_match_type"))
         for name in ("value", "mask", "low", "high"):
@@ -73,7 +79,7 @@ def test_padding_of_byte_strings_changes_nothing(data, fields):
 def test_a_field_that_matches_everything_is_left_out():
     codec = codec_of(("exact", 8), ("lpm", 32), ("ternary", 8), ("range", 16), ("optional", 9))
     key = (0, (0, 0), (0, 0), (0, 0xFFFF), None)
-    (only,) = codec.encode(key)
+    (only,) = encode(codec, key)
     assert only == p4r.FieldMatch(field_id=1, exact=p4r.FieldMatch.Exact(value=b"\0"))
     assert codec.decode([only]) == key
 
@@ -82,9 +88,9 @@ def test_an_optional_field_may_be_compiled_to_a_ternary_one():
     codec = codec_of(("optional", 9), compiled_to="ternary")
     message = p4r.FieldMatch(field_id=1, optional=p4r.FieldMatch.Optional(value=b"\x05"))
     assert codec.decode([message]) == ((5, 0x1FF),)
-    assert codec.encode(((5, 0x1FF),)) == [message]
+    assert encode(codec, ((5, 0x1FF),)) == [message]
     assert codec.decode([]) == ((0, 0),)
-    assert codec.encode(((0, 0),)) == []
+    assert encode(codec, ((0, 0),)) == []
 
 
 def _exact(value, field_id=1):
