@@ -189,7 +189,7 @@ async def test_members_groups_and_entries(target, clients):
     session = await clients.ready(target)
     members = _members(session, 1, 2)
     group = p4r.ActionProfileGroup(action_profile_id=members[0].action_profile_member.action_profile_id, group_id=1)
-    group.members.add(member_id=1, weight=1, watch_port=b"\x01")
+    group.members.add(member_id=1, weight=1, watch_port=b"\x02")
     group.members.add(member_id=2, weight=1, watch_port=b"\x02")
     entry = session.entry("ecmp", exact(b"\1"))
     entry.table_entry.action.action_profile_group_id = 1
