@@ -9,13 +9,23 @@ from hypothesis import strategies as st
 from softswitch.errors import SoftswitchError
 from softswitch.p4runtime.batch import apply_update
 
-IDS = ("tables", "actions", "action_profiles", "counters", "meters", "registers", "value_sets", "digests")
+IDS = {
+    "table_id": "tables",
+    "action_id": "actions",
+    "action_profile_id": "action_profiles",
+    "counter_id": "counters",
+    "meter_id": "meters",
+    "register_id": "registers",
+    "value_set_id": "value_sets",
+    "digest_id": "digests",
+}
 
 
-def fill(data, message, ids: list[int], depth: int = 0) -> None:
+def fill(data, message, ids: dict[str, list[int]], depth: int = 0) -> None:
     """Set some fields of a message, ids often to ones that exist and numbers often to the edges of their type."""
     for field in message.DESCRIPTOR.fields:
-        if depth > 6 or not data.draw(st.booleans()):
+        is_id = field.name in ids or field.name in ("field_id", "param_id")
+        if depth > 6 or not (is_id or data.draw(st.booleans())):
             continue
         if field.message_type is not None:
             if field.message_type.full_name == "google.protobuf.Any":
@@ -35,8 +45,8 @@ def fill(data, message, ids: list[int], depth: int = 0) -> None:
             value = "x"
         elif field.type == field.TYPE_ENUM:
             value = data.draw(st.integers(0, 3))
-        elif field.name.endswith("_id"):
-            value = data.draw(st.sampled_from([*ids, 1, 2, 3]))
+        elif is_id:
+            value = data.draw(st.sampled_from([1, *ids.get(field.name, [1, 2, 3])]))
         else:
             is_signed = field.cpp_type in (field.CPPTYPE_INT32, field.CPPTYPE_INT64)
             bits = 31 if field.cpp_type in (field.CPPTYPE_INT32, field.CPPTYPE_UINT32) else 63
@@ -51,7 +61,7 @@ def fill(data, message, ids: list[int], depth: int = 0) -> None:
 )
 @given(data=st.data())
 def test_any_update_and_any_filter_is_answered(pipeline, info, data):
-    ids = [item.preamble.id for kind in IDS for item in getattr(info, kind)]
+    ids = {name: [item.preamble.id for item in getattr(info, kind)] for name, kind in IDS.items()}
     update = p4r.Update(type=data.draw(st.sampled_from([1, 2, 3])))
     field = data.draw(st.sampled_from(sorted(pipeline.handlers)))
     getattr(update.entity, field).SetInParent()
