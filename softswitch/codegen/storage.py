@@ -61,10 +61,10 @@ class Function:
 class HeaderVars:
     """The variables of one header instance."""
 
-    def __init__(self, header: ir.Header, usage: Usage, names: Names, *, is_emitted: bool) -> None:
+    def __init__(self, header: ir.Header, usage: Usage, names: Names) -> None:
         self.header = header
         prefix = {ir.STANDARD_METADATA: "std", "scalars": "meta"}.get(header.name, header.name)
-        is_whole = is_emitted or header.name in usage.compared
+        is_whole = header.name in usage.whole
         written = {field.name for field in header.fields if (header.name, field.name) in usage.writes}
         read = {field.name for field in header.fields if (header.name, field.name) in usage.reads}
         if header.is_metadata:
@@ -104,11 +104,7 @@ class Storage:
         self.usage = usage
         self.names = Names()
         self.function = Function()
-        emitted = set(program.deparse_order)
-        self.headers = {
-            name: HeaderVars(header, usage, self.names, is_emitted=name in emitted)
-            for name, header in program.headers.items()
-        }
+        self.headers = {name: HeaderVars(header, usage, self.names) for name, header in program.headers.items()}
         self.stack_next = {name: self.names.make(f"{name}_next") for name in program.stacks}
         self.bindings: dict[str, str] = {}
         self._intrinsics = program.intrinsics

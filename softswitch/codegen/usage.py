@@ -45,6 +45,7 @@ class Usage:
     :ivar egress_reads: those of them that egress or the deparser looks at.
     :ivar writes: header fields that something other than extraction changes.
     :ivar invalidated: headers that something makes invalid or overwrites as a whole.
+    :ivar whole: headers of which every field counts: sent, compared, hashed, or copied to such a header.
     :ivar kinds: for each part of the program the types of statements in it.
     """
 
@@ -55,7 +56,7 @@ class Usage:
         self._part = ""
         self.writes: set[FieldName] = set()
         self.invalidated: set[str] = set()
-        self.compared: set[str] = set()
+        self.whole: set[str] = set(program.deparse_order)
         self.kinds: dict[str, set[type]] = {part: set() for part in ("parser", "ingress", "egress", "deparser")}
         self._peers: dict[str, set[str]] = {}
         for stack in program.stacks.values():
@@ -166,14 +167,14 @@ class Usage:
             elif isinstance(item, ir.StackFieldRef):
                 self.reads.update((element, item.field) for element in self._elements(item.stack))
             elif isinstance(item, ir.HeadersEqual):
-                self.compared.update((item.left, item.right))
+                self.whole.update((item.left, item.right))
                 self._join(item.left, item.right)
 
     def _read_calculation(self, calculation: ir.Calculation) -> None:
         for item in calculation.inputs:
             self._read(item.value)
             if item.header is not None:
-                self.compared.add(item.header)
+                self.whole.add(item.header)
 
     def _elements(self, stack: str) -> tuple[str, ...]:
         return self._program.stacks[stack].elements
@@ -188,4 +189,4 @@ class Usage:
     def _spread(self, names: set[FieldName]) -> None:
         for header, field in list(names):
             names.update((peer, field) for peer in self._peers.get(header, ()))
-        self.compared.update(peer for header in list(self.compared) for peer in self._peers.get(header, ()))
+        self.whole.update(peer for header in list(self.whole) for peer in self._peers.get(header, ()))

@@ -201,7 +201,7 @@ def _read_fields(view: JsonView) -> tuple[ir.HeaderField, ...] | None:
         width = item.at(1).number()
         if not 0 <= width <= MAX_FIELD_WIDTH:
             raise item.at(1).wrong(f"a width of 0 to {MAX_FIELD_WIDTH} bits")
-        is_signed = len(item.raw) > 2 and item.at(2).flag()
+        is_signed = len(item.raw) > 2 and bool(item.at(2).raw)
         fields.append(ir.HeaderField(item.at(0).text(), width, offset, is_signed))
         offset += width
     return tuple(fields)

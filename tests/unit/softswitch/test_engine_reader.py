@@ -14,7 +14,7 @@ from softswitch.errors import InvalidProgramError, ProgramError, UnsupportedProg
 from softswitch.program import Program
 
 PROGRAMS = Path(__file__).parent / "programs"
-NAMES = ("arithmetic", "copies", "externs", "passthrough", "stacks", "tables")
+NAMES = ("arithmetic", "copies", "externs", "locals", "passthrough", "stacks", "tables")
 
 
 def raw(name: str) -> dict[str, Any]:

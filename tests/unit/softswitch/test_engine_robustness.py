@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from softswitch.program import Program
 from softswitch.runtime import CloneSession, Replica, Switch
 
-NAMES = ("arithmetic", "copies", "externs", "passthrough", "stacks", "tables")
+NAMES = ("arithmetic", "copies", "externs", "locals", "passthrough", "stacks", "tables")
 FRAMES = st.binary(max_size=120)
 IPV4_FRAMES = st.builds(
     lambda macs, tag, ihl, protocol, rest: (
