@@ -18,12 +18,13 @@ from softswitch.p4runtime.action_codec import ActionCodec, ActionSetCodec
 from softswitch.p4runtime.action_profiles import Groups, Members, ProfileCodec
 from softswitch.p4runtime.arrays import Counters, MeterCodec, Meters, RegisterCodec, Registers
 from softswitch.p4runtime.digests import Digests, DigestState
+from softswitch.p4runtime.direct_resources import DirectCounters, DirectMeters
 from softswitch.p4runtime.entities import EntityHandler, UnsupportedHandler
 from softswitch.p4runtime.match_codec import is_compatible, kind_name
 from softswitch.p4runtime.packet_io import PacketHeader
 from softswitch.p4runtime.replication import Replication
 from softswitch.p4runtime.table_codec import TableCodec
-from softswitch.p4runtime.table_entries import DirectCounters, DirectMeters, TableEntries
+from softswitch.p4runtime.table_entries import TableEntries
 from softswitch.p4runtime.type_info import bit_type, member_types
 from softswitch.p4runtime.value_sets import ValueSetCodec, ValueSets
 from softswitch.runtime.entries import ActionInfo

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Table entries, default entries and their direct counters and meters (P4Runtime 1.5, sections 9.1, 9.3.1, 9.4.1)."""
+"""Table entries and default entries (P4Runtime 1.5, section 9.1)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from finsy.proto import p4r
 from grpc import StatusCode
 
 from softswitch.errors import EntryNotFoundError
+from softswitch.p4runtime.direct_resources import Clock, find_entry, set_counter, set_meter
 from softswitch.p4runtime.entities import (
     DELETE,
     INSERT,
@@ -17,17 +18,14 @@ from softswitch.p4runtime.entities import (
     Undo,
     UpdateType,
     look_up,
-    require_modify,
     select,
 )
 from softswitch.p4runtime.match_codec import Key
 from softswitch.p4runtime.meter_config import decode_meter_config, encode_meter_config
 from softswitch.p4runtime.status import StatusError, invalid, unimplemented
-from softswitch.p4runtime.table_codec import NO_EXTRAS, Extras, TableCodec, no_entry
+from softswitch.p4runtime.table_codec import NO_EXTRAS, Extras, TableCodec
 from softswitch.runtime.entries import ActionCall, Entry
 from softswitch.runtime.externs import MeterConfig
-
-Clock = Callable[[], int]
 
 
 class TableEntries(EntityHandler):
@@ -74,11 +72,11 @@ class TableEntries(EntityHandler):
         if extras is not NO_EXTRAS:
             codec.extras[key, priority] = extras
         if meter is not None:
-            _set_meter(codec, entry, meter, self._now_us())
+            set_meter(codec, entry, meter, self._now_us())
         if table.has_idle_timeout:
             entry.last_hit_us = self._now_us()
         if message.HasField("counter_data"):
-            _set_counter(entry, message.counter_data)
+            set_counter(entry, message.counter_data)
 
         def undo() -> None:
             table.delete(key, priority)
@@ -89,7 +87,7 @@ class TableEntries(EntityHandler):
     def _modify(self, codec: TableCodec, message: p4r.TableEntry) -> Undo:
         table = codec.table
         key, priority = codec.decode_key(message)
-        entry = _find(codec, key, priority)
+        entry = find_entry(codec, key, priority)
         meter = _meter_of(codec, message)
         saved = _Saved(codec, entry)
         if message.HasField("action"):
@@ -100,9 +98,9 @@ class TableEntries(EntityHandler):
             table.modify(key, action, priority, idle_timeout_ns=message.idle_timeout_ns, metadata=message.metadata)
             _store_extras(codec, key, priority, extras)
         if codec.meter_spec is not None:
-            _set_meter(codec, entry, meter, self._now_us())
+            set_meter(codec, entry, meter, self._now_us())
         if message.HasField("counter_data"):
-            _set_counter(entry, message.counter_data)
+            set_counter(entry, message.counter_data)
         return saved.restore
 
     @staticmethod
@@ -110,7 +108,7 @@ class TableEntries(EntityHandler):
         key, priority = codec.decode_key(message)
         if codec.is_const:
             raise _const_table(codec)
-        entry = _find(codec, key, priority)
+        entry = find_entry(codec, key, priority)
         if entry.is_const:
             raise _const_table(codec)
         saved = _Saved(codec, entry)
@@ -145,9 +143,9 @@ class TableEntries(EntityHandler):
             entry.metadata = message.metadata if action is not None else b""
             _store_extras(codec, (), 0, codec.decode_extras(message) if action is not None else NO_EXTRAS)
         if codec.meter_spec is not None:
-            _set_meter(codec, entry, meter, self._now_us())
+            set_meter(codec, entry, meter, self._now_us())
         if message.HasField("counter_data"):
-            _set_counter(entry, message.counter_data)
+            set_counter(entry, message.counter_data)
         return saved.restore_default
 
     @staticmethod
@@ -166,76 +164,6 @@ class TableEntries(EntityHandler):
             )
         if message.HasField("meter_counter_data"):
             raise unimplemented(f"{codec.what}: meter_counter_data is not supported by this target")
-
-
-class DirectCounters(EntityHandler):
-    """`direct_counter_entry`: the counters of table entries by themselves."""
-
-    def __init__(self, tables: Mapping[int, TableCodec]) -> None:
-        self._tables = {number: codec for number, codec in tables.items() if codec.table.has_counter}
-
-    def write(self, kind: UpdateType, entity: p4r.Entity) -> Undo:
-        message = entity.direct_counter_entry
-        codec = look_up(self._tables, message.table_entry.table_id, "direct counter of table_id")
-        require_modify(kind, f"{codec.what}: direct counter")
-        entry = _find_target(codec, message.table_entry)
-        before = entry.packets, entry.bytes
-        if message.HasField("data"):
-            _set_counter(entry, message.data)
-
-        def undo() -> None:
-            entry.packets, entry.bytes = before
-
-        return undo
-
-    def read(self, entity: p4r.Entity) -> Iterator[p4r.Entity]:
-        wanted = entity.direct_counter_entry.table_entry
-        for codec in select(self._tables, wanted.table_id, "direct counter of table_id"):
-            for entry in _targets(codec, wanted):
-                yield p4r.Entity(
-                    direct_counter_entry=p4r.DirectCounterEntry(
-                        table_entry=_identity(codec, entry),
-                        data=p4r.CounterData(byte_count=entry.bytes, packet_count=entry.packets),
-                    )
-                )
-
-
-class DirectMeters(EntityHandler):
-    """`direct_meter_entry`: the meters of table entries by themselves."""
-
-    def __init__(self, tables: Mapping[int, TableCodec], now_us: Clock) -> None:
-        self._tables = {number: codec for number, codec in tables.items() if codec.meter_spec is not None}
-        self._now_us = now_us
-
-    def write(self, kind: UpdateType, entity: p4r.Entity) -> Undo:
-        message = entity.direct_meter_entry
-        codec = look_up(self._tables, message.table_entry.table_id, "direct meter of table_id")
-        require_modify(kind, f"{codec.what}: direct meter")
-        if message.HasField("counter_data"):
-            raise unimplemented(f"{codec.what}: counter_data of meters is not supported by this target")
-        entry = _find_target(codec, message.table_entry)
-        config = None
-        if message.HasField("config") and codec.meter_spec is not None:
-            config = decode_meter_config(message.config, codec.meter_spec, f"{codec.what}: direct meter")
-            config.check(f"{codec.what}: direct meter")
-        before = entry.meter
-        _set_meter(codec, entry, config, self._now_us())
-
-        def undo() -> None:
-            entry.meter = before
-
-        return undo
-
-    def read(self, entity: p4r.Entity) -> Iterator[p4r.Entity]:
-        wanted = entity.direct_meter_entry
-        if wanted.HasField("counter_data"):
-            raise unimplemented("counter_data of meters is not supported by this target")
-        for codec in select(self._tables, wanted.table_entry.table_id, "direct meter of table_id"):
-            for entry in _targets(codec, wanted.table_entry):
-                message = p4r.DirectMeterEntry(table_entry=_identity(codec, entry))
-                if entry.meter is not None and entry.meter.config is not None:
-                    message.config.CopyFrom(encode_meter_config(entry.meter.config))
-                yield p4r.Entity(direct_meter_entry=message)
 
 
 class _Saved:
@@ -292,19 +220,6 @@ def _store_extras(codec: TableCodec, key: Key, priority: int, extras: Extras) ->
         codec.extras[key, priority] = extras
 
 
-def _find(codec: TableCodec, key: Key, priority: int) -> Entry:
-    if not codec.table.key:
-        raise invalid(f"{codec.what}: it has no key, so no entries; set is_default_action to write its default entry")
-    try:
-        return codec.table.get(key, priority)
-    except EntryNotFoundError:
-        raise no_entry(codec, key, priority) from None
-
-
-def _set_counter(entry: Entry, data: p4r.CounterData) -> None:
-    entry.packets, entry.bytes = data.packet_count, data.byte_count
-
-
 def _meter_of(codec: TableCodec, message: p4r.TableEntry) -> MeterConfig | None:
     """The checked meter configuration of an entry, None for "always green"."""
     if not message.HasField("meter_config"):
@@ -314,22 +229,6 @@ def _meter_of(codec: TableCodec, message: p4r.TableEntry) -> MeterConfig | None:
     config = decode_meter_config(message.meter_config, codec.meter_spec, f"{codec.what}: meter_config")
     config.check(f"{codec.what}: meter_config")
     return config
-
-
-def _set_meter(codec: TableCodec, entry: Entry, config: MeterConfig | None, now_us: int) -> None:
-    """Configure the meter of an entry anew; the state that it had stays untouched, so that it can be put back."""
-    entry.meter = None
-    codec.table.configure_meter(entry, config, now_us)
-
-
-def _identity(codec: TableCodec, entry: Entry) -> p4r.TableEntry:
-    """A TableEntry with what identifies the entry, and nothing else."""
-    message = p4r.TableEntry(table_id=codec.table_id, priority=entry.priority)
-    if entry is codec.table.default_entry:
-        message.is_default_action = True
-    else:
-        codec.key.encode(entry.key, message.match)
-    return message
 
 
 def _entry_encoder(codec: TableCodec, wanted: p4r.TableEntry, now_us: Clock) -> Callable[[Entry], p4r.Entity]:
@@ -418,20 +317,3 @@ def _with_action(codec: TableCodec, action: p4r.TableAction, entries: Iterable[E
         raise unimplemented(f"{codec.what}: entries can only be filtered by the action_id of a direct table")
     name = codec.action_name(action.action.action_id)
     return [entry for entry in entries if isinstance(entry.action, ActionCall) and entry.action.name == name]
-
-
-def _find_target(codec: TableCodec, wanted: p4r.TableEntry) -> Entry:
-    """The one entry whose counter or meter is meant. Raises StatusError NOT_FOUND when there is none."""
-    if wanted.is_default_action:
-        return codec.table.default_entry
-    key, priority = codec.decode_key(wanted)
-    return _find(codec, key, priority)
-
-
-def _targets(codec: TableCodec, wanted: p4r.TableEntry) -> Iterable[Entry]:
-    """The entries whose counters or meters are read: the one that is named, or all of the table."""
-    if wanted.is_default_action or wanted.match:
-        return [_find_target(codec, wanted)]
-    if wanted.priority:
-        return [entry for entry in codec.table if entry.priority == wanted.priority]
-    return codec.table
