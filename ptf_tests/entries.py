@@ -109,7 +109,7 @@ def policy(
     ports: tuple[int, int] | None = None,
     priority: int = 10,
 ) -> Entry:
-    """A rule between labels; whatever is not given is a don't care."""
+    """A rule between labels; what is not given is a don't care; ports ask for a header that has them."""
     match: dict[str, Match] = {}
     if src is not None:
         match["src_label"] = Ternary(src, 0xFFFF)
@@ -119,6 +119,7 @@ def policy(
         match["ip_protocol"] = Ternary(protocol, 0xFF)
     if ports is not None:
         match["l4_dst_port"] = Range(*ports)
+        match["has_l4"] = Ternary(1, 1)
     return Entry("policy", match, Action(action), priority)
 
 

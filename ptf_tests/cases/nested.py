@@ -4,7 +4,7 @@
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Dot1Q, Ether
 from scapy.layers.vxlan import VXLAN
-from scapy.packet import Packet
+from scapy.packet import Packet, Raw
 
 from ptf_tests import packets
 from ptf_tests.leaf import (
@@ -47,6 +47,22 @@ class TenantVxlanFromAnAccessPort(LeafTest):
         with self.subTest("into our tunnel"):
             frame = RED_WEB1.to(RED_WEB3, _tenant_vxlan(RED_WEB1, RED_WEB3))
             self.forwards(1, frame, out_of_tunnel(2, RED_WEB, frame))
+
+
+class AnythingMayGoToPort4789(LeafTest):
+    """A tenant's datagram to UDP port 4789 need not be VXLAN at all: any payload of any length passes untouched."""
+
+    def runTest(self) -> None:
+        vxlan = bytes(_tenant_vxlan(RED_WEB1, RED_WEB2)[UDP].payload)
+        for length in (0, 1, 7, 8, 9, 21, 22, 25, 26, 45, 60):
+            layer = IP(src=RED_WEB1.address, dst=RED_WEB2.address) / UDP(sport=50000, dport=packets.VXLAN_PORT)
+            with self.subTest("from an access port", length=length):
+                frame = RED_WEB1.to(RED_WEB2, layer / Raw(vxlan[:length]))
+                self.forwards(1, frame, (2, delivered(RED_WEB2, frame)))
+            with self.subTest("inside our tunnel", length=length):
+                layer.src, layer.dst = RED_WEB3.address, RED_WEB1.address
+                inner = RED_WEB3.to(RED_WEB1, layer / Raw(vxlan[:length]))
+                self.forwards(5, from_tunnel(2, RED_WEB.vni, inner), (1, inner))
 
 
 class TenantVxlanInsideOurTunnel(LeafTest):

@@ -178,7 +178,7 @@ class RulesCount(_PolicyTest):
         deny = policy("deny", src=WEB, dst=DB, protocol=TCP_PROTOCOL, priority=20)
         self.install([permit, deny])
         keys = {
-            name: (Ternary(WEB, 0xFFFF), Ternary(DB, 0xFFFF), Ternary(protocol, 0xFF), None)
+            name: (Ternary(WEB, 0xFFFF), Ternary(DB, 0xFFFF), Ternary(protocol, 0xFF), None, None)
             for name, protocol in (("permit", UDP_PROTOCOL), ("deny", TCP_PROTOCOL))
         }
         frame = RED_WEB1.to(RED_WEB.gateway_mac, _udp(53))

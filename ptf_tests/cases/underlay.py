@@ -3,8 +3,8 @@
 
 from collections import Counter
 
-from scapy.layers.inet import UDP
-from scapy.packet import Packet
+from scapy.layers.inet import IP, UDP
+from scapy.packet import Packet, Raw
 
 from ptf_tests import entries, packets
 from ptf_tests.base import BURST, PipelineTest
@@ -104,6 +104,19 @@ class TransitKeepsFragments(_SpineTest):
             with self.subTest(flags=flags, offset=offset):
                 layer = packets.udp(_OTHER, _LEAF)
                 layer.flags, layer.frag = flags, offset
+                frame = self.transit(layer)
+                self.forwards(_SENDER, frame, (2, self.through(2, frame)))
+
+
+class TransitIsNotLookedInto(_SpineTest):
+    """What a transit packet to UDP port 4789 carries does not matter, be it cut short or no VXLAN at all."""
+
+    def runTest(self) -> None:
+        self.install([entries.underlay_route("10.255.0.1/32", 2)])
+        vxlan = bytes(self.flow(1)[UDP].payload)
+        for length in (0, 5, 8, 21, 30, 60):
+            with self.subTest(length=length):
+                layer = IP(src=_OTHER, dst=_LEAF) / UDP(sport=49152, dport=packets.VXLAN_PORT) / Raw(vxlan[:length])
                 frame = self.transit(layer)
                 self.forwards(_SENDER, frame, (2, self.through(2, frame)))
 
