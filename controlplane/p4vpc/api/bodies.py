@@ -10,13 +10,12 @@ from typing import Any
 import yaml
 from fastapi import Request
 
-from p4vpc.api.problems import BadRequestError, BodyTooLargeError
+from p4vpc.api.problems import BadRequestError, BodyTooLargeError, UnsupportedMediaTypeError
 from p4vpc.errors import IntentError, Problem
 from p4vpc.intent import ObjectId, Reading, parse_id, read_documents, read_yaml
 
 DEFAULT_MAX_BODY_BYTES = 32 * 1024 * 1024
 _YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"})
-_JSON_TYPES = frozenset({"application/json", "text/json", ""})
 _SOURCE = "request"
 
 
@@ -43,30 +42,29 @@ class BodyReader:
         """A stream of YAML documents, a JSON list of objects, one JSON object, or `{objects, malformed}`.
 
         Raises:
-            BodyTooLargeError, BadRequestError: the body as a whole cannot be read.
+            UnsupportedMediaTypeError, BodyTooLargeError, BadRequestError: the body as a whole cannot be read.
         """
-        body = await self._bytes(request)
-        is_yaml = _is_yaml(request)
-        return await asyncio.to_thread(_yaml_submission if is_yaml else _json_submission, body)
+        read = _yaml_submission if _is_yaml(request) else _json_submission
+        return await asyncio.to_thread(read, await self._bytes(request))
 
     async def ids(self, request: Request) -> list[ObjectId]:
         """Which objects a request names: by whole objects as in `submission`, or as a JSON list of `{kind, key}`.
 
         Raises:
-            BodyTooLargeError, BadRequestError: the body as a whole cannot be read.
+            UnsupportedMediaTypeError, BodyTooLargeError, BadRequestError: the body as a whole cannot be read.
             IntentError: all mistakes in what it says.
         """
-        body = await self._bytes(request)
-        return await asyncio.to_thread(_yaml_ids if _is_yaml(request) else _json_ids, body)
+        read = _yaml_ids if _is_yaml(request) else _json_ids
+        return await asyncio.to_thread(read, await self._bytes(request))
 
     async def document(self, request: Request) -> Mapping[str, Any]:
         """One mapping.
 
         Raises:
-            BodyTooLargeError, BadRequestError: the body is no such thing.
+            UnsupportedMediaTypeError, BodyTooLargeError, BadRequestError: the body is no such thing.
         """
-        body = await self._bytes(request)
-        value = _parse_yaml(body) if _is_yaml(request) else _parse_json(body)
+        parse = _parse_yaml if _is_yaml(request) else _parse_json
+        value = parse(await self._bytes(request))
         if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
             raise _bad("the body is not an object", "one object with its fields")
         return value
@@ -84,11 +82,21 @@ class BodyReader:
 
 
 def _is_yaml(request: Request) -> bool:
+    """Whether the body is YAML and not JSON.
+
+    A request must say which. That is also what keeps a web page from making its reader's browser send one: browsers
+    ask before they send either type to another site.
+
+    Raises:
+        UnsupportedMediaTypeError: it is neither.
+    """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type == "application/json":
+        return False
     if media_type in _YAML_TYPES:
         return True
-    # A client that says nothing sensible (curl's default is a form) means JSON; if it is none, it is told so.
-    return media_type not in _JSON_TYPES and not media_type.startswith(("application/", "text/plain"))
+    message = f"Content-Type is {media_type[:80]!r}" if media_type else "Content-Type is missing"
+    raise UnsupportedMediaTypeError(Problem("", "", message, "application/json or application/yaml", _SOURCE))
 
 
 def _bad(message: str, remedy: str) -> BadRequestError:
@@ -164,5 +172,5 @@ def _malformed(value: object) -> frozenset[ObjectId]:
     for item in value:
         if not isinstance(item, dict) or not isinstance(item.get("kind"), str) or not isinstance(item.get("key"), str):
             raise _bad("malformed has an item without kind and key", 'items like {"kind": "port", "key": "red/prod/a"}')
-        ids.add(parse_id(item["kind"], item["key"]))
+        ids.add(ObjectId(item["kind"], item["key"]))  # what was wrong may have been the name itself
     return frozenset(ids)

@@ -29,6 +29,10 @@ class BodyTooLargeError(UserError):
     """The body is longer than the server takes."""
 
 
+class UnsupportedMediaTypeError(UserError):
+    """The body is neither JSON nor YAML, or does not say what it is."""
+
+
 class BadRequestError(UserError):
     """The request itself, not an object in it, makes no sense."""
 
@@ -43,6 +47,7 @@ class PreconditionFailedError(UserError):
 
 _STATUS: Mapping[type[P4vpcError], HTTPStatus] = {
     BodyTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    UnsupportedMediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     BadRequestError: HTTPStatus.BAD_REQUEST,
     StillReferencedError: HTTPStatus.CONFLICT,
     PreconditionFailedError: HTTPStatus.PRECONDITION_FAILED,

@@ -251,21 +251,24 @@ class Agent:
         await self._reconcile(session, self._image)
 
     async def _pause(self, session: Session) -> None:
-        """Wait for something to do; ask an idle switch whether it is still there."""
+        """Wait for something to do; ask an idle switch now and then whether it is still there."""
         loop = asyncio.get_running_loop()
-        probe_at = loop.time() + self._options.probe_interval
         retry_at = self._refusals.next_retry() if session.is_primary else None
-        is_probe = retry_at is None or probe_at < retry_at
-        try:
-            async with asyncio.timeout_at(probe_at if retry_at is None or is_probe else retry_at):
-                await self._wake.wait()
-        except TimeoutError:
-            if not is_probe:
-                return
-            config = await session.pipeline(is_complete=False)
-            if session.is_primary and config.cookie.cookie != self._cookie:
-                self._log.warning("somebody has changed the pipeline")
-                self._image = None
+        while not self._wake.is_set() and (retry_at is None or loop.time() < retry_at):
+            probe_at = loop.time() + self._options.probe_interval
+            is_probe = retry_at is None or probe_at < retry_at
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(probe_at if retry_at is None or is_probe else retry_at):
+                    await self._wake.wait()
+            if is_probe and not self._wake.is_set():
+                await self._probe(session)
+
+    async def _probe(self, session: Session) -> None:
+        config = await session.pipeline(is_complete=False)
+        if session.is_primary and config.cookie.cookie != self._cookie:
+            self._log.warning("somebody has changed the pipeline")
+            self._image = None
+            self._wake.set()
 
     async def _ensure_pipeline(self, session: Session) -> None:
         """Push the pipeline only if the switch does not run it: a push empties all tables."""

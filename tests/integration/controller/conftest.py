@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A controller as a process, shared by the tests of one module."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+START_SECONDS = 60.0
+
+
+class ServeProcess:
+    """`p4vpc serve` on a free port."""
+
+    def __init__(self, directory: Path):
+        self._command = [
+            *(sys.executable, "-c", "from p4vpc.cli.main import main; main()"),
+            *(
+                "serve",
+                "--db",
+                f"sqlite:///{directory / 'p4vpc.db'}",
+                "--listen",
+                "127.0.0.1:0",
+                "--log-format",
+                "json",
+            ),
+        ]
+        self._log = directory / "serve.log"
+        self.url = ""
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, stderr=log, text=True)
+        assert self._process.stdout is not None
+        readable, _, _ = select.select([self._process.stdout], [], [], START_SECONDS)
+        line = self._process.stdout.readline() if readable else ""
+        assert line.startswith("p4vpc serves http://"), self.log()
+        self.url = line.split()[-1]
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self._process.send_signal(number)
+        try:
+            return self._process.wait(START_SECONDS)
+        finally:
+            self._process.kill()
+            self._process.wait()
+            assert self._process.stdout is not None
+            self._process.stdout.close()
+
+    def log(self) -> str:
+        return self._log.read_text()
+
+
+@pytest.fixture(scope="module")
+def serve_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServeProcess]:
+    process = ServeProcess(tmp_path_factory.mktemp("serve"))
+    process.start()
+    yield process
+    assert process.stop() == os.EX_OK, process.log()

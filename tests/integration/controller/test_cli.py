@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line against a controller that runs as a process: what it prints and how it exits."""
+
+import io
+import json
+import logging
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+import yaml
+
+from p4vpc.cli.main import main
+from tests.integration.controller.conftest import ServeProcess
+from tests.integration.controller.targets import free_port
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """`serve` sets up logging for its process, which is ours here."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def run(serve_process: ServeProcess, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    monkeypatch.setenv("P4VPC_SERVER", serve_process.url)
+
+    def run_command(*words: str, stdin: str = "") -> Ended:
+        monkeypatch.setattr(sys, "argv", ["p4vpc", *words])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return Ended(int(ended.value.code or 0), captured.out, captured.err)
+
+    return run_command
+
+
+@pytest.fixture
+def tenant(request: pytest.FixtureRequest) -> str:
+    """A tenant of the test's own, as all share one controller."""
+    return f"t{abs(hash(request.node.name)) % 10**9}"
+
+
+def vpc_file(directory: Path, tenant: str, *more: str) -> Path:
+    documents: list[dict[str, Any]] = [
+        {"kind": "tenant", "name": tenant},
+        {"kind": "vpc", "tenant": tenant, "name": "prod"},
+        {"kind": "subnet", "tenant": tenant, "vpc": "prod", "name": "web", "ipv4": "10.0.1.0/24"},
+    ]
+    path = directory / "objects.yaml"
+    path.write_text(yaml.safe_dump_all(documents, sort_keys=False) + "".join(f"---\n{text}\n" for text in more))
+    return path
+
+
+def test_apply_get_diff_delete(run: Run, tmp_path: Path, tenant: str) -> None:
+    path = str(vpc_file(tmp_path, tenant))
+    planned = run("apply", "-f", path, "--dry-run")
+    assert (planned.code, f"+ tenant {tenant}" in planned.out) == (0, True)
+    assert run("diff", "-f", path).code == 1
+    done = run("apply", "-f", path, "--wait")
+    assert done.code == 0, done.err
+    assert f"created vpc {tenant}/prod" in done.out
+    assert "realised on 0 switches" in done.out
+    same = run("diff", "-f", path)
+    assert (same.code, same.out) == (0, "no difference\n")
+    table = run("get", "subnets", "--tenant", tenant).out.splitlines()
+    assert table[0].split() == ["SUBNET", "IPV4", "GATEWAY_V4", "GATEWAY_MAC"]
+    assert table[1].split() == [f"{tenant}/prod/web", "10.0.1.0/24"]
+    refused = run("delete", "vpc", f"{tenant}/prod")
+    assert refused.code == 1
+    assert f"error: vpc {tenant}/prod: is still needed by subnet {tenant}/prod/web" in refused.err
+    gone = run("delete", "-f", path)
+    assert (gone.code, f"deleted tenant {tenant}" in gone.out) == (0, True)
+    assert run("get", "tenant", tenant).code == 1
+
+
+def test_yaml_and_json_go_round(run: Run, tmp_path: Path, tenant: str) -> None:
+    run("apply", "-f", str(vpc_file(tmp_path, tenant)))
+    everything = run("get", "all", "-o", "yaml")
+    assert run("diff", "-f", "-", stdin=everything.out).out == "no difference\n"
+    changed = everything.out.replace("10.0.1.0/24", "10.0.2.0/24")
+    difference = run("diff", "-f", "-", stdin=changed)
+    assert difference.code == 1
+    assert '    ~ ipv4: "10.0.1.0/24" -> "10.0.2.0/24"' in difference.out
+    assert json.loads(run("get", "vpc", f"{tenant}/prod", "-o", "json").out) == {
+        "kind": "vpc",
+        "tenant": tenant,
+        "name": "prod",
+    }
+    assert isinstance(json.loads(run("get", "vpcs", "-o", "json").out), list)
+
+
+def test_five_mistakes_in_two_files_are_all_printed_with_their_lines(run: Run, tmp_path: Path, tenant: str) -> None:
+    first = vpc_file(tmp_path, tenant, "kind: tenat\nname: x", f"kind: vpc\ntenant: {tenant}\nname: Prod")
+    second = tmp_path / "more.yaml"
+    second.write_text(
+        f"kind: port\ntenant: {tenant}\nvpc: prod\nname: a\nsubnet: wep\n"
+        "mac: 02:00:00:00:00:0a\naddresses: [10.0.1.5]\n"
+        f"---\nkind: subnet\ntenant: {tenant}\nvpc: prod\nname: web\nipv4: 10.0.9.0/24\n"
+        f"---\nkind: route\ntenant: {tenant}\nvpc: prod\nname: out\nprefix: 0.0.0.0/0\nnext_hop: 10.9.9.9\n"
+    )
+    ended = run("apply", "-f", str(first), "-f", str(second))
+    assert ended.code == 1
+    lines = [line for line in ended.err.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 5, ended.err
+    assert ended.err.splitlines()[-1] == "5 problems; nothing was changed"
+    for number, text in (
+        (0, f"error: {first}, document 4"),
+        (1, f"error: {first}, document 5"),
+        (2, f"error: {second}, document 2, line 9: subnet {tenant}/prod/web: defined twice, first in {first}"),
+    ):
+        assert lines[number].startswith(text)
+    assert any(f"{second}, document 1" in line and "there is no subnet 'wep'" in line for line in lines)
+    assert any(f"{second}, document 3" in line and "route" in line for line in lines)
+    assert run("get", "tenant", tenant).code == 1
+
+
+def test_mistakes_of_shape_are_printed_even_without_a_controller(run: Run, tmp_path: Path, tenant: str) -> None:
+    path = vpc_file(tmp_path, tenant, "kind: tenat\nname: x")
+    ended = run("apply", "-f", str(path), "--server", f"http://127.0.0.1:{free_port()}")
+    assert ended.code == 1
+    assert "there is no kind 'tenat'" in ended.err
+    assert "could not be checked against what exists" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("apply", "-f", "nowhere.yaml"), 1),
+        (("get", "port", "a"), 1),
+        (("get", "tenant", "nobody"), 1),
+        (("drops", "--switch", "nope"), 1),
+        (("counters", "--table", "nope"), 1),
+        (("apply",), 2),
+        (("get", "nonsense"), 2),
+        (("delete",), 2),
+        (("delete", "tenant"), 2),
+        (("nonsense",), 2),
+        (("status", "--wait", "--timeout", "-1"), 2),
+        (("serve", "--listen", "9560"), 2),
+        (("serve", "--listen", "0.0.0.0:0"), 1),
+        (("serve", "--listen", "127.0.0.1:0", "--pipeline", "/nowhere", "--db", "sqlite://"), 1),
+        (("serve", "--listen", "127.0.0.1:0", "--db", "nonsense"), 1),
+        (("get", "port", "--server", "nonsense"), 3),
+        (("get", "port", "--server", "http://127.0.0.1:1"), 3),
+    ],
+)
+def test_exit_codes(run: Run, words: tuple[str, ...], code: int) -> None:
+    ended = run(*words)
+    assert ended.code == code, ended.err
+    assert ended.err.strip()
+
+
+def test_a_switch_that_is_not_there_is_4_with_wait_and_shown_in_the_status(run: Run) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    switch = f"kind: switch\nname: absent\nrole: leaf\nvtep: 10.255.9.9\np4runtime: {address}\n"
+    ended = run("apply", "-f", "-", "--wait", "--timeout", "0.1", stdin=switch)
+    assert ended.code == 4
+    assert "error: switch absent: disconnected" in ended.err
+    assert run("status").code == 0
+    waited = run("status", "--wait", "--timeout", "0.1")
+    assert waited.code == 4
+    assert [line.split()[:2] for line in waited.out.splitlines() if line.startswith("absent")] == [
+        ["absent", "disconnected"]
+    ]
+    status = yaml.safe_load(run("status", "-o", "yaml").out)
+    assert status["switches"][0]["address"] == address
+    assert run("drops").err.startswith("! absent: switch absent is not connected")
+    assert run("delete", "switch", "absent", "--wait").code == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_serve_ends_cleanly_and_keeps_what_was_committed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    process = ServeProcess(tmp_path)
+    process.start()
+    command = [sys.executable, "-c", "from p4vpc.cli.main import main; main()", "apply", "-f", "-", "--server"]
+    text = "kind: tenant\nname: red\n"
+    subprocess.run([*command, process.url], input=text, text=True, check=True, timeout=60, stdout=subprocess.DEVNULL)
+    assert process.stop(number) == 0
+    process.start()
+    again = subprocess.run(
+        [*command, process.url], input=text, text=True, check=True, timeout=60, stdout=subprocess.PIPE
+    )
+    assert again.stdout == "revision 1: 0 changes\n"
+    assert process.stop(number) == 0
+    lines = [json.loads(line) for line in process.log().splitlines()]
+    assert lines[-1]["event"] == "stopped"
+    assert all("switch" in line for line in lines)
+    assert not any(line["level"] == "error" for line in lines)
