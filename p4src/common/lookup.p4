@@ -39,12 +39,15 @@ control Lookup(in headers_t hdr, inout metadata_t meta) {
                 }
             }
             if (hdr.inner_tcp.isValid()) {
+                meta.lkp.has_l4 = 1;
                 meta.lkp.l4_src_port = hdr.inner_tcp.src_port;
                 meta.lkp.l4_dst_port = hdr.inner_tcp.dst_port;
             } else if (hdr.inner_udp.isValid()) {
+                meta.lkp.has_l4 = 1;
                 meta.lkp.l4_src_port = hdr.inner_udp.src_port;
                 meta.lkp.l4_dst_port = hdr.inner_udp.dst_port;
             } else if (hdr.inner_icmp.isValid()) {
+                meta.lkp.has_l4 = 1;
                 meta.lkp.l4_dst_port = hdr.inner_icmp.type ++ hdr.inner_icmp.code;
             }
         } else {
@@ -77,12 +80,15 @@ control Lookup(in headers_t hdr, inout metadata_t meta) {
                 }
             }
             if (hdr.tcp.isValid()) {
+                meta.lkp.has_l4 = 1;
                 meta.lkp.l4_src_port = hdr.tcp.src_port;
                 meta.lkp.l4_dst_port = hdr.tcp.dst_port;
             } else if (hdr.udp.isValid()) {
+                meta.lkp.has_l4 = 1;
                 meta.lkp.l4_src_port = hdr.udp.src_port;
                 meta.lkp.l4_dst_port = hdr.udp.dst_port;
             } else if (hdr.icmp.isValid()) {
+                meta.lkp.has_l4 = 1;
                 meta.lkp.l4_dst_port = hdr.icmp.type ++ hdr.icmp.code;
             }
         }

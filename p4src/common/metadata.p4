@@ -24,6 +24,7 @@ struct lookup_t {
     mac_addr_t  sender_difference; // ARP: bits in which the sender MAC differs from the Ethernet source
     ipv4_addr_t src_address;    // IPv4 source, ARP sender
     ipv4_addr_t dst_address;    // IPv4 destination, ARP target
+    bit<1>      has_l4;         // a TCP, UDP or ICMP header is there to look into
     bit<16>     l4_src_port;
     bit<16>     l4_dst_port;    // TCP and UDP; ICMP: type, code; 0 where there is none
 }

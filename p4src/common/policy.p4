@@ -26,7 +26,8 @@ control Policy(inout metadata_t meta) {
         meta.drop_reason = DROP_POLICY;
     }
 
-    // Written for each compiled rule between labels that meet on this switch. A miss drops: deny is the default.
+    // Written for each compiled rule between labels that meet on this switch. A miss drops: deny is the default. A rule
+    // about ports or ICMP types asks for has_l4: a later fragment shows neither and must not pass as port 0.
     @name(".policy") @id(0x0e)
     table policy {
         key = {
@@ -34,6 +35,7 @@ control Policy(inout metadata_t meta) {
             meta.dst_label       : ternary @name("dst_label") @id(2);
             meta.lkp.ip_protocol : ternary @name("ip_protocol") @id(3);
             meta.lkp.l4_dst_port : range @name("l4_dst_port") @id(4);
+            meta.lkp.has_l4      : ternary @name("has_l4") @id(5);
         }
         actions = {
             permit;

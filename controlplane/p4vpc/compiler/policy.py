@@ -7,7 +7,8 @@ has an egress rule, else only what one allows. A packet needs both. The pipeline
 
 Only pairs whose source enters at this switch are written: policy is enforced where a packet enters, or, from a foreign
 VTEP, where its tunnel ends. All entries permit, so it does not matter which of two that overlap is hit, and they share
-one priority.
+one priority. An entry for some ports or ICMP types asks for a packet that shows them (`has_l4`): a later fragment or a
+packet with IP options shows none and passes only where its whole protocol may.
 
 Writes `policy`.
 """
@@ -60,6 +61,7 @@ def _pair(vpc: ModelVpc, source: int, destination: int) -> Emitted:
                 Ternary(destination, _LABEL_MASK),
                 Ternary(0, 0) if protocol is None else Ternary(protocol, _PROTOCOL_MASK),
                 Range(*interval),
+                Ternary(0, 0) if interval == WHOLE else Ternary(1, 1),
             ),
             PRIORITY,
             _PERMIT,

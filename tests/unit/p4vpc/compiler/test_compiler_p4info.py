@@ -98,7 +98,7 @@ def test_key_fields_and_parameters_are_in_the_order_that_the_compiler_writes(p4i
     assert keys["gateway_addresses"] == ["bridge_domain", "dst_address"]
     assert keys["router_macs"] == keys["bridge"] == ["bridge_domain", "dst_mac"]
     assert keys["hosts_v4"] == keys["routes_v4"] == ["vrf", "dst_address"]
-    assert keys["policy"] == ["src_label", "dst_label", "ip_protocol", "l4_dst_port"]
+    assert keys["policy"] == ["src_label", "dst_label", "ip_protocol", "l4_dst_port", "has_l4"]
     assert params["set_access"] == ["port_index", "bridge_domain", "vrf", "policy_label"]
     assert params["set_peer"] == ["tunnel_index", "is_trusted"]
     assert params["set_vni"] == ["bridge_domain", "vrf"]

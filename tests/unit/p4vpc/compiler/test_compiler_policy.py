@@ -53,6 +53,7 @@ NUMBERS = {"icmp": 1, "tcp": 6, "udp": 17}
 class Packet(NamedTuple):
     protocol: int
     l4_dst_port: int
+    has_l4: bool
 
 
 def group(name: str, rules: Iterable[object]) -> Intent:
@@ -90,8 +91,8 @@ def rules_allow(objects: list[Intent], sender: Port, receiver: Port, packet: Pac
         if not is_peer or wanted not in ("any", packet.protocol):
             return False
         if rule.ports is not None:
-            return rule.ports.low <= packet.l4_dst_port <= rule.ports.high
-        return rule.icmp_type is None or packet.l4_dst_port >> 8 == rule.icmp_type
+            return packet.has_l4 and rule.ports.low <= packet.l4_dst_port <= rule.ports.high
+        return rule.icmp_type is None or (packet.has_l4 and packet.l4_dst_port >> 8 == rule.icmp_type)
 
     def allowed(side: Port, other: Port, direction: str) -> bool | None:
         rules = [rule for name in side.security_groups for rule in groups[name].rules if rule.direction == direction]
@@ -110,7 +111,7 @@ def table_permits(entries: list[DesiredEntry], source: int, destination: int, pa
         entry = desired.entry
         assert isinstance(entry, TableEntry)
         assert entry.action == ActionCall("permit")
-        values = (source, destination, packet.protocol, packet.l4_dst_port)
+        values = (source, destination, packet.protocol, packet.l4_dst_port, int(packet.has_l4))
         if all(
             field.low <= value <= field.high if isinstance(field, Range) else value & field.mask == field.value
             for field, value in zip(entry.key, values, strict=True)
@@ -153,8 +154,8 @@ def _objects(draw: st.DrawFn) -> list[Intent]:
 
 
 _packets = st.builds(
-    Packet, st.sampled_from([1, 6, 17, 47, 50]), st.sampled_from([*range(16), 255, 256, 511, 512, 65535])
-)
+    Packet, st.sampled_from([1, 6, 17]), st.sampled_from([*range(16), 255, 256, 511, 512, 65535]), st.just(True)
+) | st.builds(Packet, st.sampled_from([1, 6, 17, 47, 50]), st.just(0), st.just(False))
 
 
 @settings(max_examples=80, deadline=None)
@@ -187,8 +188,9 @@ def test_ranges_of_a_pair_are_disjoint_and_not_adjacent_and_have_origins(objects
             assert desired.origins
             assert {origin.kind for origin in desired.origins} == {"security_group"}
             assert isinstance(desired.entry, TableEntry)
-            *pair, field = desired.entry.key
+            *pair, field, has_l4 = desired.entry.key
             assert isinstance(field, Range)
+            assert has_l4 == (Ternary(0, 0) if field == Range(0, 0xFFFF) else Ternary(1, 1))
             ranges.setdefault(tuple(pair), []).append(field)
         for (source, destination, protocol), fields in ranges.items():
             fields.sort()
@@ -211,7 +213,7 @@ def entries_between(
     found = {}
     for desired in policy_of(model, "leaf1"):
         assert isinstance(desired.entry, TableEntry)
-        source, destination, protocol, ports = desired.entry.key
+        source, destination, protocol, ports, _ = desired.entry.key
         assert isinstance(protocol, Ternary)
         assert isinstance(ports, Range)
         assert source == Ternary(labels["red/prod/p1"], 0xFFFF), "only sources that are at leaf1"
@@ -272,6 +274,6 @@ def test_a_route_is_labelled_by_where_it_leads() -> None:
     sender, receiver = model.vpcs["red/prod"].ports
     entries = policy_of(model, "leaf1")
     assert IPv4Address("10.0.0.3") in receiver.addresses
-    assert table_permits(entries, sender.label, route.label, Packet(6, 80))
-    assert not table_permits(entries, sender.label, route.label, Packet(6, 81))
-    assert not table_permits(entries, sender.label, receiver.label, Packet(6, 80))
+    assert table_permits(entries, sender.label, route.label, Packet(6, 80, has_l4=True))
+    assert not table_permits(entries, sender.label, route.label, Packet(6, 81, has_l4=True))
+    assert not table_permits(entries, sender.label, receiver.label, Packet(6, 80, has_l4=True))
