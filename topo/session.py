@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from topo import render
-from topo.demos import DEMOS
+from topo.demos import DEMOS, Result
 from topo.echo import has_ping_program
+from topo.errors import TopoError
 from topo.expect import Policy
 from topo.fabric import FabricPlan
 from topo.forward import Door
@@ -64,7 +65,10 @@ async def run(console: Console, plan: FabricPlan, doors: Sequence[Door], options
         demos: dict[str, Any] = {}
         for name in options.demos:
             console.rule(f"demo {name}: {DEMOS[name].title}", align="left")
-            result = await DEMOS[name].play(fabric, say)
+            try:
+                result = await DEMOS[name].play(fabric, say)
+            except TopoError as error:
+                result = Result(is_good=False, lines=[str(error)])
             demos[name] = result.facts
             for line in result.lines:
                 console.print(f"  {line}", highlight=False, soft_wrap=True)

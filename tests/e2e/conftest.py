@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,10 @@ from typing import Any
 import pytest
 
 from topo import namespaces
+from topo.demos import DEMOS
 
 ROOT = Path(__file__).parents[2]
-RUN_TIMEOUT_S = 110
+RUN_TIMEOUT_S = 280
 NAMESPACES_PROBLEM = namespaces.probe()
 
 
@@ -41,39 +41,39 @@ class Finished:
     report: dict[str, Any]
 
 
-@pytest.fixture(params=["softswitch", pytest.param("bmv2", marks=pytest.mark.bmv2)])
-def target(request: pytest.FixtureRequest) -> str:
-    """Every kind of switch that topo can start."""
-    kind: str = request.param
-    return kind
-
-
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    """An environment in which everything temporary lands below the test's own directory."""
-    temporary = tmp_path / "tmp"
+def environment_below(folder: Path) -> dict[str, str]:
+    """An environment in which everything temporary lands in a new directory below `folder`."""
+    temporary = folder / "tmp"
     temporary.mkdir()
     return {**os.environ, "TMPDIR": str(temporary), "COLUMNS": "120", "PYTHONPATH": str(ROOT)}
 
 
 @pytest.fixture
-def run_topo(tmp_path: Path, environment: dict[str, str]) -> Callable[..., Finished]:
+def environment(tmp_path: Path) -> dict[str, str]:
+    """For one test."""
+    return environment_below(tmp_path)
+
+
+def run_topo(folder: Path, *arguments: str) -> Finished:
     """Run `python -m topo run --once` with more arguments, and wait for its end."""
+    report = folder / "report.json"
+    process = subprocess.run(
+        [sys.executable, "-m", "topo", "run", "--once", "--report", str(report), *arguments],
+        cwd=ROOT,
+        env=environment_below(folder),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=RUN_TIMEOUT_S,
+    )
+    content = json.loads(report.read_text(encoding="utf-8")) if report.exists() else {}
+    return Finished(process.returncode, process.stdout, content)
 
-    def run(*arguments: str) -> Finished:
-        report = tmp_path / "report.json"
-        process = subprocess.run(
-            [sys.executable, "-m", "topo", "run", "--once", "--report", str(report), *arguments],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=RUN_TIMEOUT_S,
-        )
-        content = json.loads(report.read_text(encoding="utf-8")) if report.exists() else {}
-        return Finished(process.returncode, process.stdout, content)
 
-    return run
+@pytest.fixture(scope="session", params=["softswitch", pytest.param("bmv2", marks=pytest.mark.bmv2)])
+def example_run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """The example with every demonstration, on each kind of switch: one run that several tests look at."""
+    demos = [word for name in sorted(DEMOS) for word in ("--demo", name)]
+    return run_topo(tmp_path_factory.mktemp(request.param), "--target", request.param, *demos)

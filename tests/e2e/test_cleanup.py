@@ -101,18 +101,47 @@ def only_entry(folder: Path) -> Path:
     return entry
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_a_run_and_nothing_is_left(environment: dict[str, str], number: signal.Signals) -> None:
-    temporary = Path(environment["TMPDIR"])
-    with staying(environment) as (process, _):
-        run_name = only_entry(temporary).name
-        assert len(processes_of(run_name)) == 6  # five switches and the controller
-        [namespace] = {network_namespace(pid) for pid in processes_of(run_name)}
-        process.send_signal(number)
-        assert process.wait(TIMEOUT_S) == 0
+def topo(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `python -m topo` to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "topo", *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT_S,
+    )
+
+
+def assert_ended_by(process: subprocess.Popen[str], number: signal.Signals, temporary: Path) -> None:
+    """A signal ends the run, with its processes, its namespaces and its files."""
+    run_name = only_entry(temporary).name
+    assert len(processes_of(run_name)) == 6  # five switches and the controller
+    [namespace] = {network_namespace(pid) for pid in processes_of(run_name)}
+    process.send_signal(number)
+    assert process.wait(TIMEOUT_S) == 0
     assert processes_of(run_name) == []
     assert namespace not in {network_namespace(int(path.name)) for path in Path("/proc").glob("[0-9]*")}
     assert list(temporary.iterdir()) == []
+
+
+def test_the_api_and_the_hosts_are_reached_from_the_users_shell_until_ctrl_c_and_nothing_is_left(
+    environment: dict[str, str],
+) -> None:
+    with staying(environment) as (process, output):
+        url = next(word for word in output.split() if word.startswith("http://"))
+        assert httpx.get(f"{url}/v1/status", timeout=TIMEOUT_S).status_code == 200
+        inside = topo(environment, "exec", "blue/prod/db-1", "ip", "-4", "address", "show", "eth0")
+        assert "10.0.2.21/24" in inside.stdout, inside.stderr
+        assert_ended_by(process, signal.SIGINT, Path(environment["TMPDIR"]))
+    outside = topo(environment, "exec", "blue/prod/db-1", "ip", "address")
+    assert (outside.returncode, outside.stdout) == (2, "")
+
+
+def test_a_terminated_run_leaves_nothing(environment: dict[str, str]) -> None:
+    with staying(environment) as (process, _):
+        assert_ended_by(process, signal.SIGTERM, Path(environment["TMPDIR"]))
 
 
 def test_a_killed_run_leaves_no_process_and_the_next_one_removes_its_files(environment: dict[str, str]) -> None:
@@ -126,17 +155,13 @@ def test_a_killed_run_leaves_no_process_and_the_next_one_removes_its_files(envir
     assert list(temporary.iterdir()) == []
 
 
-def test_the_api_and_the_hosts_are_reached_from_the_users_own_shell(environment: dict[str, str]) -> None:
-    with staying(environment) as (_, output):
-        url = next(word for word in output.split() if word.startswith("http://"))
-        assert httpx.get(f"{url}/v1/status", timeout=TIMEOUT_S).status_code == 200
-        inside = subprocess.run(
-            [sys.executable, "-m", "topo", "exec", "blue/prod/db-1", "ip", "-4", "address", "show", "eth0"],
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=TIMEOUT_S,
-        )
-        assert "10.0.2.21/24" in inside.stdout, inside.stderr
+def test_a_file_with_a_mistake_is_refused_by_name_and_nothing_is_started(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text("kind: switch\nname: leaf1\nrole: leaf\nvtep: 10.255.0.1\np4runtime: 192.0.2.1:9559\n", "utf-8")
+    refused = topo(environment, "run", "--once", str(path))
+    assert refused.returncode == 2
+    assert "switch leaf1: p4runtime" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert list(Path(environment["TMPDIR"]).iterdir()) == []
