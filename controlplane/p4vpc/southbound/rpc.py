@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import grpc
 from finsy import GRPCStatusCode
 from finsy.p4client import P4RpcStatus
+from google.protobuf.message import DecodeError
 
 from p4vpc.errors import SouthboundError
 
@@ -73,7 +74,7 @@ def update_errors(error: grpc.aio.AioRpcError, updates: int) -> Mapping[int, Upd
     """
     try:
         status = P4RpcStatus.from_rpc_error(error)
-    except (ValueError, KeyError, TypeError) as broken:
+    except (DecodeError, ValueError) as broken:
         raise RpcError(
             "write", GRPCStatusCode.from_status_code(error.code()), f"unreadable details: {broken}"
         ) from None
