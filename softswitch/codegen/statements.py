@@ -14,6 +14,9 @@ from softswitch.codegen.text import Writer
 
 Body = Sequence[ir.Statement]
 
+MAX_TURNS = 100_000
+"""Statements that one run of an action with loops may take; BMv2 would loop for ever."""
+
 
 class Statements:
     """Emits statements into a writer; ``is_traced`` adds trace steps where something is worth telling."""
@@ -88,7 +91,29 @@ class Statements:
                     arms.append(lines)
                 self.writer.branch([(condition, arms[0])], arms[1])
 
-        emit_structured(FlowGraph(0, successors), emit_node)
+        graph = FlowGraph(0, successors)
+        if graph.is_structured():
+            emit_structured(graph, emit_node)
+        else:
+            self._emit_machine(graph, emit_node)
+
+    def _emit_machine(self, graph: FlowGraph[int], emit_node: Callable[[int, Go[int]], None]) -> None:
+        """Write the statements of an action as a loop over their numbers, for actions with loops."""
+
+        def go(successor: int | None) -> None:
+            self.writer.line("break" if successor is None else f"step = {successor}")
+
+        self.writer.line("step = turns = 0")
+        with self.writer.block("while True:"):
+            self.writer.line("turns += 1")
+            with self.writer.block(f"if turns > {MAX_TURNS}:"):
+                self.writer.line("break")
+            for number, index in enumerate(graph.reachable):
+                with self.writer.block(f"{'elif' if number else 'if'} step == {index}:"):
+                    emit_node(index, go)
+                    ways = graph.successors[index]
+                    if len(ways) == 1:
+                        go(ways[0])
 
     def trace(self, kind: str, name: str, **details: str) -> None:
         """Write a trace step in the traced variant; details are Python expressions."""

@@ -26,7 +26,7 @@ RESERVED = frozenset({
     "instance", "int", "kept", "kept_list", "key", "len", "limit", "live", "max", "meter", "min", "modulo",
     "now_us", "off", "out", "packet_size", "parts", "pick", "port", "process", "random_between", "recirculate_list",
     "replica", "resubmit_list", "rid", "saved", "session", "sessions_get", "shift_left", "size", "slot", "state",
-    "steps", "sum16", "trace", "tuple", "wide",
+    "step", "steps", "sum16", "trace", "tuple", "turns", "wide",
 })
 # fmt: on
 """Names that generated code uses for itself."""

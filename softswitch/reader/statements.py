@@ -181,7 +181,7 @@ def read_body(views: list[JsonView], scope: Scope, params: Params) -> tuple[ir.S
             if not 0 <= statement.destination < len(new_index):
                 raise views[0].wrong(f"jumps within the action, not to {statement.destination}")
             destination = new_index[statement.destination]
-            if destination <= index:
-                scope.refuse("loop inside an action", views[0].path)
+            if destination <= index and any(isinstance(item, ir.Exit) for item in statements):
+                scope.refuse("loop together with exit inside an action", views[0].path)
             statements[index] = ir.Jump(destination, statement.unless)
     return tuple(statements)

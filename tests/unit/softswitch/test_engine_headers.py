@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whole headers: assigned, compared, and made inside the program."""
+"""Whole headers: assigned, compared, and made inside the program; loops inside actions."""
 
 from collections.abc import Callable
 
@@ -35,3 +35,17 @@ def test_an_invalid_header_is_assigned_as_invalid(load_program: Callable[[str], 
     rest = frame[4:] if length >= 4 else frame
     assert (sent[: len(frame) - len(rest)], sent.endswith(rest)) == (frame[: len(frame) - len(rest)], True)
     assert len(sent) == length + 4
+
+
+@given(count=st.integers(0, 255), skipped=st.integers(0, 255), last=st.integers(0, 255))
+def test_loop_inside_an_action(load_program: Callable[[str], Program], count: int, skipped: int, last: int) -> None:
+    total = 0
+    for number in range(count):
+        if number == skipped:
+            continue
+        if number == last:
+            break
+        total += number
+    head = bytes([count, skipped, last])
+    ((_, sent),) = load_program("loops").instantiate().process(0, head + b"\xff\xff")
+    assert sent == head + total.to_bytes(2, "big")
