@@ -150,7 +150,7 @@ class Expressions:
         left, right = self.value(expr.left), self.value(expr.right)
         op = expr.op
         if op in ("two_comp_mod", "sat_cast", "usat_cast"):
-            return self._cast(op, left, right)
+            return self._cast(op, left, right.constant or 1)
         if op in ("/", "%"):
             name = "divide" if op == "/" else "modulo"
             return Value(f"{name}({left.text}, {right.text})", None, None)
@@ -169,10 +169,7 @@ class Expressions:
         return Value(f"({left.text} {op} {right.text})", low, high)
 
     @staticmethod
-    def _cast(op: str, left: Value, right: Value) -> Value:
-        width = right.constant
-        if width is None or width < 1:
-            return Value(f"{op}({left.text}, {right.text})", None, None)
+    def _cast(op: str, left: Value, width: int) -> Value:
         if op == "usat_cast":
             top = (1 << width) - 1
             if left.fits(width):

@@ -6,13 +6,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from softswitch import ir
-from softswitch.reader.json_view import JsonView
+from softswitch.reader.json_view import MAX_WIDTH, JsonView
 from softswitch.reader.scope import PLACEHOLDER, Scope
 
-ARITHMETIC = frozenset({"+", "-", "*", "/", "%", "&", "|", "^", "<<", ">>", "two_comp_mod", "usat_cast", "sat_cast"})
+CASTS = frozenset({"two_comp_mod", "usat_cast", "sat_cast"})
+ARITHMETIC = CASTS | {"+", "-", "*", "/", "%", "&", "|", "^", "<<", ">>"}
 COMPARISON = frozenset({"==", "!=", "<", "<=", ">", ">="})
 LOGIC = frozenset({"and", "or"})
 UNARY = frozenset({"~", "not", "b2d", "d2b"})
+
+MAX_AHEAD = 1 << 20
+"""Bits that a lookahead can skip: more than any frame has."""
 
 Params = Sequence[tuple[str, int]]
 
@@ -43,7 +47,7 @@ def read_expression(view: JsonView, scope: Scope, params: Params = ()) -> ir.Exp
             scope.stack_field(stack, name, value.at(1))
             return ir.StackFieldRef(stack.name, None, name)
         case "lookahead" if value is not None:
-            return ir.Lookahead(value.at(0).number(), value.at(1).number())
+            return ir.Lookahead(value.at(0).within(0, MAX_AHEAD), value.at(1).within(1, MAX_WIDTH))
         case "register" if value is not None:
             name = value.at(0).text()
             if name not in scope.registers:
@@ -114,8 +118,10 @@ def _read_operation(view: JsonView, scope: Scope, params: Params) -> ir.Expr:
     if op == "-" and view.get("left") is None:
         return ir.Unary("-", read_expression(view["right"], scope, params))
     if op in ARITHMETIC or op in COMPARISON or op in LOGIC:
-        left = read_expression(view["left"], scope, params)
-        return ir.Binary(op, left, read_expression(view["right"], scope, params))
+        left, right = (read_expression(view[side], scope, params) for side in ("left", "right"))
+        if op in CASTS and not (isinstance(right, ir.Const) and 1 <= right.value <= MAX_WIDTH):
+            raise view["right"].wrong(f"a constant width of 1 to {MAX_WIDTH} bits")
+        return ir.Binary(op, left, right)
     scope.refuse(f"operator {op}", view.path)
     return PLACEHOLDER
 

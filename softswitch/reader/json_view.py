@@ -8,6 +8,11 @@ from typing import Any
 
 from softswitch.errors import InvalidProgramError
 
+MAX_WIDTH = 4096
+"""Bits of the widest value; wider ones are a damaged file rather than a program."""
+MAX_CELLS = 1 << 24
+"""Cells of the largest counter, meter or register array."""
+
 
 class JsonView:
     """A JSON value and the path to it; each accessor checks the type it promises.
@@ -75,6 +80,13 @@ class JsonView:
         if not isinstance(self.raw, int) or isinstance(self.raw, bool):
             raise self.wrong("an integer")
         return self.raw
+
+    def within(self, low: int, high: int) -> int:
+        """Return an integer between two bounds, both allowed."""
+        number = self.number()
+        if not low <= number <= high:
+            raise self.wrong(f"an integer from {low} to {high}")
+        return number
 
     def flag(self) -> bool:
         """Return a boolean."""

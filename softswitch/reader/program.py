@@ -9,14 +9,13 @@ from softswitch import ir
 from softswitch.errors import InvalidProgramError, UnsupportedProgramError
 from softswitch.reader.control import read_pipeline
 from softswitch.reader.expressions import read_expression
-from softswitch.reader.json_view import JsonView
+from softswitch.reader.json_view import MAX_CELLS, MAX_WIDTH, JsonView
 from softswitch.reader.parser import read_parser
 from softswitch.reader.scope import Scope
 from softswitch.reader.statements import read_body
 from softswitch.runtime.hashes import ALGORITHMS
 
 MAJOR_VERSION = 2
-MAX_FIELD_WIDTH = 4096
 
 # What the packet path itself reads and writes, by the name that BMv2 gives it. A program may use another name by an
 # alias, and may leave out whatever is not required.
@@ -198,9 +197,7 @@ def _read_fields(view: JsonView) -> tuple[ir.HeaderField, ...] | None:
     for item in view.items("fields"):
         if item.at(1).raw == "*":
             return None
-        width = item.at(1).number()
-        if not 0 <= width <= MAX_FIELD_WIDTH:
-            raise item.at(1).wrong(f"a width of 0 to {MAX_FIELD_WIDTH} bits")
+        width = item.at(1).within(0, MAX_WIDTH)
         is_signed = len(item.raw) > 2 and bool(item.at(2).raw)
         fields.append(ir.HeaderField(item.at(0).text(), width, offset, is_signed))
         offset += width
@@ -231,14 +228,17 @@ def _intrinsics(scope: Scope, root: JsonView) -> dict[str, ir.FieldRef]:
 
 def _read_arrays(root: JsonView, scope: Scope) -> None:
     for item in root.items("parse_vsets"):
-        scope.value_sets[item["name"].text()] = item["compressed_bitwidth"].number()
+        scope.value_sets[item["name"].text()] = item["compressed_bitwidth"].within(1, MAX_WIDTH)
     for item in root.items("counter_arrays"):
         if item.is_flag_set("is_direct"):
             scope.direct_counters[item["name"].text()] = item["binding"].text()
         else:
-            scope.counters[item["name"].text()] = item["size"].number()
+            scope.counters[item["name"].text()] = item["size"].within(0, MAX_CELLS)
     for item in root.items("register_arrays"):
-        scope.registers[item["name"].text()] = (item["size"].number(), item["bitwidth"].number())
+        scope.registers[item["name"].text()] = (
+            item["size"].within(0, MAX_CELLS),
+            item["bitwidth"].within(1, MAX_WIDTH),
+        )
     for item in root.items("meter_arrays"):
         name, unit = item["name"].text(), item["type"].text()
         if unit not in ("packets", "bytes"):
@@ -248,7 +248,7 @@ def _read_arrays(root: JsonView, scope: Scope) -> None:
         is_direct = item.is_flag_set("is_direct")
         scope.meters[name] = ir.MeterInfo(
             name,
-            0 if is_direct else item["size"].number(),
+            0 if is_direct else item["size"].within(0, MAX_CELLS),
             unit,
             item["binding"].text() if is_direct else None,
             scope.field(item["result_target"]) if is_direct else None,
@@ -271,7 +271,7 @@ def _read_calculation(view: JsonView, name: str, scope: Scope) -> ir.Calculation
                 else:
                     inputs.append(ir.CalculationInput(value=reference, width=scope.width(reference)))
             case "hexstr":
-                width = item["bitwidth"].number()
+                width = item["bitwidth"].within(0, MAX_WIDTH)
                 value = item["value"].hexstr() & ((1 << width) - 1)
                 inputs.append(ir.CalculationInput(value=ir.Const(value), width=width))
             case "header":
@@ -326,7 +326,7 @@ def _read_field_lists(root: JsonView, key: str, scope: Scope) -> dict[int, ir.Fi
 
 
 def _read_action(view: JsonView, scope: Scope) -> ir.Action:
-    params = tuple((item["name"].text(), item["bitwidth"].number()) for item in view.items("runtime_data"))
+    params = tuple((item["name"].text(), item["bitwidth"].within(0, MAX_WIDTH)) for item in view.items("runtime_data"))
     body = read_body(view.items("primitives"), scope, params)
     return ir.Action(view["id"].number(), view["name"].text(), params, body)
 
