@@ -2,7 +2,7 @@
 """Table entries by name, turned into P4Runtime messages with nothing but the P4Info.
 
 Values are ints or the usual text forms of MAC and IPv4 addresses. Byte strings are canonical (P4Runtime specification,
-section "Bytestrings"): shortest form, zero is one zero byte.
+section "Bytestrings"): shortest form, zero is one zero byte; all but the ends of ranges.
 """
 
 from collections.abc import Mapping
@@ -256,7 +256,8 @@ def _encode_match(key: p4i.MatchField, match: Match | None, what: str) -> p4r.Fi
         if match == Range(0, (1 << key.bitwidth) - 1):
             return None
         encoded.range.low = canonical(match.low, key.bitwidth, what)
-        encoded.range.high = canonical(match.high, key.bitwidth, what)
+        # In full width: BMv2 takes the one byte 0xff for the end of any field and refuses 0 to 255 as a don't care.
+        encoded.range.high = canonical(match.high, key.bitwidth, what).rjust((key.bitwidth + 7) // 8, b"\0")
     else:
         raise SchemaError(f"{what}: {match!r} is not of match kind {p4i.MatchField.MatchType.Name(kind)}")
     return encoded

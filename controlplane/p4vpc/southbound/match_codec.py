@@ -97,7 +97,8 @@ def setter(table: str, column: FieldSchema, field_id: int) -> Setter:
             raise misfit(table, column, match)
         if match.low or match.high != maximum:
             bounds = into.match.add(field_id=field_id).range
-            bounds.low, bounds.high = canonical(match.low), canonical(match.high)
+            # In full width, see `quirks`: a range up to 255 is not the whole range of a wider field.
+            bounds.low, bounds.high = canonical(match.low), match.high.to_bytes((width + 7) // 8, "big")
 
     def set_optional(into: p4r.TableEntry, match: Match) -> None:
         if not isinstance(match, Ternary) or match.mask not in (0, maximum) or match.value & ~match.mask:

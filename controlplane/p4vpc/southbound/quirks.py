@@ -8,6 +8,9 @@
   (`is_election_id_taken`).
 - It answers a read of all tables with one message, whatever its size; so there is no limit on what we receive
   (`CHANNEL_OPTIONS`). It has no atomic writes, so none are asked for.
+- It takes a range from 0 to 255, shortest form, for the whole range of any field, and refuses it as a don't care that
+  was not left out; so the end of a range is written in the field's full width (`match_codec`), which every target
+  accepts.
 - It says NOT_FOUND, FAILED_PRECONDITION or nothing at all if no pipeline is set (`NO_PIPELINE_CODES`).
 - A write that fails for many updates answers with a status for each in the trailing metadata, far more than gRPC
   accepts by default (`CHANNEL_OPTIONS`).

@@ -112,6 +112,13 @@ def test_the_message_is_what_p4runtime_wants() -> None:
     assert message.priority == 0
 
 
+def test_the_end_of_a_range_has_the_width_of_its_field() -> None:
+    # ICMP type 0 with any code; a target takes the single byte 0xff for the end of any field.
+    update = encoded(TableEntry("policy", (Ternary(0, 0), Ternary(0, 0), Range(0, 255)), 1, ActionCall("permit")))
+    [match] = update.entity.table_entry.match
+    assert (match.range.low, match.range.high) == (b"\0", b"\0\xff")
+
+
 def test_wildcards_are_left_out_and_come_back_as_wildcards() -> None:
     entry = TableEntry("policy", (Ternary(0, 0), Ternary(0, 0), Range(0, 65535)), 1, ActionCall("deny"))
     update = encoded(entry)
