@@ -3,7 +3,6 @@
 
 import asyncio
 import json
-import re
 import sys
 import time
 from collections.abc import Sequence
@@ -23,7 +22,6 @@ APPLY_TIMEOUT_S = 60.0
 SETTLED_TIMEOUT_S = 60.0
 _HTTP_TIMEOUT_S = 10.0
 _POLL_S = 0.05
-_VNI_ENTRY = re.compile(r"vni_map\[0x(?P<vni>[0-9a-f]+)\]")
 
 
 class Controller:
@@ -117,13 +115,11 @@ class Controller:
         }
 
     async def vni(self, subnet: str) -> int:
-        """VNI of a subnet (by key), from the entry that maps it back on some leaf; TopoError if no leaf has one."""
-        answer = await self.get("/v1/counters?table=vni_map")
-        for counter in answer["counters"]:
-            match = _VNI_ENTRY.match(counter["entry"])
-            if match and {"kind": "subnet", "key": subnet} in counter["origins"]:
-                return int(match["vni"], 16)
-        raise TopoError(f"subnet {subnet} has no VNI on any leaf: is a port of it attached?")
+        """VNI of a subnet, by its key; TopoError if there is no such subnet."""
+        answer = await self.get(f"/v1/identifiers?pool=vni&owner={subnet}")
+        for identifier in answer["identifiers"]:
+            return int(identifier["number"])
+        raise TopoError(f"subnet {subnet} has no VNI: has it been applied?")
 
     async def apply(self, files: Sequence[Path]) -> None:
         """Run `p4vpc apply --wait`; TopoError with what it printed if it fails."""

@@ -10,13 +10,22 @@ from fastapi import APIRouter, Query, Response
 from p4vpc.api.context import Context, Wait
 from p4vpc.api.metrics import CONTENT_TYPE, render_metrics
 from p4vpc.api.problems import AsciiJsonResponse, BadRequestError, problem_response
-from p4vpc.api.schemas import CounterModel, CountersModel, DropsModel, StatusModel, SwitchModel
+from p4vpc.api.schemas import (
+    CounterModel,
+    CountersModel,
+    DropsModel,
+    IdentifierModel,
+    IdentifiersModel,
+    StatusModel,
+    SwitchModel,
+)
 from p4vpc.errors import NotFoundError, Problem
 from p4vpc.intent import closest
 from p4vpc.services import read_drops, read_telemetry
 
 SwitchNames = Annotated[list[str] | None, Query(alias="switch", description="only these switches")]
 TableNames = Annotated[list[str] | None, Query(alias="table", description="only these tables")]
+PoolNames = Annotated[list[str] | None, Query(alias="pool", description="only these, like vni")]
 Revision = Annotated[int | None, Query(ge=0, le=2**63 - 1, description="wait for this one; default: the last")]
 
 
@@ -59,6 +68,17 @@ def router(context: Context) -> APIRouter:
         read = await read_telemetry(context.controller, switch, table)
         body = CountersModel(counters=[CounterModel.of(counter) for counter in read.counters], errors=read.errors)
         return AsciiJsonResponse(body)
+
+    @routes.get("/v1/identifiers", response_model=IdentifiersModel, tags=["operations"])
+    async def identifiers(pool: PoolNames = None, owner: str | None = None) -> Response:
+        """Numbers that objects have on the wire and in tables: VNIs, labels, tunnels and so on."""
+        snapshot = await context.intents.snapshot()
+        found = [
+            IdentifierModel(pool=claim.pool, owner=claim.owner, number=number)
+            for claim, number in sorted(snapshot.identifiers.numbers.items())
+            if (not pool or claim.pool in pool) and owner in (None, claim.owner)
+        ]
+        return AsciiJsonResponse(IdentifiersModel(revision=snapshot.revision, identifiers=found))
 
     @routes.get("/healthz", tags=["health"])
     async def healthz() -> Response:

@@ -56,6 +56,21 @@ class ApplyResult(BaseModel):
         return cls(revision=applied.revision, is_dry_run=is_dry_run, outcome=outcome, changes=changes)
 
 
+class IdentifierModel(BaseModel):
+    """A number and the object that it stands for: the VNI of a subnet, the tunnel of a VTEP."""
+
+    pool: str
+    owner: str
+    number: int
+
+
+class IdentifiersModel(BaseModel):
+    """Numbers in use at a revision."""
+
+    revision: int
+    identifiers: list[IdentifierModel]
+
+
 class SwitchProblemModel(BaseModel):
     """Something that a switch cannot hold, with the objects that ask for it."""
 

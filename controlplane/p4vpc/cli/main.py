@@ -159,9 +159,29 @@ def drops(
 
 
 @app.command()
+def identifiers(
+    pool: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="only these, like vni; repeat for more")
+    ] = None,
+    output: Output = Format.TABLE,
+    server: Server = DEFAULT_SERVER,
+) -> None:
+    """Show the numbers that objects have on the wire and in tables: VNIs, VRFs, labels, tunnels."""
+    with Client(server) as client:
+        found = client.identifiers(pool or ())
+    if output is Format.TABLE:
+        show.print_table(
+            ("POOL", "NUMBER", "OWNER"), [(item.pool, str(item.number), item.owner) for item in found.identifiers]
+        )
+    else:
+        _print_data(found.model_dump(mode="json"), output)
+
+
+@app.command()
 def counters(
     switch: Switches = None,
     table: Annotated[list[str] | None, typer.Option(metavar="NAME", help="only this table; repeat for more")] = None,
+    every: Annotated[bool, typer.Option("--all", help="show entries that nothing has hit, too")] = False,
     output: Output = Format.TABLE,
     server: Server = DEFAULT_SERVER,
 ) -> None:
@@ -169,7 +189,7 @@ def counters(
     with Client(server) as client:
         found = client.counters(switch or (), table or ())
     if output is Format.TABLE:
-        show.print_counters(found)
+        show.print_counters(found, is_zero_shown=every)
     else:
         _print_data(found.model_dump(mode="json"), output)
 

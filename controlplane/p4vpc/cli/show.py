@@ -196,11 +196,12 @@ def print_drops(drops: Drops, *, is_zero_shown: bool) -> None:
     print_unanswered(drops.errors)
 
 
-def print_counters(counters: Counters) -> None:
-    """A line for each entry."""
+def print_counters(counters: Counters, *, is_zero_shown: bool) -> None:
+    """A line for each entry that has been hit, or for all."""
     rows = [
         (item.switch, str(item.packets), str(item.bytes), item.entry, ", ".join(map(str, item.origins)))
         for item in counters.counters
+        if item.packets or is_zero_shown
     ]
     print_table(("SWITCH", "PACKETS", "BYTES", "ENTRY", "ORIGIN"), rows)
     print_unanswered(counters.errors)

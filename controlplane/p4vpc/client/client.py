@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar
 import httpx
 from pydantic import ValidationError
 
-from p4vpc.client.models import Answer, ApplyResult, Counters, Drops, ObjectList, Status
+from p4vpc.client.models import Answer, ApplyResult, Counters, Drops, Identifiers, ObjectList, Status
 from p4vpc.errors import ClientError, Problem, UserError
 from p4vpc.intent import KINDS, Intent, ObjectId, to_document
 
@@ -132,6 +132,14 @@ class Client:
             UnreachableError, ServerError: see there.
         """
         return self._call(Status, "GET", "/v1/status", _how(False, wait_seconds))
+
+    def identifiers(self, pools: Sequence[str] = ()) -> Identifiers:
+        """Numbers that objects have on the wire and in tables; of all pools, or of those named.
+
+        Raises:
+            UnreachableError, ServerError: see there.
+        """
+        return self._call(Identifiers, "GET", "/v1/identifiers", {"pool": list(pools)})
 
     def drops(self, switches: Sequence[str] = ()) -> Drops:
         """Packets dropped so far.

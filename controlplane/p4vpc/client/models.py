@@ -44,6 +44,21 @@ class ApplyResult(Answer):
     changes: Sequence[ObjectChange]
 
 
+class Identifier(Answer):
+    """A number and the object that it stands for."""
+
+    pool: str
+    owner: str
+    number: int
+
+
+class Identifiers(Answer):
+    """Numbers in use at a revision."""
+
+    revision: int
+    identifiers: Sequence[Identifier]
+
+
 class SwitchProblem(Answer):
     """Something that a switch cannot hold, with the objects that ask for it."""
 

@@ -11,7 +11,7 @@ from p4vpc.compiler.entries import Exact, Origin
 from p4vpc.errors import SouthboundError
 from p4vpc.services.controller import Controller
 from p4vpc.southbound import Agent, CounterReading, read_counters
-from p4vpc.southbound.refusals import describe
+from p4vpc.southbound.describe import describe
 
 DROP_TABLES = ("drop_reasons", "egress_drop_reasons")
 
@@ -70,7 +70,7 @@ async def read_telemetry(
         Counter(
             switch,
             reading.entry.table,
-            describe(reading.entry),
+            describe(reading.entry, controller.pipeline.info.schema),
             _origins(controller, switch, reading),
             reading.packets,
             reading.bytes,

@@ -19,11 +19,12 @@ from p4vpc.compiler.entries import DesiredState, Entry, Identity
 from p4vpc.errors import SouthboundError
 from p4vpc.reconcile import Batch, Change, LeftOut, Operation, plan
 from p4vpc.reconcile.planner import DEFAULT_BATCH_SIZE
+from p4vpc.southbound.describe import describe
 from p4vpc.southbound.match_codec import EncodeError
 from p4vpc.southbound.packets import Packet, decode_packet_in, encode_packet_out
 from p4vpc.southbound.pipeline import Pipeline
 from p4vpc.southbound.readback import read_entries
-from p4vpc.southbound.refusals import Refusals, describe, left_out_problems
+from p4vpc.southbound.refusals import Refusals, left_out_problems
 from p4vpc.southbound.rpc import RpcError, UpdateError
 from p4vpc.southbound.session import ElectionIdUselessError, Listener, Session, connect
 from p4vpc.southbound.status import PipelineState, SwitchState, SwitchStatus
@@ -113,6 +114,7 @@ class Agent:
     @property
     def status(self) -> SwitchStatus:
         """The switch at this moment."""
+        schema = self._pipeline.info.schema
         return SwitchStatus(
             name=self.target.name,
             address=self.target.address,
@@ -127,7 +129,7 @@ class Agent:
             updates_refused=self._updates_refused,
             connections=self._connections,
             packets_in=self._packets_in,
-            problems=(*left_out_problems(self._left_out), *self._refusals.problems()),
+            problems=(*left_out_problems(self._left_out, schema), *self._refusals.problems(schema)),
             error=self._error,
         )
 
@@ -339,7 +341,12 @@ class Agent:
         for item in left_out:
             if item.entry not in known:
                 origins = [str(origin) for origin in item.origins]
-                self._log.error("entry left out", entry=describe(item.entry), origins=origins, reason=item.reason)
+                self._log.error(
+                    "entry left out",
+                    entry=describe(item.entry, self._pipeline.info.schema),
+                    origins=origins,
+                    reason=item.reason,
+                )
         self._left_out = left_out
 
     async def _write(self, session: Session, image: _Image, batch: Batch) -> None:
@@ -407,7 +414,7 @@ class Agent:
         log(
             "update refused",
             operation=change.operation.name.lower(),
-            entry=describe(change.entry),
+            entry=describe(change.entry, self._pipeline.info.schema),
             origins=origins,
             reason=reason,
         )

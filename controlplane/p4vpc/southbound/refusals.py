@@ -8,8 +8,9 @@ switch shall keep what it has under that identity, so that the rest goes on with
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from p4vpc.compiler.entries import ActionCall, DesiredEntry, Entry, Exact, Identity, Lpm, Match, TableEntry, Ternary
-from p4vpc.reconcile import Change, LeftOut, Operation
+from p4vpc.compiler.entries import DesiredEntry, Entry, Identity
+from p4vpc.reconcile import Change, LeftOut, Operation, Schema
+from p4vpc.southbound.describe import describe
 from p4vpc.southbound.status import SwitchProblem
 
 FIRST_RETRY_SECONDS = 0.2
@@ -88,12 +89,12 @@ class Refusals:
         """When the next is due; None if there is none."""
         return min((refusal.retry_at for refusal in self._refusals.values()), default=None)
 
-    def problems(self) -> list[SwitchProblem]:
+    def problems(self, schema: Schema) -> list[SwitchProblem]:
         """For the status."""
         return [
             SwitchProblem(
                 refusal.change.entry.identity[0],
-                f"{refusal.change.operation.name.lower()} {describe(refusal.change.entry)}",
+                f"{refusal.change.operation.name.lower()} {describe(refusal.change.entry, schema)}",
                 refusal.change.origins,
                 refusal.reason,
             )
@@ -101,35 +102,13 @@ class Refusals:
         ]
 
 
-def left_out_problems(left_out: Iterable[LeftOut]) -> list[SwitchProblem]:
+def left_out_problems(left_out: Iterable[LeftOut], schema: Schema) -> list[SwitchProblem]:
     """What the planner left out, for the status."""
-    return [SwitchProblem(item.entry.identity[0], describe(item.entry), item.origins, item.reason) for item in left_out]
+    return [
+        SwitchProblem(item.entry.identity[0], describe(item.entry, schema), item.origins, item.reason)
+        for item in left_out
+    ]
 
 
 def _wanted(change: Change) -> Entry | None:
     return None if change.operation is Operation.DELETE else change.entry
-
-
-def describe(entry: Entry) -> str:
-    """Table, key and action in one line, numbers in hexadecimal."""
-    if not isinstance(entry, TableEntry):
-        return f"multicast group {entry.group_id}"
-    key = ", ".join(map(_describe_match, entry.key))
-    priority = f" priority {entry.priority}" if entry.priority else ""
-    if isinstance(entry.action, ActionCall):
-        action = f"{entry.action.name}({', '.join(f'{value:#x}' for value in entry.action.params)})"
-    else:
-        action = f"{len(entry.action.members)} members"
-    return f"{entry.table}[{key}]{priority} -> {action}"
-
-
-def _describe_match(match: Match) -> str:
-    match match:
-        case Exact(value):
-            return f"{value:#x}"
-        case Lpm(value, prefix_len):
-            return f"{value:#x}/{prefix_len}"
-        case Ternary(value, mask):
-            return f"{value:#x} & {mask:#x}" if mask else "*"
-        case _:
-            return f"{match.low}-{match.high}"

@@ -259,7 +259,7 @@ async def test_a_refused_entry_is_reported_with_its_origin_and_the_rest_is_writt
         (problem,) = status.problems
         assert (problem.table, problem.origins) == ("policy", (Origin("port", "red/prod/5"),))
         assert problem.reason == "RESOURCE_EXHAUSTED: so it is"
-        assert problem.entry == "insert policy[0x5 & 0xffff, *, 0-65535] priority 10 -> permit()"
+        assert problem.entry == "insert policy[src_label=5, ip_protocol=*, l4_dst_port=*] priority 10 -> permit()"
         switch.refused_tables.clear()
         status = await watched.until(lambda status: status.has_realised(1))
         assert status.problems == ()

@@ -244,6 +244,16 @@ async def test_many_are_deleted_at_once_or_none(api: httpx.AsyncClient) -> None:
     assert len(problems_of(await api.post("/v1/delete", json=RED), 404)) == 5
 
 
+async def test_identifiers_tell_the_vni_of_a_subnet(api: httpx.AsyncClient) -> None:
+    await applied(api)
+    found = (await api.get("/v1/identifiers?pool=vni&owner=red/prod/web")).json()
+    assert [(item["pool"], item["owner"]) for item in found["identifiers"]] == [("vni", "red/prod/web")]
+    assert 4096 <= found["identifiers"][0]["number"] < 2**24
+    pools = {item["pool"] for item in (await api.get("/v1/identifiers")).json()["identifiers"]}
+    assert {"vni", "vrf"} < pools
+    assert (await api.get("/v1/identifiers?owner=nobody")).json()["identifiers"] == []
+
+
 @pytest.mark.parametrize(
     ("method", "path", "content", "status"),
     [

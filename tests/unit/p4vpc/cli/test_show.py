@@ -110,7 +110,10 @@ def test_counters_are_shown_with_their_origin(capsys: pytest.CaptureFixture[str]
         "packets": 1,
         "bytes": 98,
     }
-    show.print_counters(Counters.model_validate({"counters": [item], "errors": {}}))
+    counters = Counters.model_validate({"counters": [item, {**item, "switch": "leaf2", "packets": 0}], "errors": {}})
+    show.print_counters(counters, is_zero_shown=True)
+    assert "leaf2" in capsys.readouterr().out
+    show.print_counters(counters, is_zero_shown=False)
     assert capsys.readouterr().out.splitlines()[1].split(maxsplit=3) == [
         "leaf1",
         "1",

@@ -3,11 +3,13 @@
 
 import pytest
 
-from p4vpc.compiler.entries import ActionCall, DesiredEntry, Exact, Identity, MulticastEntry, Origin, TableEntry
+from p4vpc.compiler.entries import ActionCall, DesiredEntry, Exact, Identity, Origin, TableEntry
 from p4vpc.reconcile import Change, Operation
-from p4vpc.southbound.refusals import FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS, Refusals, describe
+from p4vpc.southbound.refusals import FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS, Refusals
+from tests.unit.p4vpc.southbound.small_pipeline import small_pipeline
 
 ORIGIN = Origin("port", "red/prod/a")
+SCHEMA = small_pipeline().info.schema
 
 
 def entry(number: int, param: int = 0) -> TableEntry:
@@ -83,13 +85,12 @@ def test_what_no_longer_matters_is_forgotten(
     refusals = Refusals()
     refusals.add(insert(entry(1)), "no", 0.0)
     refusals.forget_settled(desired, dict(actual))
-    assert len(refusals) == len(refusals.problems()) == number
+    assert len(refusals) == len(refusals.problems(SCHEMA)) == number
 
 
 def test_problems_name_the_entry_and_who_asked_for_it() -> None:
     refusals = Refusals()
     refusals.add(insert(entry(1, 16)), "RESOURCE_EXHAUSTED: full", 0.0)
-    (problem,) = refusals.problems()
-    assert problem.entry == "insert tunnels[0x1] -> set_tunnel(0x10)"
+    (problem,) = refusals.problems(SCHEMA)
+    assert problem.entry == "insert tunnels[tunnel_index=1] -> set_tunnel(src_address=0.0.0.16)"
     assert (problem.origins, problem.reason) == ((ORIGIN,), "RESOURCE_EXHAUSTED: full")
-    assert describe(MulticastEntry(7, ())) == "multicast group 7"
