@@ -11,22 +11,22 @@
 #include "encap.p4"
 #include "account.p4"
 
-control EgressPipeline(inout headers_t hdr, inout metadata_t meta) {
+control EgressPipeline(inout added_headers_t added, inout headers_t hdr, inout metadata_t meta) {
     Rewrite() rewrite;
     Encap() encap;
     EgressAccount() account;
 
     apply {
         if (meta.egress.rewrite_mode == REWRITE_PUNT) {
-            hdr.packet_in.setValid();
-            hdr.packet_in.ingress_port = meta.egress.ingress_port;
-            hdr.packet_in.pad = 0;
-            hdr.packet_in.reason = meta.egress.punt_reason;
+            added.packet_in.setValid();
+            added.packet_in.ingress_port = meta.egress.ingress_port;
+            added.packet_in.pad = 0;
+            added.packet_in.reason = meta.egress.punt_reason;
         } else if (meta.egress.rewrite_mode != REWRITE_NONE) {
             rewrite.apply(hdr, meta);
             if (meta.drop_reason == DROP_NONE
                 && (meta.egress.is_encapsulated == 1 || meta.egress.rewrite_mode == REWRITE_TRANSIT)) {
-                encap.apply(hdr, meta);
+                encap.apply(added, hdr, meta);
             }
             if (meta.drop_reason != DROP_NONE) {
                 account.apply(meta);

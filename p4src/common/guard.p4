@@ -57,7 +57,10 @@ control Guard(inout metadata_t meta) {
     }
 
     apply {
-        if (meta.lkp.sender_difference != 0) {
+        // In two steps: one condition of Tofino's sees less than 48 bits.
+        if (meta.lkp.sender_difference[47:32] != 0) {
+            meta.drop_reason = DROP_SPOOF;
+        } else if (meta.lkp.sender_difference[31:0] != 0) {
             meta.drop_reason = DROP_SPOOF;
         } else if (meta.lkp.is_arp == 1 && meta.lkp.src_address == 0) {
             source_guard_mac.apply();

@@ -91,25 +91,29 @@ header vxlan_t {
 
 @controller_header("packet_in")
 header packet_in_t {
+    @id(2) bit<7> pad; // first, so that the port ends at a byte as Tofino's own ports do
     @id(1) bit<9> ingress_port;
-    @id(2) bit<7> pad;
     @id(3) bit<8> reason;
 }
 
 @controller_header("packet_out")
 header packet_out_t {
-    @id(1) bit<9> egress_port;
     @id(2) bit<7> pad;
+    @id(1) bit<9> egress_port;
 }
 
-struct headers_t {
-    packet_out_t packet_out;
+// What egress puts in front of the frame. Apart from it, because ingress has no use for these.
+struct added_headers_t {
     packet_in_t  packet_in;
-
     ethernet_t   encap_ethernet;
     ipv4_t       encap_ipv4;
     udp_t        encap_udp;
     vxlan_t      encap_vxlan;
+}
+
+// The frame.
+struct headers_t {
+    packet_out_t packet_out;
 
     ethernet_t   ethernet;
     vlan_t       vlan;

@@ -28,12 +28,6 @@ control Lookup(in headers_t hdr, inout metadata_t meta) {
                 meta.lkp.sender_difference = hdr.inner_arp.sender_mac ^ hdr.inner_ethernet.src_addr;
                 meta.lkp.src_address = hdr.inner_arp.sender_address;
                 meta.lkp.dst_address = hdr.inner_arp.target_address;
-                if (hdr.inner_arp.hardware_type != ARP_HARDWARE_ETHERNET
-                    || hdr.inner_arp.protocol_type != ETHER_TYPE_IPV4
-                    || hdr.inner_arp.hardware_length != ARP_HARDWARE_LENGTH
-                    || hdr.inner_arp.protocol_length != ARP_PROTOCOL_LENGTH) {
-                    meta.lkp.is_wrong_arp = 1;
-                }
                 if (hdr.inner_arp.operation == ARP_REQUEST) {
                     meta.lkp.is_arp_request = 1;
                 }
@@ -70,11 +64,6 @@ control Lookup(in headers_t hdr, inout metadata_t meta) {
                 meta.lkp.sender_difference = hdr.arp.sender_mac ^ hdr.ethernet.src_addr;
                 meta.lkp.src_address = hdr.arp.sender_address;
                 meta.lkp.dst_address = hdr.arp.target_address;
-                if (hdr.arp.hardware_type != ARP_HARDWARE_ETHERNET || hdr.arp.protocol_type != ETHER_TYPE_IPV4
-                    || hdr.arp.hardware_length != ARP_HARDWARE_LENGTH
-                    || hdr.arp.protocol_length != ARP_PROTOCOL_LENGTH) {
-                    meta.lkp.is_wrong_arp = 1;
-                }
                 if (hdr.arp.operation == ARP_REQUEST) {
                     meta.lkp.is_arp_request = 1;
                 }

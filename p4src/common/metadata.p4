@@ -15,7 +15,6 @@ struct lookup_t {
     bit<1>      is_ipv4;
     bit<1>      is_arp;
     bit<1>      is_arp_request;
-    bit<1>      is_wrong_arp;   // not Ethernet and IPv4, or neither request nor reply
     bit<1>      is_bad_checksum;
     bit<1>      is_fragment;    // first or later
     bit<8>      version_ihl;
@@ -50,6 +49,7 @@ struct metadata_t {
     bit<1>           is_parser_error;
     bit<1>           is_bad_checksum;       // of the plain IPv4 header
     bit<1>           is_bad_inner_checksum;
+    bit<1>           is_wrong_arp;          // of the innermost header: not Ethernet and IPv4
     bit<16>          frame_length;          // egress: bytes of the frame in the plain headers, and its payload
 
     // Ingress.

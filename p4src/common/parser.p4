@@ -41,6 +41,21 @@ parser FrameParser(packet_in packet, out headers_t hdr, inout metadata_t meta) {
 
     state parse_arp {
         packet.extract(hdr.arp);
+        transition select(hdr.arp.hardware_type, hdr.arp.protocol_type) {
+            (ARP_HARDWARE_ETHERNET, ETHER_TYPE_IPV4): check_arp_lengths;
+            default: wrong_arp;
+        }
+    }
+
+    state check_arp_lengths {
+        transition select(hdr.arp.hardware_length, hdr.arp.protocol_length) {
+            (ARP_HARDWARE_LENGTH, ARP_PROTOCOL_LENGTH): accept;
+            default: wrong_arp;
+        }
+    }
+
+    state wrong_arp {
+        meta.is_wrong_arp = 1;
         transition accept;
     }
 
@@ -102,6 +117,21 @@ parser FrameParser(packet_in packet, out headers_t hdr, inout metadata_t meta) {
 
     state parse_inner_arp {
         packet.extract(hdr.inner_arp);
+        transition select(hdr.inner_arp.hardware_type, hdr.inner_arp.protocol_type) {
+            (ARP_HARDWARE_ETHERNET, ETHER_TYPE_IPV4): check_inner_arp_lengths;
+            default: wrong_inner_arp;
+        }
+    }
+
+    state check_inner_arp_lengths {
+        transition select(hdr.inner_arp.hardware_length, hdr.inner_arp.protocol_length) {
+            (ARP_HARDWARE_LENGTH, ARP_PROTOCOL_LENGTH): accept;
+            default: wrong_inner_arp;
+        }
+    }
+
+    state wrong_inner_arp {
+        meta.is_wrong_arp = 1;
         transition accept;
     }
 

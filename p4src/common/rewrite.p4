@@ -15,12 +15,23 @@ control LengthCheck(in headers_t hdr, inout metadata_t meta) {
     bit<16> missing_in_frame;
     bit<16> missing_in_datagram;
 
+    // Actions, because on Tofino a comparison takes what an earlier action has calculated.
+    @hidden
+    action measure() {
+        room = meta.frame_length - ETHERNET_BYTES;
+        header_bytes = 10w0 ++ hdr.ipv4.version_ihl[3:0] ++ 2w0;
+    }
+
+    @hidden
+    action compare() {
+        missing_in_frame = hdr.ipv4.total_length |-| room;
+        missing_in_datagram = header_bytes |-| hdr.ipv4.total_length;
+    }
+
     apply {
         if (hdr.ipv4.isValid()) {
-            room = meta.frame_length - ETHERNET_BYTES;
-            header_bytes = 10w0 ++ hdr.ipv4.version_ihl[3:0] ++ 2w0;
-            missing_in_frame = hdr.ipv4.total_length |-| room;
-            missing_in_datagram = header_bytes |-| hdr.ipv4.total_length;
+            measure();
+            compare();
             if (missing_in_frame != 0 || missing_in_datagram != 0) {
                 meta.drop_reason = DROP_IPV4_HEADER;
             }

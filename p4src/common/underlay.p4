@@ -64,8 +64,10 @@ control Underlay(inout metadata_t meta)(selector_t next_hops) {
         } else {
             meta.underlay_address = meta.lkp.dst_address;
         }
-        if (meta.drop_reason == DROP_NONE && !underlay_routes.apply().hit) {
-            meta.drop_reason = DROP_NO_UNDERLAY_ROUTE;
+        if (meta.drop_reason == DROP_NONE) {
+            if (!underlay_routes.apply().hit) {
+                meta.drop_reason = DROP_NO_UNDERLAY_ROUTE;
+            }
         }
     }
 }

@@ -10,7 +10,7 @@
 control Validate(inout metadata_t meta) {
     apply {
         if (meta.lkp.is_arp == 1) {
-            if (meta.lkp.is_wrong_arp == 1) {
+            if (meta.is_wrong_arp == 1) {
                 meta.drop_reason = DROP_MALFORMED;
             }
         } else if (meta.lkp.is_ipv4 == 0) {

@@ -41,9 +41,15 @@ header bridged_t {
 }
 const bit<16> BRIDGED_BYTES = 24;
 
-struct switch_headers_t {
+struct ingress_headers_t {
     bridged_t bridged;
     headers_t frame;
+}
+
+struct egress_headers_t {
+    bridged_t       bridged;
+    added_headers_t added;
+    headers_t       frame;
 }
 
 // The parser's checksum unit looks at the header while it passes. It answers true when the sum is wrong.

@@ -7,7 +7,7 @@
 
 parser SwitchIngressParser(
     packet_in packet,
-    out switch_headers_t hdr,
+    out ingress_headers_t hdr,
     out metadata_t meta,
     out ingress_intrinsic_metadata_t intrinsic) {
     FrameParser() frame_parser;
@@ -34,12 +34,11 @@ parser SwitchIngressParser(
 }
 
 // Hands the verdict to egress.
-control Bridge(inout switch_headers_t hdr, in egress_verdict_t verdict) {
+control Bridge(inout ingress_headers_t hdr, in egress_verdict_t verdict) {
     apply {
         hdr.bridged.setValid();
         hdr.bridged.rewrite_mode = verdict.rewrite_mode;
         hdr.bridged.punt_reason = verdict.punt_reason;
-        hdr.bridged.pad_is_encapsulated = 0;
         hdr.bridged.is_encapsulated = verdict.is_encapsulated;
         hdr.bridged.ingress_port = verdict.ingress_port;
         hdr.bridged.port_index = verdict.port_index;
@@ -47,7 +46,6 @@ control Bridge(inout switch_headers_t hdr, in egress_verdict_t verdict) {
         hdr.bridged.dst_mac = verdict.dst_mac;
         hdr.bridged.tunnel_src = verdict.tunnel_src;
         hdr.bridged.tunnel_dst = verdict.tunnel_dst;
-        hdr.bridged.pad_entropy = 0;
         hdr.bridged.entropy = verdict.entropy;
     }
 }
@@ -63,7 +61,7 @@ control Decapsulate(inout headers_t hdr) {
 }
 
 control SwitchIngress(
-    inout switch_headers_t hdr,
+    inout ingress_headers_t hdr,
     inout metadata_t meta,
     in ingress_intrinsic_metadata_t intrinsic,
     in ingress_intrinsic_metadata_from_parser_t from_parser,
@@ -105,7 +103,7 @@ control SwitchIngress(
 
 control SwitchIngressDeparser(
     packet_out packet,
-    inout switch_headers_t hdr,
+    inout ingress_headers_t hdr,
     in metadata_t meta,
     in ingress_intrinsic_metadata_for_deparser_t for_deparser) {
     apply {
@@ -117,7 +115,7 @@ control SwitchIngressDeparser(
 // Ingress has checked the frame: what egress changes is all that it parses.
 parser SwitchEgressParser(
     packet_in packet,
-    out switch_headers_t hdr,
+    out egress_headers_t hdr,
     out metadata_t meta,
     out egress_intrinsic_metadata_t intrinsic) {
     state start {
@@ -164,7 +162,7 @@ parser SwitchEgressParser(
 }
 
 control SwitchEgress(
-    inout switch_headers_t hdr,
+    inout egress_headers_t hdr,
     inout metadata_t meta,
     in egress_intrinsic_metadata_t intrinsic,
     in egress_intrinsic_metadata_from_parser_t from_parser,
@@ -175,7 +173,7 @@ control SwitchEgress(
     apply {
         meta.egress.egress_port = intrinsic.egress_port;
         meta.frame_length = intrinsic.pkt_length - (BRIDGED_BYTES + FCS_BYTES);
-        pipeline.apply(hdr.frame, meta);
+        pipeline.apply(hdr.added, hdr.frame, meta);
         if (meta.drop_reason != DROP_NONE) {
             for_deparser.drop_ctl = 1;
         }
@@ -184,20 +182,21 @@ control SwitchEgress(
 
 control SwitchEgressDeparser(
     packet_out packet,
-    inout switch_headers_t hdr,
+    inout egress_headers_t hdr,
     in metadata_t meta,
     in egress_intrinsic_metadata_for_deparser_t for_deparser) {
     Checksum() encap_checksum;
 
     apply {
-        if (hdr.frame.encap_ipv4.isValid()) {
-            hdr.frame.encap_ipv4.checksum = encap_checksum.update({
-                hdr.frame.encap_ipv4.version_ihl, hdr.frame.encap_ipv4.tos, hdr.frame.encap_ipv4.total_length,
-                hdr.frame.encap_ipv4.identification, hdr.frame.encap_ipv4.flags, hdr.frame.encap_ipv4.fragment_offset,
-                hdr.frame.encap_ipv4.ttl, hdr.frame.encap_ipv4.protocol, hdr.frame.encap_ipv4.src_addr,
-                hdr.frame.encap_ipv4.dst_addr
+        if (hdr.added.encap_ipv4.isValid()) {
+            hdr.added.encap_ipv4.checksum = encap_checksum.update({
+                hdr.added.encap_ipv4.version_ihl, hdr.added.encap_ipv4.tos, hdr.added.encap_ipv4.total_length,
+                hdr.added.encap_ipv4.identification, hdr.added.encap_ipv4.flags, hdr.added.encap_ipv4.fragment_offset,
+                hdr.added.encap_ipv4.ttl, hdr.added.encap_ipv4.protocol, hdr.added.encap_ipv4.src_addr,
+                hdr.added.encap_ipv4.dst_addr
             });
         }
+        packet.emit(hdr.added);
         packet.emit(hdr.frame);
     }
 }

@@ -5,8 +5,13 @@
 #include "../common/ingress.p4"
 #include "../common/egress.p4"
 
+struct switch_headers_t {
+    added_headers_t added;
+    headers_t       frame;
+}
+
 parser SwitchParser(
-    packet_in packet, out headers_t hdr, inout metadata_t meta, inout standard_metadata_t standard_metadata) {
+    packet_in packet, out switch_headers_t hdr, inout metadata_t meta, inout standard_metadata_t standard_metadata) {
     FrameParser() frame_parser;
 
     state start {
@@ -17,17 +22,17 @@ parser SwitchParser(
     }
 
     state parse_packet_out {
-        packet.extract(hdr.packet_out);
+        packet.extract(hdr.frame.packet_out);
         transition accept;
     }
 
     state parse_frame {
-        frame_parser.apply(packet, hdr, meta);
+        frame_parser.apply(packet, hdr.frame, meta);
         transition accept;
     }
 }
 
-control SwitchVerifyChecksum(inout headers_t hdr, inout metadata_t meta) {
+control SwitchVerifyChecksum(inout switch_headers_t hdr, inout metadata_t meta) {
     apply {
     }
 }
@@ -54,7 +59,7 @@ control Decapsulate(inout headers_t hdr, inout metadata_t meta) {
     }
 }
 
-control SwitchIngress(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t standard_metadata) {
+control SwitchIngress(inout switch_headers_t hdr, inout metadata_t meta, inout standard_metadata_t standard_metadata) {
     @name(".underlay_selector") @id(0x01) @max_group_size(64)
     action_selector(HashAlgorithm.crc16, SELECTOR_MEMBERS, 32w16) underlay_selector;
 
@@ -65,9 +70,9 @@ control SwitchIngress(inout headers_t hdr, inout metadata_t meta, inout standard
 
     apply {
         if (standard_metadata.ingress_port == CPU_PORT) {
-            if (hdr.packet_out.isValid()) {
-                standard_metadata.egress_spec = hdr.packet_out.egress_port;
-                hdr.packet_out.setInvalid();
+            if (hdr.frame.packet_out.isValid()) {
+                standard_metadata.egress_spec = hdr.frame.packet_out.egress_port;
+                hdr.frame.packet_out.setInvalid();
             } else {
                 mark_to_drop(standard_metadata);
             }
@@ -77,47 +82,53 @@ control SwitchIngress(inout headers_t hdr, inout metadata_t meta, inout standard
             if (standard_metadata.parser_error != error.NoError) {
                 meta.is_parser_error = 1;
             }
-            checksum_verify.apply(hdr.ipv4, meta.is_bad_checksum);
-            inner_checksum_verify.apply(hdr.inner_ipv4, meta.is_bad_inner_checksum);
-            pipeline.apply(hdr, meta);
+            checksum_verify.apply(hdr.frame.ipv4, meta.is_bad_checksum);
+            inner_checksum_verify.apply(hdr.frame.inner_ipv4, meta.is_bad_inner_checksum);
+            pipeline.apply(hdr.frame, meta);
             if (meta.drop_reason != DROP_NONE) {
                 mark_to_drop(standard_metadata);
             } else {
                 standard_metadata.egress_spec = meta.egress.egress_port;
                 if (meta.is_terminated == 1) {
-                    decapsulate.apply(hdr, meta);
+                    decapsulate.apply(hdr.frame, meta);
                 }
             }
         }
     }
 }
 
-control SwitchEgress(inout headers_t hdr, inout metadata_t meta, inout standard_metadata_t standard_metadata) {
+control SwitchEgress(inout switch_headers_t hdr, inout metadata_t meta, inout standard_metadata_t standard_metadata) {
     EgressPipeline() pipeline;
 
     apply {
-        pipeline.apply(hdr, meta);
+        pipeline.apply(hdr.added, hdr.frame, meta);
         if (meta.drop_reason != DROP_NONE) {
             mark_to_drop(standard_metadata);
         }
     }
 }
 
-control SwitchComputeChecksum(inout headers_t hdr, inout metadata_t meta) {
+control SwitchComputeChecksum(inout switch_headers_t hdr, inout metadata_t meta) {
     apply {
-        update_checksum(hdr.encap_ipv4.isValid(), {
-            hdr.encap_ipv4.version_ihl, hdr.encap_ipv4.tos, hdr.encap_ipv4.total_length, hdr.encap_ipv4.identification,
-            hdr.encap_ipv4.flags, hdr.encap_ipv4.fragment_offset, hdr.encap_ipv4.ttl, hdr.encap_ipv4.protocol,
-            hdr.encap_ipv4.src_addr, hdr.encap_ipv4.dst_addr
-        }, hdr.encap_ipv4.checksum, HashAlgorithm.csum16);
+        update_checksum(hdr.added.encap_ipv4.isValid(), {
+            hdr.added.encap_ipv4.version_ihl, hdr.added.encap_ipv4.tos, hdr.added.encap_ipv4.total_length,
+            hdr.added.encap_ipv4.identification, hdr.added.encap_ipv4.flags, hdr.added.encap_ipv4.fragment_offset,
+            hdr.added.encap_ipv4.ttl, hdr.added.encap_ipv4.protocol, hdr.added.encap_ipv4.src_addr,
+            hdr.added.encap_ipv4.dst_addr
+        }, hdr.added.encap_ipv4.checksum, HashAlgorithm.csum16);
     }
 }
 
-control SwitchDeparser(packet_out packet, in headers_t hdr) {
+control SwitchDeparser(packet_out packet, in switch_headers_t hdr) {
     apply {
         packet.emit(hdr);
     }
 }
 
 V1Switch(
-    SwitchParser(), SwitchVerifyChecksum(), SwitchIngress(), SwitchEgress(), SwitchComputeChecksum(), SwitchDeparser()) main;
+    SwitchParser(),
+    SwitchVerifyChecksum(),
+    SwitchIngress(),
+    SwitchEgress(),
+    SwitchComputeChecksum(),
+    SwitchDeparser()) main;

@@ -137,6 +137,6 @@ def test_packet_headers_have_no_hidden_bits(info: p4i.P4Info) -> None:
         for header in info.controller_packet_metadata
     }
     assert headers == {
-        "packet_in": [("ingress_port", 9), ("pad", 7), ("reason", 8)],
-        "packet_out": [("egress_port", 9), ("pad", 7)],
+        "packet_in": [("pad", 7), ("ingress_port", 9), ("reason", 8)],
+        "packet_out": [("pad", 7), ("egress_port", 9)],
     }
