@@ -3,6 +3,7 @@
 
 import importlib.util
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -35,12 +36,16 @@ def load_p4info(architecture: str) -> p4i.P4Info:
     return text_format.Parse(path.read_text(), p4i.P4Info())
 
 
-def load_build() -> ModuleType:
-    """p4src/build.py, which is a script and in no package."""
-    spec = importlib.util.spec_from_file_location("p4src_build", P4SRC / "build.py")
+def load_script(name: str) -> ModuleType:
+    """A script of p4src, which is no package; it finds its neighbours as it does when it is run."""
+    spec = importlib.util.spec_from_file_location(f"p4src_{name}", P4SRC / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    sys.path.insert(0, str(P4SRC))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(P4SRC))
     return module
 
 
