@@ -67,9 +67,10 @@ control SwitchIngress(
     in ingress_intrinsic_metadata_from_parser_t from_parser,
     inout ingress_intrinsic_metadata_for_deparser_t for_deparser,
     inout ingress_intrinsic_metadata_for_tm_t for_tm) {
+    @name(".underlay_selector") @id(0x01)
     ActionProfile(SELECTOR_MEMBERS) underlay_profile;
     Hash<bit<16>>(HashAlgorithm_t.CRC16) selector_hash;
-    @name(".underlay_selector") @id(0x01)
+    @name(".underlay_groups")
     ActionSelector(underlay_profile, selector_hash, SelectorMode_t.FAIR, SELECTOR_GROUP_SIZE, SELECTOR_GROUPS)
         underlay_selector;
 
