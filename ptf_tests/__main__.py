@@ -10,7 +10,8 @@
     python -m ptf_tests --list
 
 The last line reads `N passed, N failed, N skipped`. Exit status: 0 when something ran and nothing failed, 1 when a test
-failed or (--coverage) something is reached by none, 2 when nothing could run (the reason is printed). `pytest tests/pipeline/test_ptf.py` runs the same command.
+failed or (--coverage) something is reached by none, 2 when nothing could run (the reason is printed).
+`pytest tests/pipeline/test_ptf.py` runs the same command.
 """
 
 import argparse

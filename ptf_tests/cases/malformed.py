@@ -3,12 +3,13 @@
 
 import ptf
 from scapy.layers.inet import IP
-from scapy.layers.l2 import Ether
+from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Packet
 
 from ptf_tests import entries, packets
 from ptf_tests.leaf import (
     RED_DB1,
+    RED_FOREIGN,
     RED_WEB,
     RED_WEB1,
     RED_WEB2,
@@ -155,6 +156,23 @@ class BrokenTransportHeadersDoNoHarm(LeafTest):
                 with self.subTest(protocol=protocol, length=length):
                     layer = IP(src=RED_WEB1.address, dst=RED_WEB2.address, proto=protocol) / packets.payload(length)
                     self.drops_with("malformed", 1, RED_WEB1.to(RED_WEB2, layer))
+
+
+class WrongArpIsDropped(LeafTest):
+    """ARP that is not for Ethernet and IPv4 is dropped with malformed, from an attachment or out of a tunnel."""
+
+    def runTest(self) -> None:
+        for change in ({"hwtype": 6}, {"ptype": 0x86DD}, {"hwlen": 8}, {"plen": 16}):
+            for source in (RED_WEB1, RED_FOREIGN):
+                with self.subTest(**change, source=source.address):
+                    raw = bytearray(bytes(packets.arp_request(source.mac, source.address, RED_WEB2.address)))
+                    # By hand: scapy would lengthen the addresses with their lengths.
+                    raw[_ETHERNET : _ETHERNET + 6] = bytes(ARP(**change))[:6]
+                    frame = bytes(raw)
+                    if source.port:
+                        self.drops_with("malformed", source.port, frame)
+                    else:
+                        self.drops_with("malformed", 5, from_tunnel(source.tunnel, RED_WEB.vni, frame))
 
 
 def _layer() -> Packet:
