@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ptf_tests import entries, leaf
 from ptf_tests.leaf import Host, Subnet
-from ptf_tests.p4info import Entry, Lpm, Match, Range, Ternary
+from ptf_tests.p4info import Action, Entry, Lpm, Match, Range, Ternary
 
 _ACCESS_PORTS = (1, 2, 3, 4, 7, 8)
 _VLANS = (0, 1, 100, 4094)
@@ -96,7 +96,7 @@ class RandomState:
             match: dict[str, Match] = {"vrf": self._random.choice(self._subnets).vrf, "dst_address": prefix}
             action = leaf.next_hop_of(self._random.choice((*self.local, *self.remote)))
             if self._random.random() < 0.2:
-                action = entries.Action("drop_route")
+                action = Action("drop_route")
             yield Entry("routes_v4", match, action)
 
     def _policies(self) -> Iterator[Entry]:
@@ -116,4 +116,4 @@ class RandomState:
                 match["l4_dst_port"] = Range(low, self._random.choice((low, 0xFFFF, self._random.randint(low, 0xFFFF))))
                 if self._random.random() < 0.8:
                     match["has_l4"] = Ternary(self._random.randrange(2), 1)
-            yield Entry("policy", match, entries.Action(self._random.choice(("permit", "deny"))), priority)
+            yield Entry("policy", match, Action(self._random.choice(("permit", "deny"))), priority)

@@ -3,7 +3,7 @@
 
 import ptf
 from scapy.layers.inet import IP
-from scapy.layers.l2 import ARP, Ether
+from scapy.layers.l2 import Ether
 from scapy.packet import Packet
 
 from ptf_tests import entries, packets
@@ -162,12 +162,11 @@ class WrongArpIsDropped(LeafTest):
     """ARP that is not for Ethernet and IPv4 is dropped with malformed, from an attachment or out of a tunnel."""
 
     def runTest(self) -> None:
-        for change in ({"hwtype": 6}, {"ptype": 0x86DD}, {"hwlen": 8}, {"plen": 16}):
+        for fields in (b"\0\6\x08\0\6\4", b"\0\1\x86\xdd\6\4", b"\0\1\x08\0\x08\4", b"\0\1\x08\0\6\x10"):
             for source in (RED_WEB1, RED_FOREIGN):
-                with self.subTest(**change, source=source.address):
+                with self.subTest(fields=fields.hex(), source=source.address):
                     raw = bytearray(bytes(packets.arp_request(source.mac, source.address, RED_WEB2.address)))
-                    # By hand: scapy would lengthen the addresses with their lengths.
-                    raw[_ETHERNET : _ETHERNET + 6] = bytes(ARP(**change))[:6]
+                    raw[_ETHERNET : _ETHERNET + 6] = fields
                     frame = bytes(raw)
                     if source.port:
                         self.drops_with("malformed", source.port, frame)
