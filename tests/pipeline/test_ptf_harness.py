@@ -39,7 +39,12 @@ def test_what_no_test_reaches_is_named_and_fails_the_run() -> None:
     assert done.returncode == 1, done.stdout + done.stderr
     assert " 0 failed, 0 skipped" in done.stdout.splitlines()[-1]
     missed = done.stdout.partition("not reached by any test:")[2].splitlines()
-    for item in ("table vni_map hit", "action policy deny", "parser state FrameParser_parse_vxlan", "drop reason spoof"):
+    for item in (
+        "table vni_map hit",
+        "action policy deny",
+        "parser state FrameParser_parse_vxlan",
+        "drop reason spoof",
+    ):
         assert f"  {item}" in missed, item
     assert "  table bridge hit" not in missed
 
