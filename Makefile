@@ -17,10 +17,10 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export TARGET
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check p4 bench shell lock clean env
+.PHONY: help run test ptf-coverage check p4 bench shell lock clean env
 
 help: ## this list
-	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 	@echo
 	@echo "  TARGET=bmv2 runs simple_switch_grpc (on the PATH) instead of softswitch; ARGS=... is passed on."
 
@@ -30,6 +30,9 @@ run: $(READY) ## start the example fabric, show who reaches whom, stay until Ctr
 test: $(READY) ## every test that this machine can run; what was skipped, and why, is listed at the end
 	@$(MAKE) --no-print-directory $(SHELL_VENV)/.ready || echo "p4runtime-shell cannot be installed: its tests are skipped"
 	$(PY) -m pytest $(ARGS)
+
+ptf-coverage: $(READY) ## packet tests over softswitch, and what of the pipeline none of them reaches
+	$(PY) -m ptf_tests --coverage $(ARGS)
 
 check: $(READY) ## lint, format, types, and whether the compiled pipeline is up to date
 	$(PY) -m ruff check .

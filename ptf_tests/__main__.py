@@ -6,19 +6,24 @@
     python -m ptf_tests --target softswitch-veth     # softswitch on AF_PACKET, same links as BMv2
     python -m ptf_tests --test arp --test routing.RoutesBetweenSubnets
     python -m ptf_tests --target bmv2 --test differential --count 10000 --seed 7
+    python -m ptf_tests --coverage                   # softswitch; what of the pipeline no test reaches
     python -m ptf_tests --list
 
 The last line reads `N passed, N failed, N skipped`. Exit status: 0 when something ran and nothing failed, 1 when a test
-failed, 2 when nothing could run (the reason is printed). `pytest tests/pipeline/test_ptf.py` runs the same command.
+failed or (--coverage) something is reached by none, 2 when nothing could run (the reason is printed).
+`pytest tests/pipeline/test_ptf.py` runs the same command.
 """
 
 import argparse
 import inspect
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
-from ptf_tests import namespace, runner, targets
+from ptf_tests import coverage, namespace, runner, targets
+from ptf_tests.base import P4INFO_FILE
+from ptf_tests.p4info import Schema
 
 PIPELINE = Path(__file__).parents[1] / "p4src" / "build" / "v1model"
 TARGETS = ("softswitch", "softswitch-veth", "bmv2", "tofino-model", "external")
@@ -37,6 +42,12 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="print every behaviour and exit")
     parser.add_argument(
         "--pipeline", type=Path, default=PIPELINE, metavar="DIR", help="folder with P4Info and device config"
+    )
+    parser.add_argument(
+        "--coverage",
+        action="store_true",
+        help="print which tables, actions, parser states and drop reasons no test reaches (softswitch; random frames "
+        "are left out, because what they reach is luck)",
     )
     parser.add_argument("--seed", type=int, default=None, help="differential: repeat the run that printed this seed")
     parser.add_argument("--count", type=int, default=400, help="differential: how many random frames")
@@ -66,10 +77,29 @@ def _print_list(names: list[str]) -> None:
         print(f"{test.__module__.rpartition('.')[2]}.{test.__name__}\n    {inspect.getdoc(test)}")
 
 
+def _run(arguments: argparse.Namespace, params: dict[str, object]) -> tuple[bool, runner.Summary]:
+    """Runs a target of ours; gives whether coverage, if asked for, is complete."""
+    with tempfile.TemporaryDirectory(prefix="p4vpc-ptf-coverage-") as folder:
+        file = Path(folder) / "coverage.json" if arguments.coverage else None
+        with targets.start(arguments.target, file) as target:
+            summary = runner.run(target, arguments.pipeline, arguments.test, params)
+        if file is None:
+            return True, summary
+        schema = Schema.parse((arguments.pipeline / P4INFO_FILE).read_text())
+        text, is_covered = coverage.report(coverage.read(file, schema))
+        print(text)
+        return is_covered, summary
+
+
 def main(argv: list[str]) -> int:
     """Runs the command line and gives the exit status."""
     arguments = _arguments(argv)
     params = {"seed": arguments.seed, "count": arguments.count}
+    if arguments.coverage and arguments.target != "softswitch":
+        print("--coverage is for target softswitch", file=sys.stderr)
+        return EXIT_NOTHING_RAN
+    if arguments.coverage and not arguments.test:
+        arguments.test = [name for name in runner.modules() if name != "differential"]
     tests = runner.discover(arguments.test)
     if not tests:
         print(f"no test is called {', '.join(arguments.test)}; --list shows them", file=sys.stderr)
@@ -85,20 +115,20 @@ def main(argv: list[str]) -> int:
         namespace.run_inside(["-m", "ptf_tests", *argv])
     # Without this, the end by a signal would leave the target running.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_FAILED))
+    is_covered = True
     try:
         if arguments.target == "external":
             summary = runner.run(_external(arguments), arguments.pipeline, arguments.test, params)
         else:
             if arguments.target != "softswitch":
                 namespace.prepare()
-            with targets.start(arguments.target) as target:
-                summary = runner.run(target, arguments.pipeline, arguments.test, params)
+            is_covered, summary = _run(arguments, params)
     except targets.TargetError as error:
         print(error, file=sys.stderr)
         print(runner.Summary(0, 0, len(tests)))
         return EXIT_NOTHING_RAN
     print(summary)
-    if summary.failed:
+    if summary.failed or not is_covered:
         return EXIT_FAILED
     return 0 if summary.passed else EXIT_NOTHING_RAN
 

@@ -50,6 +50,11 @@ def discover(names: list[str]) -> list[type[unittest.TestCase]]:
     return [test for test in _all_tests() if not names or _is_named(test, names)]
 
 
+def modules() -> list[str]:
+    """The names of the modules that hold tests."""
+    return [info.name for info in pkgutil.iter_modules(cases.__path__)]
+
+
 def _all_tests() -> Iterator[type[unittest.TestCase]]:
     for module_info in pkgutil.iter_modules(cases.__path__):
         module = importlib.import_module(f"{cases.__name__}.{module_info.name}")

@@ -52,12 +52,15 @@ def missing(target: str) -> str | None:
 
 
 @contextmanager
-def start(target: str) -> Iterator[RunningTarget]:
-    """Runs a target until the block ends; whatever it made on the machine is gone afterwards."""
+def start(target: str, coverage: Path | None = None) -> Iterator[RunningTarget]:
+    """Runs a target until the block ends; whatever it made on the machine is gone afterwards.
+
+    softswitch on ptf's socket writes to the file `coverage` at its end what packets have reached.
+    """
     with tempfile.TemporaryDirectory(prefix="p4vpc-ptf-") as folder:
         address = f"127.0.0.1:{_free_port()}"
         if target == "softswitch":
-            yield from _softswitch_on_socket(address, Path(folder))
+            yield from _softswitch_on_socket(address, Path(folder), coverage)
         elif target == "softswitch-veth":
             yield from _on_veth(address, [*_softswitch(address), *_interfaces()], Path(folder))
         elif target == "bmv2":
@@ -95,9 +98,10 @@ def _softswitch(address: str) -> list[str]:
     ]
 
 
-def _softswitch_on_socket(address: str, folder: Path) -> Iterator[RunningTarget]:
+def _softswitch_on_socket(address: str, folder: Path, coverage: Path | None) -> Iterator[RunningTarget]:
     ports = f"ipc://{folder / 'ports'}"
-    with _process([*_softswitch(address), "--nn", ports], address, folder / "log"):
+    counting = ["--coverage", str(coverage.absolute())] if coverage is not None else []
+    with _process([*_softswitch(address), "--nn", ports, *counting], address, folder / "log"):
         yield RunningTarget(address, platform="nn", port_map={(0, port): ports for port in PORTS})
 
 

@@ -20,6 +20,7 @@ from finsy.proto import p4i, p4r
 from google.protobuf import text_format
 from google.protobuf.message import DecodeError
 
+from softswitch.coverage import Coverage
 from softswitch.errors import SoftswitchError
 from softswitch.p4runtime import P4RuntimeServer, TlsFiles
 from softswitch.p4runtime.device import DEFAULT_CPU_PORT, DEFAULT_DROP_PORT
@@ -101,6 +102,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="serve TLS with this certificate (PEM)")
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="key of the certificate (PEM)")
     parser.add_argument("--tls-client-ca", type=Path, metavar="FILE", help="accept only clients that this CA signed")
+    parser.add_argument(
+        "--coverage", type=Path, metavar="FILE",
+        help="count which parser states, tables and actions packets reach, and write it here at the end (slower)",
+    )  # fmt: skip
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
     return parser
 
@@ -139,6 +144,7 @@ async def _serve(options: argparse.Namespace) -> None:
     drivers += [NanomsgPorts(address) for address in options.nn]
     config = load_config(options.config, options.p4info) if options.config else None
     tls = TlsFiles(options.tls_cert, options.tls_key, options.tls_client_ca) if options.tls_cert else None
+    coverage = Coverage() if options.coverage else None
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -150,12 +156,15 @@ async def _serve(options: argparse.Namespace) -> None:
         cpu_port=options.cpu_port,
         drop_port=options.drop_port,
         tls=tls,
+        coverage=coverage,
     )
     async with server:
         if config is not None:
             await server.set_pipeline(config)
         print(f"softswitch: device {options.device_id} serves P4Runtime on {server.address}", flush=True)
         await stop.wait()
+    if coverage is not None:
+        _write(options.coverage, coverage.to_json())
 
 
 def load_config(program: Path, p4info: Path) -> p4r.ForwardingPipelineConfig:
@@ -179,6 +188,13 @@ def _parse_p4info(path: Path) -> p4i.P4Info:
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text + "\n")
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from softswitch import ir
 from softswitch.codegen import generate
+from softswitch.coverage import Coverage
 from softswitch.errors import InvalidProgramError, StateError, UnsupportedProgramError
 from softswitch.reader import read_program
 from softswitch.runtime.entries import ActionInfo
@@ -23,7 +24,7 @@ from softswitch.runtime.hashes import ALGORITHMS
 from softswitch.runtime.profile import ActionProfile
 from softswitch.runtime.switch import PacketPath, Switch
 from softswitch.runtime.table import Table
-from softswitch.runtime.trace import Trace
+from softswitch.runtime.trace import Recorder
 
 _numbers = count(1)
 
@@ -73,10 +74,12 @@ class Program:
         drop_port: int = 511,
         now_us: Callable[[], int] = _monotonic_us,
         seed: int = 0,
+        coverage: Coverage | None = None,
     ) -> Switch:
         """Make a switch with the program's constant entries and otherwise empty tables.
 
-        ``now_us`` is the clock behind timestamps and meters, ``seed`` that of ``random()``.
+        ``now_us`` is the clock behind timestamps and meters, ``seed`` that of ``random()``. With
+        ``coverage`` every packet runs the traced code, several times slower, and is counted there.
 
         :raises InvalidProgramError: an entry that the program declares does not fit its table.
         """
@@ -105,7 +108,10 @@ class Program:
             now_us=clock,
         )
         env = _Environment(self, switch, random.Random(seed))
-        switch.bind(_bind(self._code, env, None), lambda trace: _bind(self._traced_code, env, trace))
+        if coverage is not None:
+            coverage.include(program)
+        code = self._code if coverage is None else self._traced_code
+        switch.bind(_bind(code, env, coverage), lambda trace: _bind(self._traced_code, env, trace))
         return switch
 
 
@@ -150,7 +156,7 @@ def _compile(source: str, variant: str) -> CodeType:
         raise UnsupportedProgramError([f"the program is too large or too deeply nested for Python: {error}"]) from None
 
 
-def _bind(code: CodeType, env: _Environment, trace: Trace | None) -> PacketPath:
+def _bind(code: CodeType, env: _Environment, trace: Recorder | None) -> PacketPath:
     names: dict[str, Any] = {}
     exec(code, names)
     process: PacketPath = names["bind"](env, trace)

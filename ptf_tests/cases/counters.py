@@ -1,18 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """Accounts: what is counted per attachment, VNI and tunnel."""
 
+from ptf_tests import entries, packets
+from ptf_tests.base import DROP_REASONS, DROP_TABLES
 from ptf_tests.leaf import (
+    NEIGHBOR_MACS,
     RED_DB1,
     RED_WEB,
     RED_WEB1,
     RED_WEB2,
     RED_WEB3,
+    ROUTER_MAC,
+    UPLINK,
     LeafTest,
     delivered,
     from_tunnel,
     out_of_tunnel,
 )
-from ptf_tests.p4info import Match
+from ptf_tests.p4info import Action, Entry, Match
+
+UPLINK_NEIGHBOR = entries.neighbor(UPLINK[2], ROUTER_MAC, NEIGHBOR_MACS[UPLINK[2]])
 
 
 class _CounterTest(LeafTest):
@@ -81,3 +88,22 @@ class DropsCountBytes(_CounterTest):
         frame = RED_WEB1.udp_to(RED_DB1)
         self.drops_with("unknown_destination", 1, frame, frame)
         self.rises("drop_reasons", (10,), 2, 2 * len(frame))
+
+
+class UncountedDropsAreDrops(LeafTest):
+    """Without an entry for its reason a packet is dropped all the same, in ingress and in egress."""
+
+    def runTest(self) -> None:
+        passes = RED_WEB1.udp_to(RED_WEB2)
+        for table, reason, missing, frame in (
+            ("drop_reasons", "spoof", [], packets.frame(RED_WEB2.mac, RED_WEB1.mac, passes.payload)),
+            ("egress_drop_reasons", "no_neighbor", [UPLINK_NEIGHBOR], RED_WEB1.udp_to(RED_WEB3)),
+        ):
+            with self.subTest(reason):
+                self.remove(missing)
+                self.drops_with(reason, 1, frame)
+                self.remove([Entry(table, {"drop_reason": DROP_REASONS[reason]}, Action(DROP_TABLES[table]))])
+                before = self.drops()
+                self.send(1, frame)
+                self.forwards(1, passes, (2, delivered(RED_WEB2, passes)))
+                self.assertEqual(before, self.drops())

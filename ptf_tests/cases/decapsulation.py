@@ -2,6 +2,7 @@
 """VXLAN decapsulation (RFC 7348): what this VTEP accepts from a leaf of ours."""
 
 from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6
 from scapy.layers.l2 import Ether
 from scapy.layers.vxlan import VXLAN
 
@@ -63,6 +64,37 @@ class ReservedBitsAreIgnored(LeafTest):
                 raw = bytearray(bytes(from_tunnel(2, RED_WEB.vni, inner)))
                 raw[_VXLAN_OFFSET + offset] = 0xFF
                 self.forwards(5, bytes(raw), (1, inner))
+
+
+class InnerFragmentsAreDelivered(LeafTest):
+    """Fragments of a tenant's packet, first and later, are delivered as they are."""
+
+    def runTest(self) -> None:
+        for flags, offset in (("MF", 0), ("MF", 10), (0, 20)):
+            with self.subTest(flags=flags, offset=offset):
+                inner = RED_WEB3.udp_to(RED_WEB1)
+                inner[IP].flags, inner[IP].frag = flags, offset
+                self.forwards(5, from_tunnel(2, RED_WEB.vni, inner), (1, inner))
+
+
+class InnerIpv6IsDropped(LeafTest):
+    """An IPv6 frame of a tenant that comes out of a tunnel is dropped with ether_type, whatever it carries."""
+
+    def runTest(self) -> None:
+        for layer in (TCP(), UDP(), ICMPv6EchoRequest(), packets.payload()):
+            with self.subTest(layer=layer.name):
+                inner = RED_WEB3.to(RED_WEB1, IPv6(src="2001:db8::3", dst="2001:db8::1") / layer)
+                self.drops_with("ether_type", 5, from_tunnel(2, RED_WEB.vni, inner))
+
+
+class TunnelToAGroupMacIsDropped(LeafTest):
+    """VXLAN to our VTEP in a frame to all stations of a fabric link is dropped with broadcast."""
+
+    def runTest(self) -> None:
+        self.install([entries.fabric_port(5, packets.BROADCAST)])
+        outer = from_tunnel(2, RED_WEB.vni, RED_WEB3.udp_to(RED_WEB1))
+        outer.dst = packets.BROADCAST
+        self.drops_with("broadcast", 5, outer)
 
 
 class MissingIFlagIsDropped(LeafTest):

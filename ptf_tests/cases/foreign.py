@@ -152,5 +152,16 @@ class ForeignSubnetsGatewayIsReal(LeafTest):
         )
 
 
+class ForeignProbeIsAnswered(LeafTest):
+    """An ARP probe from a foreign workload's own MAC is answered into its tunnel; from another MAC it is spoof."""
+
+    def runTest(self) -> None:
+        probe = packets.arp_request(RED_FOREIGN.mac, "0.0.0.0", RED_WEB1.address)
+        reply = packets.arp_reply(probe, RED_WEB1.mac)
+        self.forwards(5, from_tunnel(9, RED_WEB.vni, probe), out_of_tunnel(9, RED_WEB, reply))
+        forged = packets.arp_request(RED_WEB2.mac, "0.0.0.0", RED_WEB1.address)
+        self.drops_with("spoof", 5, from_tunnel(9, RED_WEB.vni, forged))
+
+
 def _padded_request(source: Host, target: str, length: int) -> bytes:
     return packets.padded(packets.arp_request(source.mac, source.address, target), length)

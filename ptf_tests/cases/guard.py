@@ -100,3 +100,12 @@ class GuardHoldsForEveryProtocol(LeafTest):
         for name, layer in layers.items():
             with self.subTest(name):
                 self.drops_with("spoof", 1, RED_WEB1.to(RED_WEB.gateway_mac, layer))
+
+
+class ProbeWithForeignMacIsDropped(LeafTest):
+    """An ARP probe from a MAC that is not the port's own is dropped with spoof, though its fields agree."""
+
+    def runTest(self) -> None:
+        for mac in (_OTHER_MAC, RED_WEB2.mac, RED_WEB.gateway_mac):
+            with self.subTest(mac=mac):
+                self.drops_with("spoof", 1, packets.arp_request(mac, "0.0.0.0", RED_WEB2.address))

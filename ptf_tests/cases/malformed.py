@@ -9,6 +9,7 @@ from scapy.packet import Packet
 from ptf_tests import entries, packets
 from ptf_tests.leaf import (
     RED_DB1,
+    RED_FOREIGN,
     RED_WEB,
     RED_WEB1,
     RED_WEB2,
@@ -155,6 +156,22 @@ class BrokenTransportHeadersDoNoHarm(LeafTest):
                 with self.subTest(protocol=protocol, length=length):
                     layer = IP(src=RED_WEB1.address, dst=RED_WEB2.address, proto=protocol) / packets.payload(length)
                     self.drops_with("malformed", 1, RED_WEB1.to(RED_WEB2, layer))
+
+
+class WrongArpIsDropped(LeafTest):
+    """ARP that is not for Ethernet and IPv4 is dropped with malformed, from an attachment or out of a tunnel."""
+
+    def runTest(self) -> None:
+        for fields in (b"\0\6\x08\0\6\4", b"\0\1\x86\xdd\6\4", b"\0\1\x08\0\x08\4", b"\0\1\x08\0\6\x10"):
+            for source in (RED_WEB1, RED_FOREIGN):
+                with self.subTest(fields=fields.hex(), source=source.address):
+                    raw = bytearray(bytes(packets.arp_request(source.mac, source.address, RED_WEB2.address)))
+                    raw[_ETHERNET : _ETHERNET + 6] = fields
+                    frame = bytes(raw)
+                    if source.port:
+                        self.drops_with("malformed", source.port, frame)
+                    else:
+                        self.drops_with("malformed", 5, from_tunnel(source.tunnel, RED_WEB.vni, frame))
 
 
 def _layer() -> Packet:

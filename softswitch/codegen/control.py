@@ -29,7 +29,7 @@ class PipelineWriter:
 
     def emit(self) -> None:
         """Write the whole pipeline."""
-        graph = FlowGraph(self._pipeline.start, {name: _successors(node) for name, node in self._nodes.items()})
+        graph = FlowGraph(self._pipeline.start, {name: successors(node) for name, node in self._nodes.items()})
         if not graph.reachable:
             return
         start, deepest = len(self._writer.lines), self._writer.deepest
@@ -62,7 +62,7 @@ class PipelineWriter:
         with self._writer.block("while True:"):
             for name, index in numbers.items():
                 with self._writer.block(f"{'elif' if index else 'if'} state == {index}:"):
-                    ways = set(_successors(self._nodes[name]))
+                    ways = set(successors(self._nodes[name]))
                     self._emit_node(name, go)
                     if len(ways) == 1:
                         go(ways.pop())
@@ -74,7 +74,9 @@ class PipelineWriter:
             case ir.ConditionNode():
                 self._emit_condition(node, go)
             case ir.ActionNode():
-                self._statements.emit_body(self._program.actions[node.action_id].body)
+                action = self._program.actions[node.action_id]
+                self._statements.trace("action", action.name)
+                self._statements.emit_body(action.body)
             case ir.TableNode():
                 self._emit_table(node, go)
 
@@ -202,7 +204,7 @@ class PipelineWriter:
 
     def _emit_dispatch(self, table: ir.TableNode, source: str, default: str, go: Go[str]) -> None:
         ways = dict(table.next_by_action)
-        is_fork = not table.splits_on_hit and len(set(_successors(table))) > 1
+        is_fork = not table.splits_on_hit and len(set(successors(table))) > 1
         arms: list[tuple[str, list[str]]] = []
         if self._statements.is_traced:
             with self._writer.block(f"if {source}.code >= 0:"):
@@ -273,7 +275,8 @@ def _ends_with_exit(action: ir.Action) -> bool:
     return bool(action.body) and isinstance(action.body[-1], ir.Exit)
 
 
-def _successors(node: ir.Node) -> Sequence[str | None]:
+def successors(node: ir.Node) -> Sequence[str | None]:
+    """Return where the pipeline may go on after a node, None for its end."""
     match node:
         case ir.ConditionNode():
             return (node.next_true, node.next_false)

@@ -81,7 +81,9 @@ class ConfigManager:
             raise invalid("config.p4_device_config: it is empty; it must be the JSON that p4c writes for BMv2")
         try:
             program = await self._compile(config.p4_device_config)
-            switch = program.instantiate(cpu_port=self._device.cpu_port, drop_port=self._device.drop_port)
+            switch = program.instantiate(
+                cpu_port=self._device.cpu_port, drop_port=self._device.drop_port, coverage=self._device.coverage
+            )
             return VerifiedConfig(config, build_pipeline(config, switch))
         except ProgramError as error:
             raise invalid(_list_problems(error)) from error

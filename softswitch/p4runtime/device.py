@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from finsy.proto import p4r
 
+from softswitch.coverage import Coverage
 from softswitch.p4runtime.entities import MAX_PORT
 from softswitch.p4runtime.pipeline import Pipeline
 from softswitch.ports.base import PortDriver, PortError, SendFrame
@@ -42,9 +43,11 @@ class Device:
         *,
         cpu_port: int = DEFAULT_CPU_PORT,
         drop_port: int = DEFAULT_DROP_PORT,
+        coverage: Coverage | None = None,
     ) -> None:
         self.cpu_port = cpu_port
         self.drop_port = drop_port
+        self.coverage = coverage
         self.counters = DeviceCounters()
         self.on_packet_in: PacketInHandler | None = None
         self._drivers = drivers

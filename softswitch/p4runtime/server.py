@@ -16,6 +16,7 @@ import structlog
 from finsy.proto import p4r
 from grpc import aio
 
+from softswitch.coverage import Coverage
 from softswitch.errors import SoftswitchError
 from softswitch.p4runtime.device import DEFAULT_CPU_PORT, DEFAULT_DROP_PORT, Device
 from softswitch.p4runtime.service import P4RuntimeService
@@ -74,6 +75,7 @@ class P4RuntimeServer:
         cpu_port: int = DEFAULT_CPU_PORT,
         drop_port: int = DEFAULT_DROP_PORT,
         tls: TlsFiles | None = None,
+        coverage: Coverage | None = None,
     ) -> None:
         self._address = address
         self._tls = tls
@@ -82,7 +84,7 @@ class P4RuntimeServer:
         self._service: P4RuntimeService | None = None
         self._port = 0
         self.device_id = device_id
-        self.device = Device(drivers, cpu_port=cpu_port, drop_port=drop_port)
+        self.device = Device(drivers, cpu_port=cpu_port, drop_port=drop_port, coverage=coverage)
 
     @property
     def address(self) -> str:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from softswitch.runtime.entries import Entry
@@ -48,6 +48,13 @@ class TraceStep:
         if self.detail:
             parts.append(self.detail)
         return " ".join(parts)
+
+
+class Recorder(Protocol):
+    """Takes the steps that traced code tells."""
+
+    def add(self, step: TraceStep, /) -> None:
+        """Take one step."""
 
 
 @dataclass(slots=True)

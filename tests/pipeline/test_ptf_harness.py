@@ -34,6 +34,21 @@ def test_a_target_that_is_not_here_runs_nothing_and_says_why() -> None:
     assert done.stdout.splitlines()[-1].startswith("0 passed, 0 failed, ")
 
 
+def test_what_no_test_reaches_is_named_and_fails_the_run() -> None:
+    done = run("--coverage", "--test", "bridging.BridgesOnOneLeaf")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert " 0 failed, 0 skipped" in done.stdout.splitlines()[-1]
+    missed = done.stdout.partition("not reached by any test:")[2].splitlines()
+    for item in (
+        "table vni_map hit",
+        "action policy deny",
+        "parser state FrameParser_parse_vxlan",
+        "drop reason spoof",
+    ):
+        assert f"  {item}" in missed, item
+    assert "  table bridge hit" not in missed
+
+
 def test_a_pipeline_that_is_refused_fails_the_run(tmp_path: Path) -> None:
     (tmp_path / P4INFO_FILE).write_text((PIPELINE / P4INFO_FILE).read_text())
     (tmp_path / DEVICE_CONFIG_FILE).write_text("{}")

@@ -12,11 +12,15 @@ from fastapi import Request
 
 from p4vpc.api.problems import BadRequestError, BodyTooLargeError, UnsupportedMediaTypeError
 from p4vpc.errors import IntentError, Problem
-from p4vpc.intent import ObjectId, Reading, parse_id, read_documents, read_yaml
+from p4vpc.intent import Malformed, ObjectId, Reading, Reference, parse_id, read_documents, read_yaml
 
 DEFAULT_MAX_BODY_BYTES = 32 * 1024 * 1024
 _YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"})
 _SOURCE = "request"
+_MALFORMED = (
+    'items like {"kind": "port", "key": "red/prod/a", '
+    '"references": [{"field": "subnet", "kind": "subnet", "key": "red/prod/web"}]}, references if any can be read'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +29,11 @@ class Submission:
 
     Attributes:
         reading: what was read, with all mistakes of shape.
-        malformed: objects that the client itself found malformed and did not send.
+        malformed: objects that the client itself found malformed and did not send, with what they refer to.
     """
 
     reading: Reading
-    malformed: frozenset[ObjectId]
+    malformed: Malformed
 
 
 class BodyReader:
@@ -127,14 +131,14 @@ def _parse_yaml(body: bytes) -> object:
 
 def _yaml_submission(body: bytes) -> Submission:
     try:
-        return Submission(read_yaml(body, _SOURCE), frozenset())
+        return Submission(read_yaml(body, _SOURCE), {})
     except RecursionError:
         raise _bad("the body is nested too deeply", "objects are nested a few levels at most") from None
 
 
 def _json_submission(body: bytes) -> Submission:
     value = _parse_json(body)
-    malformed: frozenset[ObjectId] = frozenset()
+    malformed: Malformed = {}
     if isinstance(value, dict) and "objects" in value:
         unknown = value.keys() - {"objects", "malformed"}
         if unknown:
@@ -165,12 +169,29 @@ def _ids_of(reading: Reading) -> list[ObjectId]:
     return [intent.id for intent in reading.intents]
 
 
-def _malformed(value: object) -> frozenset[ObjectId]:
-    if not isinstance(value, list):
-        raise _bad("malformed is not a list", 'a list of {"kind": ..., "key": ...}')
-    ids = set()
-    for item in value:
-        if not isinstance(item, dict) or not isinstance(item.get("kind"), str) or not isinstance(item.get("key"), str):
-            raise _bad("malformed has an item without kind and key", 'items like {"kind": "port", "key": "red/prod/a"}')
-        ids.add(ObjectId(item["kind"], item["key"]))  # what was wrong may have been the name itself
-    return frozenset(ids)
+def _malformed(value: object) -> Malformed:
+    """What was wrong may have been the name itself, so an id is taken as it is."""
+    return {
+        _id(item, "malformed"): tuple(
+            Reference(_text(reference, "field", "references"), _id(reference, "references"))
+            for reference in _list(item.get("references", []), "references")
+        )
+        for item in _list(value, "malformed")
+    }
+
+
+def _list(value: object, name: str) -> list[dict[str, object]]:
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise _bad(f"{name} is not a list of objects", _MALFORMED)
+    return value
+
+
+def _id(item: Mapping[str, object], name: str) -> ObjectId:
+    return ObjectId(_text(item, "kind", name), _text(item, "key", name))
+
+
+def _text(item: Mapping[str, object], field: str, name: str) -> str:
+    value = item.get(field)
+    if not isinstance(value, str):
+        raise _bad(f"{name} has an item without {field}", _MALFORMED)
+    return value

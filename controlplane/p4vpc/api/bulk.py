@@ -60,7 +60,7 @@ def router(context: Context) -> APIRouter:
 
 async def _apply(context: Context, submission: Submission, *, is_dry_run: bool, wait: float | None) -> ApplyResult:
     reading = submission.reading
-    malformed = reading.malformed | submission.malformed
+    malformed = {**reading.malformed, **submission.malformed}
     changes = [Put(intent) for intent in reading.intents]
     if not reading.problems and not submission.malformed:
         try:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What all routes share."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from fastapi import Query
 
 from p4vpc.api.bodies import BodyReader
 from p4vpc.api.schemas import ApplyResult
-from p4vpc.intent import ObjectId
+from p4vpc.intent import Malformed
 from p4vpc.services import Controller, IntentService
 from p4vpc.store import Change
 
@@ -40,7 +40,7 @@ class Context:
         self,
         changes: Sequence[Change],
         *,
-        malformed: Collection[ObjectId] = (),
+        malformed: Malformed | None = None,
         is_dry_run: bool = False,
         wait: float | None = None,
     ) -> ApplyResult:

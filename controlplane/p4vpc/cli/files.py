@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from p4vpc.errors import IntentError, Problem
-from p4vpc.intent import Intent, ObjectId, Reading, read_yaml
+from p4vpc.intent import Intent, Malformed, ObjectId, Reading, Reference, read_yaml
 
 STDIN = Path("-")
 _SUFFIXES = (".yaml", ".yml")
@@ -19,7 +19,7 @@ class Documents:
 
     intents: Sequence[Intent]
     problems: Sequence[Problem]
-    malformed: frozenset[ObjectId]
+    malformed: Malformed
     sources: Mapping[ObjectId, str]
 
     def located(self, problems: Iterable[Problem]) -> list[Problem]:
@@ -36,21 +36,22 @@ def read_files(paths: Iterable[Path]) -> Documents:
     """
     intents: dict[ObjectId, Intent] = {}
     problems: list[Problem] = []
-    malformed: set[ObjectId] = set()
+    malformed: dict[ObjectId, tuple[Reference, ...]] = {}
     sources: dict[ObjectId, str] = {}
     for reading in _readings(paths):
         problems += reading.problems
-        malformed |= reading.malformed
+        for object_id, references in reading.malformed.items():
+            malformed[object_id] = tuple(dict.fromkeys((*malformed.get(object_id, ()), *references)))
         for object_id, source in reading.sources.items():
             first = sources.setdefault(object_id, source)
             if first != source:
                 problems.append(
                     Problem(str(object_id), "", f"defined twice, first in {first}", "define it once", source)
                 )
-                malformed.add(object_id)
+                malformed.setdefault(object_id, ())
         intents.update((intent.id, intent) for intent in reading.intents)
     whole = [intent for object_id, intent in intents.items() if object_id not in malformed]
-    return Documents(whole, problems, frozenset(malformed), sources)
+    return Documents(whole, problems, malformed, sources)
 
 
 def _readings(paths: Iterable[Path]) -> Iterator[Reading]:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Blocking client of the REST API."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from p4vpc.client.models import Answer, ApplyResult, Counters, Drops, Identifiers, ObjectList, Status
 from p4vpc.errors import ClientError, Problem, UserError
-from p4vpc.intent import KINDS, Intent, ObjectId, to_document
+from p4vpc.intent import KINDS, Intent, Malformed, ObjectId, to_document
 
 DEFAULT_SERVER = "http://127.0.0.1:9560"
 TIMEOUT_SECONDS = 30.0
@@ -69,7 +69,7 @@ class Client:
         self,
         objects: Iterable[Intent],
         *,
-        malformed: Collection[ObjectId] = (),
+        malformed: Malformed | None = None,
         is_dry_run: bool = False,
         wait_seconds: float | None = None,
     ) -> ApplyResult:
@@ -78,7 +78,7 @@ class Client:
         Args:
             objects: whole objects.
             malformed: objects that could not be read. With any of these nothing is changed, but references to them
-                are no mistake of their own.
+                are no mistake of their own; their own ones are checked.
             is_dry_run: only tell the difference.
             wait_seconds: wait so long until all switches show the change.
 
@@ -88,7 +88,13 @@ class Client:
         """
         body = {
             "objects": [to_document(intent) for intent in objects],
-            "malformed": [_reference(object_id) for object_id in malformed],
+            "malformed": [
+                {
+                    **_reference(object_id),
+                    "references": [{"field": field, **_reference(target)} for field, target in references],
+                }
+                for object_id, references in (malformed or {}).items()
+            ],
         }
         return self._call(ApplyResult, "POST", "/v1/apply", _how(is_dry_run, wait_seconds), body)
 

@@ -15,6 +15,7 @@ from p4vpc.intent.fabric import Fabric, Link, LinkEnd, Neighbor, Switch
 from p4vpc.intent.identifiers import Claim, ClaimId, IdentifierPlan, Identifiers
 from p4vpc.intent.ids import ObjectId
 from p4vpc.intent.kinds import COLLECTIONS, KINDS, closest, parse_id
+from p4vpc.intent.references import Malformed, Reference
 from p4vpc.intent.tenancy import (
     Attachment,
     CidrPeer,
@@ -48,12 +49,14 @@ __all__ = [
     "Link",
     "LinkEnd",
     "Mac",
+    "Malformed",
     "Neighbor",
     "ObjectId",
     "Part",
     "Port",
     "PortRange",
     "Reading",
+    "Reference",
     "Route",
     "Rule",
     "SecurityGroup",

@@ -13,6 +13,7 @@ from p4vpc.intent.base import Intent
 from p4vpc.intent.explain import explain
 from p4vpc.intent.ids import ObjectId
 from p4vpc.intent.kinds import KINDS, closest
+from p4vpc.intent.references import Malformed, Reference, readable_references
 from p4vpc.intent.values import printable
 from p4vpc.intent.yaml_stream import Path, RawDocument, read_stream
 
@@ -24,14 +25,14 @@ class Reading:
     Attributes:
         intents: the objects that are well formed, in the order of the input.
         problems: all mistakes of shape.
-        malformed: objects that have a problem but whose name could be read. Whoever goes on to check the well-formed
-            ones against each other must not report references to these as dangling.
+        malformed: objects that have a problem but whose name could be read, with those of their references that could
+            be read. Whoever goes on to check objects must not report references to these as dangling.
         sources: where each object stands: ``tenants.yaml, document 3, line 17``.
     """
 
     intents: tuple[Intent, ...]
     problems: tuple[Problem, ...]
-    malformed: frozenset[ObjectId]
+    malformed: Malformed
     sources: Mapping[ObjectId, str]
 
 
@@ -91,14 +92,14 @@ class _Reader:
         self._source = source
         self._intents: dict[ObjectId, Intent] = {}
         self._problems: list[Problem] = []
-        self._malformed: set[ObjectId] = set()
+        self._malformed: dict[ObjectId, tuple[Reference, ...]] = {}
         self._sources: dict[ObjectId, str] = {}
 
     def reading(self) -> Reading:
         return Reading(
             tuple(intent for key, intent in self._intents.items() if key not in self._malformed),
             tuple(self._problems),
-            frozenset(self._malformed),
+            self._malformed,
             self._sources,
         )
 
@@ -119,7 +120,7 @@ class _Reader:
             for m in raw.mistakes
         ] + [problem for problem in shape_problems if problem.field not in map(format_path, seen)]
         if object_id is not None:
-            self._malformed.add(object_id)
+            self._add_malformed(raw.value, object_id)
 
     def read(self, document: object, name: str = "", raw: RawDocument | None = None) -> None:
         """Read one document; keep the object or its problems."""
@@ -149,13 +150,18 @@ class _Reader:
                     report(path, message, remedy)
         if intent is not None and intent.id in self._sources:
             report((), f"defined twice, first in {self._sources[intent.id]}", "define it once")
-            self._malformed.add(intent.id)
+            self._add_malformed(document, intent.id)
         elif intent is not None:
             self._intents[intent.id] = intent
         elif object_id is not None:
-            self._malformed.add(object_id)
+            self._add_malformed(document, object_id)
         if object_id is not None:
             self._sources.setdefault(object_id, source(()))
+
+    def _add_malformed(self, document: object, object_id: ObjectId) -> None:
+        known = self._malformed.get(object_id, ())
+        found = readable_references(document, object_id) if isinstance(document, dict) else ()
+        self._malformed[object_id] = tuple(dict.fromkeys((*known, *found)))
 
 
 def format_path(path: Path) -> str:

@@ -19,6 +19,7 @@ from p4vpc.intent import (
     Identifiers,
     Intent,
     LinkEnd,
+    Malformed,
     ObjectId,
     Port,
     SwitchAttachment,
@@ -46,7 +47,7 @@ from p4vpc.model.types import (
 
 
 def check_objects(
-    objects: Iterable[Intent], deleted: Collection[ObjectId] = (), malformed: Collection[ObjectId] = ()
+    objects: Iterable[Intent], deleted: Collection[ObjectId] = (), malformed: Malformed | None = None
 ) -> None:
     """Check that the objects go together.
 
@@ -54,7 +55,8 @@ def check_objects(
         objects: all that there shall be.
         deleted: what was just removed from among them: a reference to one of those is reported at the deleted object,
             with its referents.
-        malformed: what could not be read (`Reading.malformed`): a reference to one of those is no problem of its own.
+        malformed: what could not be read (`Reading.malformed`): a reference to one of those is no problem of its own,
+            and their own references are checked.
 
     Raises ModelError with all problems.
     """
@@ -99,14 +101,14 @@ def build_model(objects: Iterable[Intent], identifiers: Identifiers, revision: i
 
 
 def _problems(
-    index: Index, deleted: Collection[ObjectId] = (), malformed: Collection[ObjectId] = ()
+    index: Index, deleted: Collection[ObjectId] = (), malformed: Malformed | None = None
 ) -> Iterator[Problem]:
     yield from check_references(index, deleted, malformed)
     yield from check_fabric(index)
     for key in sorted(index.members):
-        is_complete = not any(kind == "port" and name.startswith(f"{key}/") for kind, name in malformed)
+        is_complete = not any(kind == "port" and name.startswith(f"{key}/") for kind, name in malformed or ())
         yield from check_vpc(index.members[key], are_ports_complete=is_complete)
-    yield from check_attachments(index, are_links_complete=not any(kind == "link" for kind, _ in malformed))
+    yield from check_attachments(index, are_links_complete=not any(kind == "link" for kind, _ in malformed or ()))
 
 
 class _Builder:

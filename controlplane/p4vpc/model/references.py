@@ -3,7 +3,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
-from typing import NamedTuple
+from itertools import chain
 
 from p4vpc.errors import Problem
 from p4vpc.intent import (
@@ -11,8 +11,10 @@ from p4vpc.intent import (
     Intent,
     Link,
     LinkEnd,
+    Malformed,
     ObjectId,
     Port,
+    Reference,
     SecurityGroup,
     SwitchAttachment,
     Vpc,
@@ -22,13 +24,6 @@ from p4vpc.intent import (
 from p4vpc.model.index import Index
 
 _REFERENTS_SHOWN = 10
-
-
-class Reference(NamedTuple):
-    """A field that names another object."""
-
-    field: str
-    target: ObjectId
 
 
 def references(intent: Intent) -> Iterator[Reference]:
@@ -58,19 +53,21 @@ def references(intent: Intent) -> Iterator[Reference]:
 
 
 def check_references(
-    index: Index, deleted: Collection[ObjectId] = (), malformed: Collection[ObjectId] = ()
+    index: Index, deleted: Collection[ObjectId] = (), malformed: Malformed | None = None
 ) -> Iterator[Problem]:
     """Yield a problem for each reference that leads nowhere, and for each deleted object that is still needed."""
+    unread = malformed or {}
     needed: dict[ObjectId, list[str]] = defaultdict(list)
     known = index.by_id.keys()
-    for intent in index.by_id.values():
-        for field, target in references(intent):
-            if target in known or target in malformed:
+    of_objects = ((object_id, references(intent)) for object_id, intent in index.by_id.items())
+    for owner, found in chain(of_objects, unread.items()):
+        for field, target in found:
+            if target in known or target in unread:
                 continue
             if target in deleted:
-                needed[target].append(f"{intent} ({field})")
+                needed[target].append(f"{owner} ({field})")
             else:
-                yield _dangling(index, intent, field, target)
+                yield _dangling(index, owner, field, target)
             if target.kind == "vpc":
                 break
     for target in sorted(needed):
@@ -80,13 +77,12 @@ def check_references(
         yield Problem(str(target), "", f"is still needed by {shown}{more}", "delete or change those first")
 
 
-def _dangling(index: Index, intent: Intent, field: str, target: ObjectId) -> Problem:
-    if isinstance(intent, VpcMember) and target.kind in ("subnet", "security_group"):
-        scope = intent.vpc_key
-        name = target.key.removeprefix(f"{scope}/")
+def _dangling(index: Index, owner: ObjectId, field: str, target: ObjectId) -> Problem:
+    if target.kind in ("subnet", "security_group"):
+        scope, _, name = target.key.rpartition("/")
         where = f" in VPC {scope}"
     else:
         scope, name, where = "", target.key, ""
     kind = target.kind.replace("_", " ") if target.kind != "vpc" else "VPC"
     remedy = closest(name, index.names(target.kind, scope)) or f"define the {kind} first"
-    return Problem(str(intent), field, f"there is no {kind} {name!r}{where}", remedy)
+    return Problem(str(owner), field, f"there is no {kind} {name!r}{where}", remedy)

@@ -6,14 +6,14 @@ of another process is noticed by its revision. Blocking work runs in threads, on
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import structlog
 
 from p4vpc.errors import NotFoundError, Problem, RevisionConflictError
-from p4vpc.intent import Intent, ObjectId, closest
+from p4vpc.intent import Intent, Malformed, ObjectId, closest
 from p4vpc.model import check_objects, plan_identifiers
 from p4vpc.services.blocking import Blocking
 from p4vpc.store import Change, Commit, Delete, Put, Snapshot, Store, StoredObject
@@ -104,7 +104,7 @@ class IntentService:
         return found
 
     async def apply(
-        self, changes: Sequence[Change], *, who: str, malformed: Collection[ObjectId] = (), is_dry_run: bool = False
+        self, changes: Sequence[Change], *, who: str, malformed: Malformed | None = None, is_dry_run: bool = False
     ) -> Applied:
         """Commit all changes, or none.
 
@@ -112,7 +112,7 @@ class IntentService:
             changes: at most one for each object.
             who: for the audit log.
             malformed: objects that the same request has but which cannot be read: with any of these nothing is
-                committed, but references to them are no mistake of their own.
+                committed, but references to them are no mistake of their own, and those that they have are checked.
             is_dry_run: check everything, commit nothing, tell the difference.
 
         Raises:
@@ -130,7 +130,7 @@ class IntentService:
             self._on_commit()
         return applied
 
-    def _apply(self, changes: Sequence[Change], who: str, malformed: Collection[ObjectId], is_dry_run: bool) -> Applied:
+    def _apply(self, changes: Sequence[Change], who: str, malformed: Malformed | None, is_dry_run: bool) -> Applied:
         for attempt in range(1, _ATTEMPTS + 1):
             snapshot = self._refresh()
             _check_expectations(changes, snapshot)

@@ -4,6 +4,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from p4vpc.api import create_app, schemas
+from p4vpc.cli.files import read_files
 from p4vpc.cli.serve import default_pipeline
 from p4vpc.client import models
 from p4vpc.intent import KINDS
@@ -145,6 +147,42 @@ next_hop: 10.9.9.9
     assert (await api.get("/v1/tenants")).json() == {"revision": 0, "items": []}
 
 
+BAD_PORT = """
+kind: port
+tenant: red
+vpc: prod
+name: b
+subnet: wep
+mac: nonsense
+addresses: [10.0.1.6]
+security_groups: [wab]
+attachment: {switch: laef1, port: 9}
+"""
+
+
+async def test_references_of_a_malformed_object_are_checked_too(api: httpx.AsyncClient) -> None:
+    await applied(api)
+    problems = problems_of(await api.post("/v1/apply", content=BAD_PORT, headers=YAML), 422)
+    fields = ["attachment.switch", "mac", "security_groups[0]", "subnet"]
+    assert sorted(problem.split(": ")[1] for problem in problems) == fields
+
+
+async def test_references_that_the_client_could_read_of_a_malformed_object_are_checked(
+    api: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    await applied(api)
+    file = tmp_path / "port.yaml"
+    file.write_text(BAD_PORT)
+    documents = read_files([file])
+    assert [problem.field for problem in documents.problems] == ["mac"]
+    [(object_id, references)] = documents.malformed.items()
+    found = [{"field": field, **target._asdict()} for field, target in references]
+    body = {"objects": [], "malformed": [{**object_id._asdict(), "references": found}]}
+    problems = problems_of(await api.post("/v1/apply", json=body), 422)
+    assert len(problems) == 3
+    assert "mac" not in "".join(problems)
+
+
 async def test_objects_that_the_client_could_not_read_are_no_dangling_references(api: httpx.AsyncClient) -> None:
     body = {"objects": RED[1:], "malformed": [{"kind": "tenant", "key": "red"}]}
     assert (await api.post("/v1/apply", json=body)).json()["changes"] == []
@@ -268,6 +306,8 @@ async def test_identifiers_tell_the_vni_of_a_subnet(api: httpx.AsyncClient) -> N
         ("POST", "/v1/apply", b'[{"kind": "tenant", "name": "\\ud800"}]', 422),
         ("POST", "/v1/apply", b'{"objects": [], "malformed": 1}', 400),
         ("POST", "/v1/apply", b'{"objects": [], "malformed": [{}]}', 400),
+        ("POST", "/v1/apply", b'{"objects": [], "malformed": [{"kind": "a", "key": "b", "references": 1}]}', 400),
+        ("POST", "/v1/apply", b'{"objects": [], "malformed": [{"kind": "a", "key": "b", "references": [{}]}]}', 400),
         ("POST", "/v1/apply", b'{"objects": [], "else": 1}', 400),
         ("POST", "/v1/apply", b'{"objects": 1}', 400),
         ("POST", "/v1/apply", b" " * (MAX_BODY_BYTES + 1), 413),

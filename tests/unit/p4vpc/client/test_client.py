@@ -9,7 +9,7 @@ import pytest
 
 from p4vpc.client import Client, RefusedError, ServerError, UnreachableError
 from p4vpc.errors import Problem
-from p4vpc.intent import ObjectId, load_yaml
+from p4vpc.intent import ObjectId, Reference, load_yaml
 
 RESULT: dict[str, object] = {"revision": 3, "is_dry_run": False, "outcome": None, "changes": [], "from_the_future": 1}
 
@@ -27,12 +27,23 @@ def test_apply_sends_documents_and_what_could_not_be_read() -> None:
 
     with client(handle) as api:
         objects = load_yaml("kind: tenant\nname: red", "test")
-        result = api.apply(objects, malformed=[ObjectId("vpc", "red/prod")], is_dry_run=True, wait_seconds=5)
+        result = api.apply(
+            objects,
+            malformed={ObjectId("vpc", "red/prod"): (Reference("tenant", ObjectId("tenant", "red")),)},
+            is_dry_run=True,
+            wait_seconds=5,
+        )
     assert result.revision == 3
     assert str(seen[0].url) == "http://controller/v1/apply?dry_run=true&wait=5"
     assert json.loads(seen[0].content) == {
         "objects": [{"kind": "tenant", "name": "red"}],
-        "malformed": [{"kind": "vpc", "key": "red/prod"}],
+        "malformed": [
+            {
+                "kind": "vpc",
+                "key": "red/prod",
+                "references": [{"field": "tenant", "kind": "tenant", "key": "red"}],
+            }
+        ],
     }
 
 

@@ -6,8 +6,10 @@ from collections.abc import Callable
 import pytest
 
 from p4vpc.errors import ModelError, Problem
-from p4vpc.intent import Identifiers, ObjectId
+from p4vpc.intent import Identifiers, Malformed, ObjectId, Reference
+from p4vpc.intent.references import readable_references
 from p4vpc.model import build_model, check_objects
+from p4vpc.model.references import references
 from tests.unit.p4vpc.model.world import build, read, world
 
 
@@ -378,14 +380,33 @@ def test_a_reference_to_what_could_not_be_read_is_no_second_problem() -> None:
     objects = world(
         without=["subnet red/prod/web", "security_group red/prod/web", "port red/prod/db-1", "link leaf2-router"]
     )
-    malformed = {
-        ObjectId("subnet", "red/prod/web"),
-        ObjectId("security_group", "red/prod/web"),
-        ObjectId("port", "red/prod/db-1"),
-        ObjectId("link", "leaf2-router"),
+    malformed: Malformed = {
+        ObjectId("subnet", "red/prod/web"): (),
+        ObjectId("security_group", "red/prod/web"): (),
+        ObjectId("port", "red/prod/db-1"): (),
+        ObjectId("link", "leaf2-router"): (),
     }
     check_objects(objects, malformed=malformed)
     assert len(problems_of(lambda: check_objects(objects))) > 4
+
+
+def test_references_of_what_could_not_be_read_are_checked() -> None:
+    unread = ObjectId("port", "red/prod/new")
+    found = (
+        Reference("subnet", ObjectId("subnet", "red/prod/web")),
+        Reference("security_groups[1]", ObjectId("security_group", "red/prod/wep")),
+        Reference("attachment.switch", ObjectId("switch", "leaf9")),
+    )
+    problems = problems_of(lambda: check_objects(world(), malformed={unread: found}))
+    problems = problems_of(lambda: check_objects(world(), malformed={unread: found}))
+    assert [str(problem) for problem in problems if problem.object != "port red/prod/new"] == []
+    assert [problem.field for problem in problems] == ["security_groups[1]", "attachment.switch"]
+
+
+def test_references_read_from_documents_are_those_of_the_objects() -> None:
+    objects = world()
+    for intent in objects:
+        assert readable_references(intent.document(), intent.id) == tuple(references(intent)), str(intent)
 
 
 def test_an_object_given_twice_is_refused() -> None:

@@ -91,7 +91,7 @@ async def test_what_does_not_go_together_is_refused_whole(store: Store, blocking
 
 async def test_references_to_what_could_not_be_read_are_no_mistake(store: Store, blocking: Blocking) -> None:
     service = IntentService(store, blocking)
-    applied = await service.apply(puts()[1:], who="test", malformed=[TENANT])
+    applied = await service.apply(puts()[1:], who="test", malformed={TENANT: ()})
     assert len(applied.edits) == 2
     assert store.revision == 0
 
