@@ -13,6 +13,9 @@ typedef bit<16> port_index_t;
 typedef bit<16> tunnel_index_t;
 typedef bit<48> mac_addr_t;
 typedef bit<32> ipv4_addr_t;
+typedef bit<24> flow_time_t;
+typedef bit<32> flow_stamp_t;
+typedef bit<16> flow_index_t;
 
 const bit<16> ETHER_TYPE_IPV4 = 0x0800;
 const bit<16> ETHER_TYPE_ARP  = 0x0806;
@@ -25,6 +28,13 @@ const bit<8> IP_PROTOCOL_UDP    = 17;
 const bit<8> IP_PROTOCOL_ICMPV6 = 58;
 
 const bit<16> UDP_PORT_VXLAN = 4789;
+
+const bit<8> ICMP_ECHO_REPLY   = 0;
+const bit<8> ICMP_ECHO_REQUEST = 8;
+
+// How long a flow's record holds without a packet of the flow, in units of the architecture's clock for `meta.now`:
+// 2^20 us on v1model, 2^30 ns on TNA, both a little over a second. RFC 4787 (REQ-5) asks for two minutes at least.
+const flow_stamp_t FLOW_LIFETIME = 128;
 
 const bit<16> ARP_HARDWARE_ETHERNET = 1;
 const bit<8>  ARP_HARDWARE_LENGTH   = 6;

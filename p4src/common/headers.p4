@@ -82,6 +82,12 @@ header icmp_t {
     bit<16> checksum;
 }
 
+// Follows icmp_t in echo requests and replies (RFC 792).
+header icmp_echo_t {
+    bit<16> identifier;
+    bit<16> sequence;
+}
+
 header vxlan_t {
     bit<8>  flags;
     bit<24> reserved;
@@ -123,6 +129,7 @@ struct headers_t {
     tcp_t        tcp;
     udp_t        udp;
     icmp_t       icmp;
+    icmp_echo_t  icmp_echo;
     vxlan_t      vxlan;
 
     ethernet_t   inner_ethernet;
@@ -133,6 +140,7 @@ struct headers_t {
     tcp_t        inner_tcp;
     udp_t        inner_udp;
     icmp_t       inner_icmp;
+    icmp_echo_t  inner_icmp_echo;
 }
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ingress decides: the order of its stages, the same on every architecture.
 //
-//   classify -> terminate -> lookup -> validate -> guard -> answer -> route -> policy -> underlay -> account
+//   classify -> terminate -> lookup -> validate -> guard -> answer -> route -> policy -> flow_state -> underlay -> account
 //
 // A stage that drops sets the reason; those behind it do not run.
 #ifndef COMMON_INGRESS_P4
@@ -17,6 +17,7 @@
 #include "answer.p4"
 #include "route.p4"
 #include "policy.p4"
+#include "flow_state.p4"
 #include "underlay.p4"
 #include "account.p4"
 
@@ -31,6 +32,7 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(selector_t next
     Route() route;
     ArpReply() arp_reply;
     Policy() policy;
+    FlowState() flow_state;
     Underlay(next_hops) underlay;
     IngressAccount() account;
 
@@ -71,6 +73,9 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(selector_t next
                             }
                         } else if (meta.egress.is_encapsulated == 1) {
                             meta.drop_reason = DROP_SPLIT_HORIZON;
+                        }
+                        if (meta.drop_reason == DROP_NONE || meta.is_unruled == 1) {
+                            flow_state.apply(meta);
                         }
                     }
                 }

@@ -43,6 +43,10 @@ control Lookup(in headers_t hdr, inout metadata_t meta) {
             } else if (hdr.inner_icmp.isValid()) {
                 meta.lkp.has_l4 = 1;
                 meta.lkp.l4_dst_port = hdr.inner_icmp.type ++ hdr.inner_icmp.code;
+                if (hdr.inner_icmp_echo.isValid()) {
+                    meta.lkp.is_echo = 1;
+                    meta.lkp.echo_identifier = hdr.inner_icmp_echo.identifier;
+                }
             }
         } else {
             meta.lkp.dst_mac = hdr.ethernet.dst_addr;
@@ -79,6 +83,10 @@ control Lookup(in headers_t hdr, inout metadata_t meta) {
             } else if (hdr.icmp.isValid()) {
                 meta.lkp.has_l4 = 1;
                 meta.lkp.l4_dst_port = hdr.icmp.type ++ hdr.icmp.code;
+                if (hdr.icmp_echo.isValid()) {
+                    meta.lkp.is_echo = 1;
+                    meta.lkp.echo_identifier = hdr.icmp_echo.identifier;
+                }
             }
         }
     }

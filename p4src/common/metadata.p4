@@ -26,6 +26,20 @@ struct lookup_t {
     bit<1>      has_l4;         // a TCP, UDP or ICMP header is there to look into
     bit<16>     l4_src_port;
     bit<16>     l4_dst_port;    // TCP and UDP; ICMP: type, code; 0 where there is none
+    bit<1>      is_echo;        // an ICMP echo request or reply (code 0)
+    bit<16>     echo_identifier;
+}
+
+// The record that a packet makes or needs: the flow as its opening packet has it.
+struct flow_t {
+    bit<1>        is_reply;     // the packet needs the record; otherwise it makes it
+    bit<1>        is_established;
+    ipv4_addr_t   src_address;
+    ipv4_addr_t   dst_address;
+    bit<16>       src_port;     // of an echo: its identifier
+    bit<16>       dst_port;     // of an echo: 0
+    flow_stamp_t  stamp;        // protocol, and the time of this packet
+    flow_index_t  index;        // its cell in the register arrays
 }
 
 // What ingress decides and egress does.
@@ -50,6 +64,7 @@ struct metadata_t {
     bit<1>           is_bad_checksum;       // of the plain IPv4 header
     bit<1>           is_bad_inner_checksum;
     bit<1>           is_wrong_arp;          // of the innermost header: not Ethernet and IPv4
+    flow_time_t      now;
     bit<16>          frame_length;          // egress: bytes of the frame in the plain headers, and its payload
 
     // Ingress.
@@ -60,6 +75,7 @@ struct metadata_t {
     bit<1>           is_guarded;            // from a tenant's port or a foreign VTEP: guard and policy apply here
     bit<1>           is_gateway;            // destination address is a gateway's
     bit<1>           is_routed;
+    bit<1>           is_unruled;            // no policy entry matched: only flow state can let it pass
     bit<1>           is_known;              // a mapping says where the destination is
     vlan_id_t        vlan_id;
     bit<16>          ether_type;            // behind the VLAN tag
@@ -74,6 +90,7 @@ struct metadata_t {
     ipv4_addr_t      underlay_address;
     bit<32>          flow_hash;
     lookup_t         lkp;
+    flow_t           flow;
 
     egress_verdict_t egress;
 

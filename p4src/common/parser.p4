@@ -82,6 +82,15 @@ parser FrameParser(packet_in packet, out headers_t hdr, inout metadata_t meta) {
 
     state parse_icmp {
         packet.extract(hdr.icmp);
+        transition select(hdr.icmp.type, hdr.icmp.code) {
+            (ICMP_ECHO_REQUEST, 0): parse_icmp_echo;
+            (ICMP_ECHO_REPLY, 0):   parse_icmp_echo;
+            default: accept;
+        }
+    }
+
+    state parse_icmp_echo {
+        packet.extract(hdr.icmp_echo);
         transition accept;
     }
 
@@ -158,6 +167,15 @@ parser FrameParser(packet_in packet, out headers_t hdr, inout metadata_t meta) {
 
     state parse_inner_icmp {
         packet.extract(hdr.inner_icmp);
+        transition select(hdr.inner_icmp.type, hdr.inner_icmp.code) {
+            (ICMP_ECHO_REQUEST, 0): parse_inner_icmp_echo;
+            (ICMP_ECHO_REPLY, 0):   parse_inner_icmp_echo;
+            default: accept;
+        }
+    }
+
+    state parse_inner_icmp_echo {
+        packet.extract(hdr.inner_icmp_echo);
         transition accept;
     }
 

@@ -24,9 +24,11 @@ control Policy(inout metadata_t meta) {
     @name(".drop_policy") @id(0x17)
     action drop_policy() {
         meta.drop_reason = DROP_POLICY;
+        meta.is_unruled = 1;
     }
 
-    // Written for each compiled rule between labels that meet on this switch. A miss drops: deny is the default. A rule
+    // Written for each compiled rule between labels that meet on this switch. A miss drops what is
+    // no reply of a flow on record (flow_state): deny is the default. `deny` is final, also for replies. A rule
     // about ports or ICMP types asks for has_l4: a later fragment shows neither and must not pass as port 0.
     @name(".policy") @id(0x0e)
     table policy {

@@ -85,6 +85,7 @@ control SwitchIngress(
             hdr.frame.packet_out.setInvalid();
         } else {
             meta.ingress_port = intrinsic.ingress_port;
+            meta.now = (flow_time_t)intrinsic.ingress_mac_tstamp[47:30];
             if (from_parser.parser_err != PARSER_ERROR_OK) {
                 meta.is_parser_error = 1;
             }

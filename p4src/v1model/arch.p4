@@ -69,4 +69,40 @@ control FlowHash(inout metadata_t meta) {
     }
 }
 
+// The cells of flow_state. Making a record writes both arrays; needing one reads them, and refreshes what it finds. The
+// difference of two stamps is small only if the protocols, which lead them, are equal too.
+control FlowRecords(inout metadata_t meta) {
+    // Source and destination address of the flow.
+    @name(".flow_addresses") @id(0x01)
+    register<bit<64>>(FLOW_STATE_SIZE) flow_addresses;
+    // Source and destination port, and the stamp of the last packet.
+    @name(".flow_ports") @id(0x02)
+    register<bit<64>>(FLOW_STATE_SIZE) flow_ports;
+
+    bit<64> addresses;
+    bit<64> ports;
+
+    apply {
+        // Equal for both directions. The VRF is added last: with the rest equal, other VRFs have other cells.
+        hash(meta.flow.index, HashAlgorithm.crc16, 32w0, {
+            meta.flow.src_address ^ meta.flow.dst_address, meta.flow.src_port ^ meta.flow.dst_port, meta.lkp.ip_protocol
+        }, FLOW_STATE_SIZE);
+        meta.flow.index = meta.flow.index ^ meta.vrf;
+        if (meta.flow.is_reply == 0) {
+            flow_addresses.write((bit<32>)meta.flow.index, meta.flow.src_address ++ meta.flow.dst_address);
+            flow_ports.write((bit<32>)meta.flow.index, meta.flow.src_port ++ meta.flow.dst_port ++ meta.flow.stamp);
+        } else {
+            flow_addresses.read(addresses, (bit<32>)meta.flow.index);
+            if (addresses == meta.flow.src_address ++ meta.flow.dst_address) {
+                flow_ports.read(ports, (bit<32>)meta.flow.index);
+                if (ports[63:32] == meta.flow.src_port ++ meta.flow.dst_port
+                    && meta.flow.stamp - ports[31:0] < FLOW_LIFETIME) {
+                    meta.flow.is_established = 1;
+                    flow_ports.write((bit<32>)meta.flow.index, ports[63:32] ++ meta.flow.stamp);
+                }
+            }
+        }
+    }
+}
+
 #endif

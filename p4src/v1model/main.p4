@@ -47,6 +47,7 @@ control Decapsulate(inout headers_t hdr, inout metadata_t meta) {
         hdr.tcp = hdr.inner_tcp;
         hdr.udp = hdr.inner_udp;
         hdr.icmp = hdr.inner_icmp;
+        hdr.icmp_echo = hdr.inner_icmp_echo;
         hdr.vxlan.setInvalid();
         hdr.inner_ethernet.setInvalid();
         hdr.inner_arp.setInvalid();
@@ -55,6 +56,7 @@ control Decapsulate(inout headers_t hdr, inout metadata_t meta) {
         hdr.inner_tcp.setInvalid();
         hdr.inner_udp.setInvalid();
         hdr.inner_icmp.setInvalid();
+        hdr.inner_icmp_echo.setInvalid();
         meta.frame_length = meta.frame_length - TUNNEL_BYTES;
     }
 }
@@ -78,6 +80,7 @@ control SwitchIngress(inout switch_headers_t hdr, inout metadata_t meta, inout s
             }
         } else {
             meta.ingress_port = standard_metadata.ingress_port;
+            meta.now = standard_metadata.ingress_global_timestamp[43:20];
             meta.frame_length = (bit<16>)standard_metadata.packet_length;
             if (standard_metadata.parser_error != error.NoError) {
                 meta.is_parser_error = 1;

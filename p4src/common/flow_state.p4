@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Security groups are stateful: what passes leaves a record of its flow at this switch, and what no rule allows passes as
+// the reply to a flow on record. Written by the data plane alone. docs/adr/0007 argues what is kept and for how long.
+//
+// A record is the flow's whole key - VRF, protocol, addresses, ports - and the time of its last packet; the hash of the
+// key only chooses the cell. So a collision displaces a record, it never opens another flow.
+// `FlowRecords` is the architecture's: the cells.
+#ifndef COMMON_FLOW_STATE_P4
+#define COMMON_FLOW_STATE_P4
+
+#include "metadata.p4"
+
+control FlowState(inout metadata_t meta) {
+    FlowRecords() records;
+
+    apply {
+        meta.flow.is_reply = meta.is_unruled;
+        meta.flow.stamp = meta.lkp.ip_protocol ++ meta.now;
+        if (meta.is_unruled == 0) {
+            meta.flow.src_address = meta.lkp.src_address;
+            meta.flow.dst_address = meta.lkp.dst_address;
+            meta.flow.src_port = meta.lkp.l4_src_port;
+            meta.flow.dst_port = meta.lkp.l4_dst_port;
+        } else {
+            meta.flow.src_address = meta.lkp.dst_address;
+            meta.flow.dst_address = meta.lkp.src_address;
+            meta.flow.src_port = meta.lkp.l4_dst_port;
+            meta.flow.dst_port = meta.lkp.l4_src_port;
+        }
+        if (meta.lkp.ip_protocol == IP_PROTOCOL_ICMP) {
+            // A request makes a record, a reply needs one: never the other way round.
+            meta.flow.src_port = meta.lkp.echo_identifier;
+            meta.flow.dst_port = 0;
+            if (meta.lkp.is_echo == 1
+                && ((meta.is_unruled == 0 && meta.lkp.l4_dst_port == ICMP_ECHO_REQUEST ++ 8w0)
+                    || (meta.is_unruled == 1 && meta.lkp.l4_dst_port == ICMP_ECHO_REPLY ++ 8w0))) {
+                records.apply(meta);
+            }
+        } else if (meta.lkp.has_l4 == 1) {
+            records.apply(meta);
+        }
+        if (meta.flow.is_established == 1) {
+            meta.drop_reason = DROP_NONE;
+        }
+    }
+}
+
+#endif
