@@ -13,7 +13,6 @@ from topo.fabric import of_type
 
 _ICMP = 1
 _ECHO_REQUEST = 8
-_ECHO_REPLY = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +39,20 @@ class Policy:
         self._groups = {group.key: group for group in of_type(every, SecurityGroup)}
 
     def echo(self, source: str, target: str) -> Expectation:
-        """What an echo request between two ports (by key) should meet. Policy is stateless: the reply is judged too."""
+        """What an echo request between two ports (by key) should meet. Groups are stateful: the reply needs no rule."""
         a, b = self._ports[source], self._ports[target]
         if a.vpc_key != b.vpc_key:
             return Expectation(is_reachable=False, is_delivered=False, drop_reason="no_route")
-        is_delivered = self._passes(a, b, _ECHO_REQUEST)
-        if is_delivered and self._passes(b, a, _ECHO_REPLY):
-            return Expectation(is_reachable=True, is_delivered=True, drop_reason=None)
-        return Expectation(is_reachable=False, is_delivered=is_delivered, drop_reason="policy")
+        is_allowed = self._passes(a, b)
+        return Expectation(
+            is_reachable=is_allowed, is_delivered=is_allowed, drop_reason=None if is_allowed else "policy"
+        )
 
-    def _passes(self, sender: Port, receiver: Port, icmp_type: int) -> bool:
+    def _passes(self, sender: Port, receiver: Port) -> bool:
         egress = self._rules(sender, "egress")
-        is_let_out = not egress or any(_covers(rule, icmp_type) and self._is_peer(rule, receiver) for rule in egress)
+        is_let_out = not egress or any(_covers(rule) and self._is_peer(rule, receiver) for rule in egress)
         ingress = self._rules(receiver, "ingress")
-        return is_let_out and any(_covers(rule, icmp_type) and self._is_peer(rule, sender) for rule in ingress)
+        return is_let_out and any(_covers(rule) and self._is_peer(rule, sender) for rule in ingress)
 
     def _rules(self, port: Port, direction: str) -> list[Rule]:
         groups = (self._groups.get(f"{port.vpc_key}/{name}") for name in port.security_groups)
@@ -68,5 +67,5 @@ class Policy:
                 return all(address in prefix for address in other.addresses)
 
 
-def _covers(rule: Rule, icmp_type: int) -> bool:
-    return rule.protocol_number in (None, _ICMP) and rule.icmp_type in (None, icmp_type)
+def _covers(rule: Rule) -> bool:
+    return rule.protocol_number in (None, _ICMP) and rule.icmp_type in (None, _ECHO_REQUEST)

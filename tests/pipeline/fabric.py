@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A whole fabric in memory: intent to model to entries to softswitches that are wired as the links say."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Address
@@ -71,13 +71,15 @@ def _load() -> tuple[Pipeline, Program]:
 class MemoryFabric:
     """Softswitches of a fabric, their links, and the desired state that they were brought to."""
 
-    def __init__(self, objects: Iterable[Intent]) -> None:
+    def __init__(self, objects: Iterable[Intent], now_us: Callable[[], int] | None = None) -> None:
         self.objects = list(objects)
         self.numbers = Numbers()
         self.pipeline, program = _load()
         self.tables = tuple(name for name, table in self.pipeline.info.schema.tables.items() if not table.is_const)
         names = [item.name for item in self.objects if isinstance(item, Switch)]
-        self.switches: dict[str, engine.Switch] = {name: program.instantiate() for name in names}
+        self.switches: dict[str, engine.Switch] = {
+            name: program.instantiate() if now_us is None else program.instantiate(now_us=now_us) for name in names
+        }
         self.links: dict[Place, Place] = {}
         for link in self.objects:
             if isinstance(link, Link) and isinstance(link.b, LinkEnd):
@@ -85,9 +87,9 @@ class MemoryFabric:
                 self.links[a], self.links[b] = b, a
 
     @classmethod
-    def example(cls) -> "MemoryFabric":
-        """The fabric of the two-tenants example, with its intent realised."""
-        fabric = cls(load_yaml(EXAMPLE.read_text(), str(EXAMPLE)))
+    def example(cls, now_us: Callable[[], int] | None = None) -> "MemoryFabric":
+        """The fabric of the two-tenants example, with its intent realised; a clock in place of the machine's."""
+        fabric = cls(load_yaml(EXAMPLE.read_text(), str(EXAMPLE)), now_us)
         fabric.realise(fabric.objects)
         return fabric
 
