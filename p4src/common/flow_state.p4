@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Security groups are stateful: what passes leaves a record of its flow at this switch, and what no rule allows passes as
-// the reply to a flow on record. Written by the data plane alone. docs/adr/0007 argues what is kept and for how long.
+// the reply to a flow on record. Written by the data plane alone. docs/adr/0008 argues what is kept and for how long.
 //
 // A record is the flow's whole key - VRF, protocol, addresses, ports - and the time of its last packet; the hash of the
 // key only chooses the cell. So a collision displaces a record, it never opens another flow.

@@ -191,6 +191,11 @@ def test_a_port_that_joins_a_group_is_reached_from_every_leaf(fabric: MemoryFabr
     assert {source.place[0] for source in sources} == {"leaf1", "leaf2", "leaf3"}
     for source in sources:
         assert fabric.send(source.place, bytes(frame_of(source, target, "icmp"))) == []
+    rules = [{"direction": "ingress", "protocol": "icmp", "peer": {"group": group}} for group in ("web", "db")]
+    fabric.objects = _replace("security_group", "red/prod/web", rules=rules)(fabric.objects)
+    fabric.realise(fabric.objects)
+    for source in sources:
+        assert fabric.send(source.place, bytes(frame_of(source, target, "icmp"))) == []
     fabric.realise(_replace("port", target.key, security_groups=["web"])(fabric.objects))
     for source in sources:
         sent = frame_of(source, target, "icmp")

@@ -2,8 +2,8 @@
 """Policy: security groups as label against label (docs/adr/0002). What has no entry is denied.
 
 Ingress is denied unless a rule of one of the receiver's groups allows it. Egress is open if none of the sender's groups
-has an egress rule, else only what one allows. A packet needs both. The pipeline keeps no flow state yet
-(docs/adr/0004), and nothing here pretends that it does: a reply is a packet like any other and needs its own rule.
+has an egress rule, else only what one allows. A packet needs both. The pipeline lets
+replies to what has passed come back by itself (docs/adr/0008), so nothing is written for them.
 
 Only pairs whose source enters at this switch are written: policy is enforced where a packet enters, or, from a foreign
 VTEP, where its tunnel ends. All entries permit, so it does not matter which of two that overlap is hit, and they share

@@ -47,6 +47,12 @@ def _by_name(info: p4i.P4Info, kind: str) -> dict[str, dict[str, Any]]:
         if kind == "tables":
             plain["direct_resource_ids"] = [resources[number] for number in item.direct_resource_ids]
             plain["implementation_id"] = resources.get(item.implementation_id)
+    for item in items:
+        plain = MessageToDict(item)
+        plain["preamble"].pop("annotations", None)
+        plain["preamble"].pop("doc", None)
+        if isinstance(item, p4i.Register):
+            plain.pop("typeSpec")  # a cell is one number on v1model, a pair of two on TNA
         result[item.preamble.name] = plain
     return result
 
@@ -82,6 +88,13 @@ def test_tables_hold_what_the_smallest_deployment_needs(info: p4i.P4Info) -> Non
     assert min(sizes.values()) >= 64
 
 
+def test_flow_state_has_a_cell_for_each_value_of_its_index(info: p4i.P4Info) -> None:
+    assert {item.preamble.name: item.size for item in info.registers} == {
+        "flow_addresses": 1 << 16,
+        "flow_ports": 1 << 16,
+    }
+
+
 def test_selector_has_room_for_a_group_per_leaf(info: p4i.P4Info) -> None:
     (profile,) = info.action_profiles
     assert (profile.preamble.name, profile.with_selector) == ("underlay_selector", True)
@@ -92,6 +105,10 @@ def test_ids_are_given_in_the_source_and_not_hashed(info: p4i.P4Info) -> None:
     """A hashed id changes with the name; a given one is a small number behind the kind's prefix."""
     ids = [
         item.preamble.id for items in (info.tables, info.actions) for item in items if item.preamble.name != "NoAction"
+        item.preamble.id
+        for items in (info.tables, info.actions, info.action_profiles, info.direct_counters, info.registers)
+        for item in items
+        if item.preamble.name != "NoAction"
     ]
     assert [number for number, count in Counter(ids).items() if count > 1] == []
     assert max(number & 0xFFFFFF for number in ids) <= 0xFF
