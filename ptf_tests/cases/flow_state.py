@@ -32,7 +32,7 @@ from ptf_tests.leaf import (
     out_of_tunnel,
     routed_to,
 )
-from ptf_tests.p4info import Ternary
+from ptf_tests.p4info import Entry, Ternary
 
 ICMP_PROTOCOL, TCP_PROTOCOL, UDP_PROTOCOL = 1, 6, 17
 SERVICE = 5432
@@ -68,7 +68,7 @@ def _from(source: Host, target: Host, layer: Packet) -> Packet:
 class _FlowTest(LeafTest):
     """Web may open TCP to the database's service and send it echo requests and UDP; the database may open nothing."""
 
-    policies = (
+    policies: tuple[Entry, ...] = (
         policy("permit", src=WEB, dst=DB, protocol=TCP_PROTOCOL, ports=(SERVICE, SERVICE)),
         policy("permit", src=WEB, dst=DB, protocol=ICMP_PROTOCOL, ports=(8 << 8, 8 << 8 | 0xFF)),
         policy("permit", src=WEB, dst=DB, protocol=UDP_PROTOCOL),

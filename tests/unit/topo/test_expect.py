@@ -71,9 +71,7 @@ def test_egress_is_open_until_a_group_has_an_egress_rule() -> None:
 
 def test_the_reply_needs_no_rule_because_groups_are_stateful() -> None:
     rules = policy([], ["{direction: ingress, protocol: any, peer: {group: a}}"])
-    assert rules.echo("red/prod/a", "red/prod/b") == Expectation(
-        is_reachable=True, is_delivered=True, drop_reason=None
-    )
+    assert rules.echo("red/prod/a", "red/prod/b") == Expectation(is_reachable=True, is_delivered=True, drop_reason=None)
     denied = Expectation(is_reachable=False, is_delivered=False, drop_reason="policy")
     assert rules.echo("red/prod/b", "red/prod/a") == denied
     assert policy([OPEN_A], []).echo("red/prod/a", "red/prod/b") == denied
