@@ -12,8 +12,10 @@
 
 control FlowState(inout metadata_t meta) {
     FlowRecords() records;
+    bit<1> is_tracked;
 
     apply {
+        is_tracked = meta.lkp.has_l4;
         meta.flow.is_reply = meta.is_unruled;
         meta.flow.stamp = meta.lkp.ip_protocol ++ meta.now;
         if (meta.is_unruled == 0) {
@@ -31,12 +33,14 @@ control FlowState(inout metadata_t meta) {
             // A request makes a record, a reply needs one: never the other way round.
             meta.flow.src_port = meta.lkp.echo_identifier;
             meta.flow.dst_port = 0;
+            is_tracked = 0;
             if (meta.lkp.is_echo == 1
                 && ((meta.is_unruled == 0 && meta.lkp.l4_dst_port == ICMP_ECHO_REQUEST ++ 8w0)
                     || (meta.is_unruled == 1 && meta.lkp.l4_dst_port == ICMP_ECHO_REPLY ++ 8w0))) {
-                records.apply(meta);
+                is_tracked = 1;
             }
-        } else if (meta.lkp.has_l4 == 1) {
+        }
+        if (is_tracked == 1) {
             records.apply(meta);
         }
         if (meta.flow.is_established == 1) {
