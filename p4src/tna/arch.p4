@@ -148,11 +148,11 @@ control FlowRecords(inout metadata_t meta) {
     };
 
     apply {
-        // Equal for both directions. The VRF is added last: with the rest equal, other VRFs have other cells.
+        // Equal for both directions. The cell does not hold the VRF and need not: among keys that differ in nothing else,
+        // CRC-16 is one to one in these 16 bits.
         address_difference = meta.flow.src_address ^ meta.flow.dst_address;
         port_difference = meta.flow.src_port ^ meta.flow.dst_port;
-        meta.flow.index = index_hash.get({ address_difference, port_difference, meta.lkp.ip_protocol });
-        meta.flow.index = meta.flow.index ^ meta.vrf;
+        meta.flow.index = index_hash.get({ meta.vrf, address_difference, port_difference, meta.lkp.ip_protocol });
         ports = meta.flow.src_port ++ meta.flow.dst_port;
         if (meta.flow.is_reply == 0) {
             write_addresses.execute(meta.flow.index);

@@ -83,11 +83,12 @@ control FlowRecords(inout metadata_t meta) {
     bit<64> ports;
 
     apply {
-        // Equal for both directions. The VRF is added last: with the rest equal, other VRFs have other cells.
+        // Equal for both directions. The cell does not hold the VRF and need not: among keys that differ in nothing else,
+        // CRC-16 is one to one in these 16 bits.
         hash(meta.flow.index, HashAlgorithm.crc16, 32w0, {
-            meta.flow.src_address ^ meta.flow.dst_address, meta.flow.src_port ^ meta.flow.dst_port, meta.lkp.ip_protocol
+            meta.vrf, meta.flow.src_address ^ meta.flow.dst_address, meta.flow.src_port ^ meta.flow.dst_port,
+            meta.lkp.ip_protocol
         }, FLOW_STATE_SIZE);
-        meta.flow.index = meta.flow.index ^ meta.vrf;
         if (meta.flow.is_reply == 0) {
             flow_addresses.write((bit<32>)meta.flow.index, meta.flow.src_address ++ meta.flow.dst_address);
             flow_ports.write((bit<32>)meta.flow.index, meta.flow.src_port ++ meta.flow.dst_port ++ meta.flow.stamp);
