@@ -47,12 +47,6 @@ def _by_name(info: p4i.P4Info, kind: str) -> dict[str, dict[str, Any]]:
         if kind == "tables":
             plain["direct_resource_ids"] = [resources[number] for number in item.direct_resource_ids]
             plain["implementation_id"] = resources.get(item.implementation_id)
-    for item in items:
-        plain = MessageToDict(item)
-        plain["preamble"].pop("annotations", None)
-        plain["preamble"].pop("doc", None)
-        if isinstance(item, p4i.Register):
-            plain.pop("typeSpec")  # a cell is one number on v1model, a pair of two on TNA
         result[item.preamble.name] = plain
     return result
 
@@ -105,10 +99,6 @@ def test_ids_are_given_in_the_source_and_not_hashed(info: p4i.P4Info) -> None:
     """A hashed id changes with the name; a given one is a small number behind the kind's prefix."""
     ids = [
         item.preamble.id for items in (info.tables, info.actions) for item in items if item.preamble.name != "NoAction"
-        item.preamble.id
-        for items in (info.tables, info.actions, info.action_profiles, info.direct_counters, info.registers)
-        for item in items
-        if item.preamble.name != "NoAction"
     ]
     assert [number for number, count in Counter(ids).items() if count > 1] == []
     assert max(number & 0xFFFFFF for number in ids) <= 0xFF
