@@ -222,7 +222,7 @@ def _without_rules(item: Intent, key: str) -> Intent:
 
 
 def _cell(source: HostPort, target: HostPort, sport: int) -> int:
-    """CRC-16 (reflected 0x8005) over what both directions have in common; two of one VRF share a cell if it is equal."""
+    """CRC-16 (reflected 0x8005) over what both directions share; two flows of one VRF share a cell if it is equal."""
     addresses = int(IPv4Address(source.address)) ^ int(IPv4Address(target.address))
     remainder = 0
     for octet in addresses.to_bytes(4, "big") + (sport ^ SERVICE).to_bytes(2, "big") + bytes([6]):
