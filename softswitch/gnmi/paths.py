@@ -62,7 +62,12 @@ class Pattern:
                 if element.name not in (INTERFACE, ANY_NAME) or key != KEY:
                     raise invalid(f"path {text}: {element.name!r} has no key {key!r}; the only one is interface[name=]")
                 interface = None if value == ANY_NAME else value
-        return cls(text, tuple(element.name for element in joined.elem), interface)
+        # Wildcards of depth in a row mean no more than one, but would take long to match.
+        names: list[str] = []
+        for element in joined.elem:
+            if element.name != ANY_DEPTH or names[-1:] != [ANY_DEPTH]:
+                names.append(element.name)
+        return cls(text, tuple(names), interface)
 
     def selects(self, leaf: LeafName) -> bool:
         """Whether the path stands for this leaf (of the interfaces that it names)."""

@@ -95,7 +95,8 @@ def check_encoding(encoding: gnmi.Encoding.ValueType) -> None:
     """Raise GnmiError for an encoding that is not served."""
     if encoding not in _SERVED:
         known = ", ".join(gnmi.Encoding.Name(number) for number in ENCODINGS)
-        raise unimplemented(f"encoding {gnmi.Encoding.Name(encoding)} is not served; there are {known}")
+        name = gnmi.Encoding.Name(encoding) if encoding in gnmi.Encoding.values() else str(encoding)
+        raise unimplemented(f"encoding {name} is not served; there are {known}")
 
 
 ENCODINGS = (gnmi.Encoding.PROTO, gnmi.Encoding.JSON_IETF)

@@ -10,7 +10,7 @@ from finsy.gnmiclient import GNMIClientError
 from finsy.grpcutil import GRPCStatusCode
 from finsy.ports import SwitchPortList
 from finsy.proto import gnmi, gnmi_grpc
-from grpc import aio
+from grpc import StatusCode, aio
 
 from .conftest import BOUND_SECONDS
 
@@ -77,6 +77,19 @@ async def test_get_refusals_name_the_path(client, path, code, named):
         await client.get(GNMIPath(path))
     assert caught.value.code == code
     assert named in caught.value.message
+
+
+async def test_get_of_an_unknown_encoding(softswitch):
+    async with aio.insecure_channel(softswitch.address) as channel:
+        with pytest.raises(aio.AioRpcError) as caught:
+            await gnmi_grpc.gNMIStub(channel).Get(gnmi.GetRequest(path=[OPER_STATUS.path], encoding=77))
+    assert caught.value.code() == StatusCode.UNIMPLEMENTED
+    assert "77" in caught.value.details()
+
+
+async def test_many_wildcards_are_matched_at_once(client):
+    path = GNMIPath(gnmi.Path(elem=[gnmi.PathElem(name="...")] * 500 + [gnmi.PathElem(name="oper-status")]))
+    assert len(await asyncio.wait_for(client.get(path), BOUND_SECONDS)) == 8
 
 
 async def test_set_is_unimplemented(client):
