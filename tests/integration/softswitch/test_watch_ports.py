@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A link goes down under running traffic: at the cable, through the driver, into the selector, and out over gNMI."""
+"""A link goes down under running traffic: at the cable, through the driver, into the selector."""
 
 import asyncio
-import contextlib
 import ctypes
 import functools
 import os
@@ -11,16 +10,18 @@ import shutil
 import socket
 import subprocess
 import threading
+from types import SimpleNamespace
 
 import pytest
-from finsy import GNMIClient, GNMIPath
 from finsy.proto import p4r
 
-from softswitch.p4runtime import P4RuntimeServer
+from softswitch.p4runtime.device import Device
 from softswitch.ports import MemoryPorts
 from softswitch.ports.packet_socket import PacketSocketPort
+from softswitch.program import Program
+from softswitch.runtime import ActionCall, ActionSet, WeightedAction
 
-from .conftest import BOUND_SECONDS, DEVICE_ID, Clients, Target, exact, load_config
+from .conftest import BOUND_SECONDS, PROGRAMS, exact
 
 CLONE_NEWNET = 0x40000000
 SENDER = 1
@@ -100,17 +101,15 @@ def wire(port: int) -> socket.socket:
     return raw
 
 
-async def wait_for_state(client: GNMIClient, states: dict[int, str]) -> None:
-    """Follow oper-status until these ports are as said."""
-    subscription = client.subscribe()
-    subscription.on_change(GNMIPath("interfaces/interface[name=*]/state/oper-status"))
-    seen = {update.path["name"]: update.value async for update in subscription.synchronize()}
-    updates = subscription.updates()
+async def wait_for_state(device: Device, states: dict[int, bool]) -> None:
+    """Wait until these ports are up or down as said."""
+    changed = asyncio.Event()
+    stop_watching = device.watch_ports(changed.set)
     async with asyncio.timeout(BOUND_SECONDS):
-        while any(seen[f"near{port}"] != state for port, state in states.items()):
-            update = await anext(updates)
-            seen[update.path["name"]] = update.value
-    subscription.cancel()
+        while not states.items() <= {port.number: port.is_up for port in device.port_states()}.items():
+            await changed.wait()
+            changed.clear()
+    stop_watching()
 
 
 @pytest.mark.namespaces
@@ -118,33 +117,32 @@ async def wait_for_state(client: GNMIClient, states: dict[int, str]) -> None:
 @pytest.mark.skipif(shutil.which("ip") is None, reason="needs iproute2")
 @in_own_namespace
 async def test_a_veth_whose_peer_goes_down_gets_no_packet():
-    ip("link", "set", "lo", "up")
     for port in (SENDER, *PATHS):
         ip("link", "add", f"near{port}", "type", "veth", "peer", "name", f"far{port}")
         ip("link", "set", f"near{port}", "addrgenmode", "none", "up")
         ip("link", "set", f"far{port}", "addrgenmode", "none", "up")
-    drivers = [PacketSocketPort(port, f"near{port}") for port in (SENDER, *PATHS)]
-    async with P4RuntimeServer(device_id=DEVICE_ID, drivers=drivers) as server, GNMIClient(server.address) as client:
-        await wait_for_state(client, dict.fromkeys((SENDER, *PATHS), "UP"))
-        await server.set_pipeline(load_config())
-        async with asyncio.timeout(BOUND_SECONDS):
-            await _program(server)
+    # No gRPC here: its threads live in the namespace of the process.
+    switch = Program.from_json((PROGRAMS / "everything.json").read_bytes()).instantiate()
+    ways = (WeightedAction(ActionCall("send", (port,)), 1, port) for port in PATHS)
+    switch.tables["ecmp"].insert((SENDER,), ActionSet(tuple(ways)))
+    device = Device([PacketSocketPort(port, f"near{port}") for port in (SENDER, *PATHS)])
+    device.start()
+    try:
+        device.run(SimpleNamespace(switch=switch))
+        await wait_for_state(device, dict.fromkeys((SENDER, *PATHS), True))
+        assert [port.name for port in device.port_states()] == ["near1", "near5", "near6", "near7"]
         ip("link", "set", "far6", "down")
-        await wait_for_state(client, {6: "DOWN"})
+        await wait_for_state(device, {6: False})
         with wire(SENDER) as sender, wire(5) as five, wire(7) as seven:
             for flow in range(FLOWS):
                 sender.send(frame(flow))
             seen = {await asyncio.to_thread(_first_of, (five, seven)) for _ in range(FLOWS)}
         assert seen == {frame(flow) for flow in range(FLOWS)}
-        after = {port.number: port.counters for port in server.device.port_states()}
+        after = {port.number: port.counters for port in device.port_states()}
         assert (after[6].tx_frames, after[6].tx_errors, after[6].tx_drops) == (0, 0, 0)
         assert after[5].tx_frames + after[7].tx_frames == FLOWS
-
-
-async def _program(server: P4RuntimeServer) -> None:
-    async with contextlib.AsyncExitStack() as stack:
-        session = await Clients(stack).primary(Target("softswitch", server.address))
-        await insert_ways(session)
+    finally:
+        device.stop()
 
 
 def _first_of(wires: tuple[socket.socket, ...]) -> bytes:
