@@ -88,81 +88,9 @@ control FlowHash(inout metadata_t meta) {
     }
 }
 
-struct flow_addresses_t {
-    ipv4_addr_t src_address;
-    ipv4_addr_t dst_address;
-}
-
-struct flow_ports_t {
-    bit<32>      ports;
-    flow_stamp_t stamp;
-}
-
-// The cells of flow_state. Making a record writes both arrays; needing one reads them, and refreshes what it finds. The
-// difference of two stamps is small only if the protocols, which lead them, are equal too.
+// Tofino keeps no flow records yet (docs/adr/0008): there a reply needs a rule of its own.
 control FlowRecords(inout metadata_t meta) {
-    Hash<flow_index_t>(HashAlgorithm_t.CRC16) index_hash;
-
-    // Source and destination address of the flow.
-    @name(".flow_addresses") @id(0x01)
-    Register<flow_addresses_t, flow_index_t>(FLOW_STATE_SIZE) flow_addresses;
-    // Source and destination port, and the stamp of the last packet.
-    @name(".flow_ports") @id(0x02)
-    Register<flow_ports_t, flow_index_t>(FLOW_STATE_SIZE) flow_ports;
-
-    bit<32> address_difference;
-    bit<16> port_difference;
-    bit<32> ports;
-    bit<1> is_same_pair;
-
-    RegisterAction<flow_addresses_t, flow_index_t, bit<1>>(flow_addresses) write_addresses = {
-        void apply(inout flow_addresses_t cell, out bit<1> result) {
-            result = 0;
-            cell.src_address = meta.flow.src_address;
-            cell.dst_address = meta.flow.dst_address;
-        }
-    };
-    RegisterAction<flow_addresses_t, flow_index_t, bit<1>>(flow_addresses) compare_addresses = {
-        void apply(inout flow_addresses_t cell, out bit<1> result) {
-            result = 0;
-            if (cell.src_address == meta.flow.src_address && cell.dst_address == meta.flow.dst_address) {
-                result = 1;
-            }
-        }
-    };
-    RegisterAction<flow_ports_t, flow_index_t, bit<1>>(flow_ports) write_ports = {
-        void apply(inout flow_ports_t cell, out bit<1> result) {
-            result = 0;
-            cell.ports = ports;
-            cell.stamp = meta.flow.stamp;
-        }
-    };
-    RegisterAction<flow_ports_t, flow_index_t, bit<1>>(flow_ports) refresh_ports = {
-        void apply(inout flow_ports_t cell, out bit<1> result) {
-            result = 0;
-            if (cell.ports == ports && meta.flow.stamp - cell.stamp < FLOW_LIFETIME) {
-                result = 1;
-                cell.stamp = meta.flow.stamp;
-            }
-        }
-    };
-
     apply {
-        // Equal for both directions. The cell does not hold the VRF and need not: among keys that differ in nothing else,
-        // CRC-16 is one to one in these 16 bits.
-        address_difference = meta.flow.src_address ^ meta.flow.dst_address;
-        port_difference = meta.flow.src_port ^ meta.flow.dst_port;
-        meta.flow.index = index_hash.get({ meta.vrf, address_difference, port_difference, meta.lkp.ip_protocol });
-        ports = meta.flow.src_port ++ meta.flow.dst_port;
-        if (meta.flow.is_reply == 0) {
-            write_addresses.execute(meta.flow.index);
-            write_ports.execute(meta.flow.index);
-        } else {
-            is_same_pair = compare_addresses.execute(meta.flow.index);
-            if (is_same_pair == 1) {
-                meta.flow.is_established = refresh_ports.execute(meta.flow.index);
-            }
-        }
     }
 }
 

@@ -11,7 +11,7 @@ from finsy.proto import p4r
 from softswitch.coverage import Coverage
 from softswitch.p4runtime.entities import MAX_PORT
 from softswitch.p4runtime.pipeline import Pipeline
-from softswitch.ports.base import PortDriver, PortError, SendFrame
+from softswitch.ports.base import PortDriver, PortError, PortState, SendFrame
 
 DEFAULT_CPU_PORT = 510
 DEFAULT_DROP_PORT = 511
@@ -54,6 +54,7 @@ class Device:
         self._started: list[PortDriver] = []
         self._ports: dict[int, _Port] = {}
         self._pipeline: Pipeline | None = None
+        self._watchers: list[Callable[[], None]] = []
 
     # -- lifecycle ----------------------------------------------------------------------------------------------
 
@@ -94,6 +95,29 @@ class Device:
         header = pipeline.packet_out.pack(packet.metadata)
         self._deliver(pipeline, pipeline.switch.packet_out(header + packet.payload))
 
+    # -- ports --------------------------------------------------------------------------------------------------
+
+    def port_states(self) -> list[PortState]:
+        """Every port as it is now, in the order of their numbers."""
+        states: dict[int, PortState] = {}
+        names: set[str] = set()
+        for driver in self._started:
+            for number, counters in driver.counters().items():
+                port = self._ports.get(number)
+                if port is None:
+                    continue
+                name = driver.port_name(number)
+                # Two ports may be bound to one network interface; the second gets its number added.
+                name = f"{name}#{number}" if name in names else name
+                names.add(name)
+                states[number] = PortState(number, name, port.is_up, counters)
+        return [states[number] for number in sorted(states)]
+
+    def watch_ports(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Call back after a port came, went, or changed its state; the answer ends that."""
+        self._watchers.append(changed)
+        return lambda: self._watchers.remove(changed)
+
     # -- what drivers call --------------------------------------------------------------------------------------
 
     def port_added(self, number: int, send: SendFrame, *, is_up: bool) -> None:
@@ -104,17 +128,17 @@ class Device:
         if number in self._ports:
             raise PortError(f"port {number}: it is given twice")
         self._ports[number] = _Port(send, is_up)
-        self._tell_pipeline(number, is_up=is_up)
+        self._port_changed(number, is_up=is_up)
 
     def port_removed(self, number: int) -> None:
         if self._ports.pop(number, None) is not None:
-            self._tell_pipeline(number, is_up=False)
+            self._port_changed(number, is_up=False)
 
     def port_state_changed(self, number: int, *, is_up: bool) -> None:
         port = self._ports.get(number)
         if port is not None and port.is_up != is_up:
             port.is_up = is_up
-            self._tell_pipeline(number, is_up=is_up)
+            self._port_changed(number, is_up=is_up)
 
     def frame_received(self, number: int, frame: bytes) -> None:
         pipeline = self._pipeline
@@ -142,6 +166,8 @@ class Device:
         elif self.on_packet_in is not None:
             self.on_packet_in(packet)
 
-    def _tell_pipeline(self, number: int, *, is_up: bool) -> None:
+    def _port_changed(self, number: int, *, is_up: bool) -> None:
         if self._pipeline is not None:
             self._pipeline.switch.set_port_up(number, is_up)
+        for changed in tuple(self._watchers):
+            changed()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A P4Runtime server in this process: gRPC in front, a device behind."""
+"""A P4Runtime and gNMI server in this process: gRPC in front, a device behind."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from grpc import aio
 
 from softswitch.coverage import Coverage
 from softswitch.errors import SoftswitchError
+from softswitch.gnmi import GnmiService, gnmi_handlers
 from softswitch.p4runtime.device import DEFAULT_CPU_PORT, DEFAULT_DROP_PORT, Device
 from softswitch.p4runtime.service import P4RuntimeService
 from softswitch.ports.base import PortDriver
@@ -95,7 +96,7 @@ class P4RuntimeServer:
         """Listen and open the ports. Raises ServerError or PortError; nothing stays open then."""
         service = P4RuntimeService(self.device, self.device_id)
         server = aio.server(options=_OPTIONS)
-        server.add_generic_rpc_handlers((_handlers(service),))
+        server.add_generic_rpc_handlers((_handlers(service), gnmi_handlers(GnmiService(self.device))))
         credentials = self._tls.credentials() if self._tls is not None else None
         try:
             if credentials is not None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ports: where frames enter and leave the switch."""
 
-from softswitch.ports.base import PortCounters, PortDriver, PortError, PortHost
+from softswitch.ports.base import PortCounters, PortDriver, PortError, PortHost, PortState
 from softswitch.ports.memory import MemoryPorts
 
-__all__ = ["MemoryPorts", "PortCounters", "PortDriver", "PortError", "PortHost"]
+__all__ = ["MemoryPorts", "PortCounters", "PortDriver", "PortError", "PortHost", "PortState"]

@@ -38,6 +38,16 @@ class PortCounters:
     tx_drops: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class PortState:
+    """One port as it is now. Names are unique on a device."""
+
+    number: int
+    name: str
+    is_up: bool
+    counters: PortCounters
+
+
 class PortHost(Protocol):
     """The device, as drivers see it."""
 
@@ -64,6 +74,10 @@ class PortDriver(ABC):
     @abstractmethod
     def stop(self) -> None:
         """Close the ports and withdraw them; may be called at any time, and twice."""
+
+    def port_name(self, number: int) -> str:
+        """What people call one of these ports: the network interface, where there is one."""
+        return f"port{number}"
 
     @abstractmethod
     def counters(self) -> dict[int, PortCounters]:

@@ -79,6 +79,9 @@ class PacketSocketPort(PortDriver):
         self._close()
         host.port_removed(self._number)
 
+    def port_name(self, number: int) -> str:
+        return self._interface
+
     def counters(self) -> dict[int, PortCounters]:
         return {self._number: self._counters}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from softswitch.errors import (
     EntryExistsError,
@@ -54,8 +55,10 @@ _NOTHING = Member(0, ActionCall(""), -1)
 class Group:
     """A selector group. ``live`` is what the packet path indexes with ``hash % len(live)``.
 
-    It holds each member as often as its weight, members on a down port left out; with no member left it holds one that
-    does nothing, which is what BMv2 does for an empty group.
+    It holds each member as often as its weight; with no member left it holds one that does nothing, which is what BMv2
+    does for an empty group. While a watched port is down, only the places of its members are given to others, so that
+    only the flows on that port move: the table is repeated once for each place that is left, and each repetition
+    fills the gaps with another one, which spreads those flows over all of them.
     """
 
     __slots__ = ("entry_count", "group_id", "live", "max_size", "members", "shares")
@@ -70,11 +73,20 @@ class Group:
 
     def refresh(self, down_ports: set[int]) -> None:
         """Work out ``live`` anew."""
-        live: list[Member] = []
+        places: list[Member | None] = []
         for share in self.shares:
-            if share.watch_port not in down_ports:
-                live.extend([share.member] * share.weight)
-        self.live = tuple(live) or (_NOTHING,)
+            places.extend([None if share.watch_port in down_ports else share.member] * share.weight)
+        left = [member for member in places if member is not None]
+        if not left or len(left) == len(places):
+            self.live = tuple(left) or (_NOTHING,)
+            return
+        # Hashes of 16 bits see no more than so many repetitions.
+        repetitions = min(len(left), max(1, MAX_GROUP_WEIGHT // len(places)))
+        live: list[Member] = []
+        for turn in range(repetitions):
+            gaps = count(turn)
+            live.extend(left[next(gaps) % len(left)] if member is None else member for member in places)
+        self.live = tuple(live)
 
 
 class ActionProfile:
