@@ -51,8 +51,9 @@ def _by_name(info: p4i.P4Info, kind: str) -> dict[str, dict[str, Any]]:
     return result
 
 
+# Registers are left out: only v1model keeps flow records yet (docs/adr/0008), and the controller never touches them.
 @pytest.mark.parametrize(
-    "kind", ["tables", "actions", "action_profiles", "direct_counters", "counters", "meters", "registers", "digests"]
+    "kind", ["tables", "actions", "action_profiles", "direct_counters", "counters", "meters", "digests"]
 )
 def test_architectures_offer_the_same_objects(kind: str) -> None:
     first, second = (_by_name(load_p4info(name), kind) for name in ARCHITECTURES)
@@ -82,7 +83,8 @@ def test_tables_hold_what_the_smallest_deployment_needs(info: p4i.P4Info) -> Non
     assert min(sizes.values()) >= 64
 
 
-def test_flow_state_has_a_cell_for_each_value_of_its_index(info: p4i.P4Info) -> None:
+def test_flow_state_has_a_cell_for_each_value_of_its_index() -> None:
+    info = load_p4info("v1model")
     assert {item.preamble.name: item.size for item in info.registers} == {
         "flow_addresses": 1 << 16,
         "flow_ports": 1 << 16,
