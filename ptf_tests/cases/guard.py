@@ -73,6 +73,7 @@ class ForgedArpSenderIsDropped(LeafTest):
             "sender address": {"psrc": RED_WEB2.address},
             "sender address is the gateway's": {"psrc": RED_WEB.gateway},
             "sender MAC": {"hwsrc": _OTHER_MAC},
+            "sender MAC, first octet": {"hwsrc": f"06{RED_WEB1.mac[2:]}"},
             "probe with a forged MAC": {"psrc": "0.0.0.0", "hwsrc": _OTHER_MAC},
         }
         for name, change in changes.items():
