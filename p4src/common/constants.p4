@@ -32,10 +32,6 @@ const bit<16> UDP_PORT_VXLAN = 4789;
 const bit<8> ICMP_ECHO_REPLY   = 0;
 const bit<8> ICMP_ECHO_REQUEST = 8;
 
-// How long a flow's record holds without a packet of the flow, in units of the architecture's clock for `meta.now`:
-// 2^20 us on v1model, 2^30 ns on TNA, both a little over a second. RFC 4787 (REQ-5) asks for two minutes at least.
-const flow_stamp_t FLOW_LIFETIME = 128;
-
 const bit<16> ARP_HARDWARE_ETHERNET = 1;
 const bit<8>  ARP_HARDWARE_LENGTH   = 6;
 const bit<8>  ARP_PROTOCOL_LENGTH   = 4;

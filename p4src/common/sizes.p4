@@ -25,9 +25,6 @@ const int BRIDGE_DOMAINS_SIZE      = 8192;
 const int NEIGHBORS_SIZE           = 512;
 const int EGRESS_DROP_REASONS_SIZE = 256;
 
-// Flow records in each register array of flow_state: all that a flow_index_t can name.
-const bit<32> FLOW_STATE_SIZE = 65536;
-
 // underlay_selector: next hops over all groups.
 const bit<32> SELECTOR_MEMBERS = 16384;
 

@@ -15,6 +15,13 @@ const CounterType TABLE_COUNTER = CounterType.packets_and_bytes;
 
 typedef action_selector selector_t;
 
+// Flow records in each register array: all that a flow_index_t can name.
+const bit<32> FLOW_STATE_SIZE = 65536;
+
+// How long a flow's record holds without a packet of the flow, in units of `meta.now`: 2^20 us, a little over a second.
+// RFC 4787 (REQ-5) asks for two minutes at least.
+const flow_stamp_t FLOW_LIFETIME = 128;
+
 // Outer Ethernet, IPv4, UDP and VXLAN, removed together when a tunnel ends here.
 const bit<16> TUNNEL_BYTES = 50;
 
