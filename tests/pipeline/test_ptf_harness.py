@@ -60,11 +60,12 @@ def test_a_pipeline_that_is_refused_fails_the_run(tmp_path: Path) -> None:
 def test_a_wrong_byte_on_the_wire_fails_the_test(tmp_path: Path) -> None:
     (tmp_path / P4INFO_FILE).write_text((PIPELINE / P4INFO_FILE).read_text())
     program = json.loads((PIPELINE / DEVICE_CONFIG_FILE).read_text())
+    outer = next(header["name"] for header in program["headers"] if "encap_ipv4" in header["name"])
     changed = [
         primitive
         for action in program["actions"]
         for primitive in action["primitives"]
-        if primitive["op"] == "assign" and primitive["parameters"][0]["value"] == ["encap_ipv4", "ttl"]
+        if primitive["op"] == "assign" and primitive["parameters"][0]["value"] == [outer, "ttl"]
     ]
     for primitive in changed:
         primitive["parameters"][1]["value"] = "0x3f"
