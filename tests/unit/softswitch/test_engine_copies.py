@@ -30,13 +30,26 @@ def switch(make_switch: Callable[[str], Switch]) -> Switch:
     return make_switch("copies")
 
 
+def number(sent: bytes, start: int, end: int) -> int:
+    return int.from_bytes(sent[start:end], "big")
+
+
 def send(switch: Switch, operation: int, argument: int = 0, payload: bytes = b"payload") -> list[Copy]:
     copies: list[Copy] = []
     for port, sent in switch.process(INGRESS_PORT, bytes([operation, argument, 0, 0]) + payload):
-        number = lambda start, end, sent=sent: int.from_bytes(sent[start:end], "big")  # noqa: E731
-        assert number(1, 3) == port & 0x1FF
+        assert number(sent, 1, 3) == port & 0x1FF
         copies.append(
-            Copy(port, sent[0], number(3, 5), number(5, 9), sent[9], sent[10], number(11, 13), sent[13:17], sent[17:])
+            Copy(
+                port,
+                sent[0],
+                number(sent, 3, 5),
+                number(sent, 5, 9),
+                sent[9],
+                sent[10],
+                number(sent, 11, 13),
+                sent[13:17],
+                sent[17:],
+            )
         )
     return copies
 
