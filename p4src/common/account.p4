@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every dropped packet is counted once, by its reason.
+// Every dropped packet is counted once, by its reason. Some reasons want an answer that a pipeline cannot write (ICMP errors,
+// echo replies): the controller gets such a frame as it came, within a rate.
 #ifndef COMMON_ACCOUNT_P4
 #define COMMON_ACCOUNT_P4
 
@@ -10,8 +11,17 @@ control IngressAccount(inout metadata_t meta) {
     @name(".drop_reasons_counter") @id(0x06)
     table_counter_t(TABLE_COUNTER) drop_reasons_counter;
 
+    PuntMeter() punt_meter;
+
     @name(".count_drop") @id(0x1b)
     action count_drop() {
+        drop_reasons_counter.count();
+    }
+
+    @name(".punt_drop") @id(0x2f)
+    action punt_drop() {
+        meta.is_punted = 1;
+        meta.egress.punt_reason = meta.drop_reason;
         drop_reasons_counter.count();
     }
 
@@ -23,6 +33,7 @@ control IngressAccount(inout metadata_t meta) {
         }
         actions = {
             count_drop;
+            punt_drop;
             @defaultonly NoAction;
         }
         const default_action = NoAction;
@@ -32,6 +43,9 @@ control IngressAccount(inout metadata_t meta) {
 
     apply {
         drop_reasons.apply();
+        if (meta.is_punted == 1) {
+            punt_meter.apply(meta);
+        }
     }
 }
 

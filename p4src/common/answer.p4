@@ -14,25 +14,65 @@ control Answer(inout metadata_t meta) {
     }
 
     // Written for each subnet present here and for each fabric link. A miss means: not the gateway's address.
-    @name(".gateway_addresses") @id(0x09)
-    table gateway_addresses {
+    @name(".gateway_addresses_v4") @id(0x09)
+    table gateway_addresses_v4 {
         key = {
-            meta.bridge_domain   : exact @name("bridge_domain") @id(1);
-            meta.lkp.dst_address : exact @name("dst_address") @id(2);
+            meta.bridge_domain : exact @name("bridge_domain") @id(1);
+            meta.lkp.dst_v4    : exact @name("dst_address") @id(2);
         }
         actions = {
             answer_gateway;
             @defaultonly NoAction;
         }
         const default_action = NoAction;
-        size = GATEWAY_ADDRESSES_SIZE;
+        size = GATEWAY_ADDRESSES_V4_SIZE;
+    }
+
+    // As gateway_addresses_v4; a subnet's gateway has a link-local address too.
+    @name(".gateway_addresses_v6") @id(0x17)
+    table gateway_addresses_v6 {
+        key = {
+            meta.bridge_domain : exact @name("bridge_domain") @id(1);
+            meta.lkp.dst_v6    : exact @name("dst_address") @id(2);
+        }
+        actions = {
+            answer_gateway;
+            @defaultonly NoAction;
+        }
+        const default_action = NoAction;
+        size = GATEWAY_ADDRESSES_V6_SIZE;
     }
 
     apply {
-        gateway_addresses.apply();
-        if (meta.is_gateway == 1 && meta.lkp.is_arp == 0) {
-            meta.drop_reason = DROP_TO_GATEWAY;
+        if (meta.lkp.kind == FRAME_IPV6) {
+            gateway_addresses_v6.apply();
+        } else {
+            gateway_addresses_v4.apply();
         }
+    }
+}
+
+// An ARP request or a neighbour solicitation is answered by way of its own reversal: back to where it came from, with the
+// address that was asked for.
+control Reply(inout metadata_t meta) {
+    apply {
+        if (meta.is_gateway == 1) {
+            meta.egress.dst_mac = meta.gateway_mac;
+        } else if (meta.lkp.is_eui64_query == 1 && meta.is_known == 0) {
+            meta.egress.dst_mac = meta.lkp.dst_mac;
+        }
+        meta.egress.is_gateway = meta.is_gateway;
+        if (meta.lkp.kind == FRAME_ARP) {
+            meta.egress.rewrite_mode = REWRITE_ARP_REPLY;
+        } else {
+            meta.egress.rewrite_mode = REWRITE_ND_REPLY;
+        }
+        if (meta.source_kind == SOURCE_UNSPECIFIED) {
+            meta.egress.is_dad = 1;
+        }
+        meta.egress.bridge_domain = meta.bridge_domain;
+        meta.egress.egress_port = meta.ingress_port;
+        meta.egress.port_index = meta.port_index;
     }
 }
 

@@ -7,12 +7,7 @@
 #include "metadata.p4"
 #include "sizes.p4"
 
-control Classify(in headers_t hdr, inout metadata_t meta) {
-    @name(".access_ports_counter") @id(0x01)
-    table_counter_t(TABLE_COUNTER) access_ports_counter;
-    @name(".traps_counter") @id(0x02)
-    table_counter_t(TABLE_COUNTER) traps_counter;
-
+control FabricPorts(in frame_headers_t hdr, inout metadata_t meta) {
     @name(".set_fabric") @id(0x01)
     action set_fabric() {
         meta.is_fabric = 1;
@@ -34,23 +29,34 @@ control Classify(in headers_t hdr, inout metadata_t meta) {
         size = FABRIC_PORTS_SIZE;
     }
 
+    apply {
+        if (!hdr.vlan.isValid()) {
+            fabric_ports.apply();
+        }
+    }
+}
+
+control AccessPorts(in frame_headers_t hdr, inout metadata_t meta) {
+    @name(".access_ports_counter") @id(0x01)
+    table_counter_t(TABLE_COUNTER) access_ports_counter;
+
+    vlan_id_t vlan_id;
+
     @name(".set_access") @id(0x02)
     action set_access(
         @id(1) @refers_to(egress_ports, port_index) port_index_t port_index,
         @id(2) @refers_to(bridge_domains, bridge_domain) bridge_domain_t bridge_domain,
         @id(3) vrf_t vrf,
-        @id(4) policy_label_t policy_label) {
+        @id(4) policy_label_t policy_label,
+        @id(5) bit<16> mtu) {
+        meta.is_access = 1;
         meta.is_guarded = 1;
         meta.port_index = port_index;
         meta.bridge_domain = bridge_domain;
         meta.vrf = vrf;
         meta.src_label = policy_label;
+        meta.mtu = mtu;
         access_ports_counter.count();
-    }
-
-    @name(".drop_unknown_port") @id(0x03)
-    action drop_unknown_port() {
-        meta.drop_reason = DROP_UNKNOWN_PORT;
     }
 
     // Written for each bound port. VLAN 0 is the untagged frame. A miss drops: nobody is attached there.
@@ -58,16 +64,32 @@ control Classify(in headers_t hdr, inout metadata_t meta) {
     table access_ports {
         key = {
             meta.ingress_port : exact @name("ingress_port") @id(1);
-            meta.vlan_id      : exact @name("vlan_id") @id(2);
+            vlan_id           : exact @name("vlan_id") @id(2);
         }
         actions = {
             set_access;
-            @defaultonly drop_unknown_port;
+            @defaultonly NoAction;
         }
-        const default_action = drop_unknown_port;
+        const default_action = NoAction;
         size = ACCESS_PORTS_SIZE;
         counters = access_ports_counter;
     }
+
+    apply {
+        vlan_id = 0;
+        if (hdr.vlan.isValid()) {
+            vlan_id = hdr.vlan.vlan_id;
+        }
+        if (meta.is_fabric == 0) {
+            access_ports.apply();
+        }
+    }
+}
+
+// Frames for the controller. Not asked for what comes out of a tunnel.
+control Traps(inout metadata_t meta) {
+    @name(".traps_counter") @id(0x02)
+    table_counter_t(TABLE_COUNTER) traps_counter;
 
     @name(".punt") @id(0x04)
     action punt(@id(1) bit<8> reason) {
@@ -80,8 +102,8 @@ control Classify(in headers_t hdr, inout metadata_t meta) {
     @name(".traps") @id(0x03)
     table traps {
         key = {
-            meta.is_fabric  : exact @name("is_fabric") @id(1);
-            meta.ether_type : exact @name("ether_type") @id(2);
+            meta.is_fabric      : exact @name("is_fabric") @id(1);
+            meta.lkp.ether_type : exact @name("ether_type") @id(2);
         }
         actions = {
             punt;
@@ -93,24 +115,8 @@ control Classify(in headers_t hdr, inout metadata_t meta) {
     }
 
     apply {
-        meta.ether_type = hdr.ethernet.ether_type;
-        if (hdr.vlan.isValid()) {
-            meta.vlan_id = hdr.vlan.vlan_id;
-            meta.ether_type = hdr.vlan.ether_type;
-        }
-        // What is behind a UDP header is the tenant's business; `terminate` checks it where it is ours.
-        if (meta.is_parser_error == 1 && !hdr.udp.isValid()) {
-            meta.drop_reason = DROP_MALFORMED;
-        } else {
-            if (!hdr.vlan.isValid()) {
-                fabric_ports.apply();
-            }
-            if (meta.is_fabric == 0) {
-                access_ports.apply();
-            }
-            if (meta.drop_reason == DROP_NONE) {
-                traps.apply();
-            }
+        if (meta.is_terminated == 0 && (meta.is_fabric == 1 || meta.is_access == 1)) {
+            traps.apply();
         }
     }
 }

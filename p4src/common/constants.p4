@@ -13,12 +13,14 @@ typedef bit<16> port_index_t;
 typedef bit<16> tunnel_index_t;
 typedef bit<48> mac_addr_t;
 typedef bit<32> ipv4_addr_t;
+typedef bit<128> ipv6_addr_t;
 typedef bit<24> flow_time_t;
 typedef bit<32> flow_stamp_t;
 typedef bit<16> flow_index_t;
 
 const bit<16> ETHER_TYPE_IPV4 = 0x0800;
 const bit<16> ETHER_TYPE_ARP  = 0x0806;
+const bit<16> ETHER_TYPE_RARP = 0x8035;
 const bit<16> ETHER_TYPE_VLAN = 0x8100;
 const bit<16> ETHER_TYPE_IPV6 = 0x86dd;
 
@@ -26,11 +28,26 @@ const bit<8> IP_PROTOCOL_ICMP   = 1;
 const bit<8> IP_PROTOCOL_TCP    = 6;
 const bit<8> IP_PROTOCOL_UDP    = 17;
 const bit<8> IP_PROTOCOL_ICMPV6 = 58;
+const bit<8> IP_PROTOCOL_IPV6_FRAGMENT = 44;
 
 const bit<16> UDP_PORT_VXLAN = 4789;
 
 const bit<8> ICMP_ECHO_REPLY   = 0;
 const bit<8> ICMP_ECHO_REQUEST = 8;
+
+const bit<8> ICMPV6_ECHO_REQUEST           = 128;
+const bit<8> ICMPV6_ECHO_REPLY             = 129;
+const bit<8> ICMPV6_NEIGHBOR_SOLICITATION  = 135;
+const bit<8> ICMPV6_NEIGHBOR_ADVERTISEMENT = 136;
+
+// RFC 4861 section 4.3 to 4.6.1. Neighbour discovery never passes a router, so nobody has lowered its hop limit.
+const bit<8>  ND_HOP_LIMIT                 = 255;
+const bit<16> ND_BYTES                     = 24; // ICMPv6 header and target
+const bit<16> ND_OPTION_BYTES              = 8;  // one link-layer address
+const bit<8>  ND_TARGET_LINK_LAYER_ADDRESS = 2;
+const bit<8>  ND_OPTION_LENGTH             = 1;  // in units of 8 bytes
+const ipv6_addr_t IPV6_ALL_NODES     = 0xff02_0000_0000_0000_0000_0000_0000_0001;
+const mac_addr_t  IPV6_ALL_NODES_MAC = 0x3333_0000_0001;
 
 const bit<16> ARP_HARDWARE_ETHERNET = 1;
 const bit<8>  ARP_HARDWARE_LENGTH   = 6;
@@ -38,17 +55,35 @@ const bit<8>  ARP_PROTOCOL_LENGTH   = 4;
 const bit<16> ARP_REQUEST           = 1;
 const bit<16> ARP_REPLY             = 2;
 
+// What a frame carries.
+typedef bit<8> frame_kind_t;
+const frame_kind_t FRAME_OTHER = 0;
+const frame_kind_t FRAME_IPV4  = 1;
+const frame_kind_t FRAME_IPV6  = 2;
+const frame_kind_t FRAME_ARP   = 3; // ARP and RARP
+
+// What the source address of a packet is.
+typedef bit<8> source_kind_t;
+// 0 is a host.
+const source_kind_t SOURCE_UNSPECIFIED = 1; // 0.0.0.0 or ::, what a host sends from before it has an address
+const source_kind_t SOURCE_LINK_LOCAL  = 2;
+const source_kind_t SOURCE_MARTIAN     = 3;
+
 // IPv4 version 4, header length 5 words: the only header that carries L4 for us, and the one that we send.
 const bit<8> IPV4_VERSION_IHL = 0x45;
 const bit<3> IPV4_DONT_FRAGMENT = 0b010;
 
 // RFC 7348: only the I flag is set, all else is zero.
 const bit<8> VXLAN_FLAGS = 0x08;
+// draft-smith-vxlan-group-policy: G and I; policy has been applied (A).
+const bit<8> VXLAN_GBP_FLAGS   = 0x88;
+const bit<8> VXLAN_GBP_APPLIED = 0x08;
 // The tunnel's own time to live, the same for every kind of inner frame.
 const bit<8> ENCAP_TTL = 64;
 // Bytes that encapsulation adds to the tenant's frame, as seen by the outer UDP and IPv4 headers.
 const bit<16> ENCAP_UDP_BYTES  = 16; // UDP 8 + VXLAN 8
 const bit<16> ENCAP_IPV4_BYTES = 36; // IPv4 20 + the above
+const bit<16> IPV6_BYTES       = 40;
 const bit<16> ETHERNET_BYTES   = 14;
 const bit<16> VLAN_BYTES       = 4;
 
@@ -60,6 +95,12 @@ const rewrite_mode_t REWRITE_ROUTED    = 2; // tenant frame between bridge domai
 const rewrite_mode_t REWRITE_ARP_REPLY = 3; // the request becomes its answer
 const rewrite_mode_t REWRITE_TRANSIT   = 4; // underlay packet routed by the fabric
 const rewrite_mode_t REWRITE_PUNT      = 5; // as it came, to the controller, behind a packet_in header
+const rewrite_mode_t REWRITE_ND_REPLY  = 6; // the solicitation becomes its advertisement
+const rewrite_mode_t REWRITE_FLOODED   = 7; // tenant frame to many: every copy is bridged
+
+typedef bit<2> meter_color_t; // RFC 2698
+const meter_color_t COLOR_GREEN = 0;
+const meter_color_t COLOR_RED   = 2;
 
 // Highest bit of a port index: behind a tunnel, and the rest is the tunnel's index. Local attachments have 0 there.
 const bit<1> BEHIND_TUNNEL = 1;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Puts what leaves through the fabric into its Ethernet frame, and a tenant's frame into VXLAN (RFC 7348) first.
+// The last of it: a tenant's port gets its VLAN tag; what leaves through the fabric gets its Ethernet frame, and a tenant's
+// frame VXLAN (RFC 7348) first.
 #ifndef COMMON_ENCAP_P4
 #define COMMON_ENCAP_P4
 
@@ -7,13 +8,121 @@
 #include "metadata.p4"
 #include "sizes.p4"
 
-control Encap(inout added_headers_t added, inout headers_t hdr, inout metadata_t meta) {
+control EgressPorts(inout frame_headers_t hdr, inout metadata_t meta) {
+    @name(".egress_ports_counter") @id(0x07)
+    table_counter_t(TABLE_COUNTER) egress_ports_counter;
+
+    @name(".set_untagged") @id(0x1e)
+    action set_untagged() {
+        egress_ports_counter.count();
+    }
+
+    @name(".set_tagged") @id(0x1f)
+    action set_tagged(@id(1) vlan_id_t vlan_id) {
+        hdr.vlan.setValid();
+        hdr.vlan.priority = 0;
+        hdr.vlan.drop_eligible = 0;
+        hdr.vlan.vlan_id = vlan_id;
+        hdr.vlan.ether_type = hdr.ethernet.ether_type;
+        hdr.ethernet.ether_type = ETHER_TYPE_VLAN;
+        egress_ports_counter.count();
+    }
+
+    // Written for each bound port. A miss means: sent untagged.
+    @name(".egress_ports") @id(0x13)
+    table egress_ports {
+        key = {
+            meta.egress.port_index : exact @name("port_index") @id(1);
+        }
+        actions = {
+            set_untagged;
+            set_tagged;
+            @defaultonly NoAction;
+        }
+        const default_action = NoAction;
+        size = EGRESS_PORTS_SIZE;
+        counters = egress_ports_counter;
+    }
+
+    apply {
+        egress_ports.apply();
+    }
+}
+
+control Tunnels(inout metadata_t meta) {
+    @name(".tunnels_counter") @id(0x05)
+    table_counter_t(TABLE_COUNTER) tunnels_counter;
+
+    tunnel_index_t tunnel_index;
+
+    @name(".set_tunnel_v4") @id(0x2d)
+    action set_tunnel_v4(
+        @id(1) ipv4_addr_t src_address,
+        @id(2) ipv4_addr_t dst_address,
+        @id(3) bit<1> is_ecn_compatible,
+        @id(4) bit<1> is_dscp_uniform,
+        @id(5) bit<6> dscp,
+        @id(6) bit<1> is_gbp) {
+        meta.tunnel_src_v4 = src_address;
+        meta.tunnel_dst_v4 = dst_address;
+        meta.is_ecn_compatible = is_ecn_compatible;
+        meta.is_outer_dscp_uniform = is_dscp_uniform;
+        meta.dscp = dscp;
+        meta.is_gbp = is_gbp;
+        tunnels_counter.count();
+    }
+
+    @name(".set_tunnel_v6") @id(0x2e)
+    action set_tunnel_v6(
+        @id(1) ipv6_addr_t src_address,
+        @id(2) ipv6_addr_t dst_address,
+        @id(3) bit<1> is_ecn_compatible,
+        @id(4) bit<1> is_dscp_uniform,
+        @id(5) bit<6> dscp,
+        @id(6) bit<1> is_gbp) {
+        meta.is_tunnel_v6 = 1;
+        meta.tunnel_src_v6 = src_address;
+        meta.tunnel_dst_v6 = dst_address;
+        meta.is_ecn_compatible = is_ecn_compatible;
+        meta.is_outer_dscp_uniform = is_dscp_uniform;
+        meta.dscp = dscp;
+        meta.is_gbp = is_gbp;
+        tunnels_counter.count();
+    }
+
+    @name(".drop_no_tunnel") @id(0x19)
+    action drop_no_tunnel() {
+        meta.drop_reason = DROP_NO_TUNNEL;
+    }
+
+    // Written for each remote VTEP. A miss drops: a mapping names a tunnel that is not there.
+    @name(".tunnels") @id(0x0f)
+    table tunnels {
+        key = {
+            tunnel_index : exact @name("tunnel_index") @id(1);
+        }
+        actions = {
+            set_tunnel_v4;
+            set_tunnel_v6;
+            @defaultonly drop_no_tunnel;
+        }
+        const default_action = drop_no_tunnel;
+        size = TUNNELS_SIZE;
+        counters = tunnels_counter;
+    }
+
+    apply {
+        tunnel_index = 1w0 ++ meta.egress.port_index[14:0];
+        tunnels.apply();
+    }
+}
+
+control Neighbors(inout added_headers_t added, inout metadata_t meta) {
     @name(".set_neighbor") @id(0x20)
     action set_neighbor(@id(1) mac_addr_t src_mac, @id(2) mac_addr_t dst_mac) {
         added.encap_ethernet.setValid();
         added.encap_ethernet.src_addr = src_mac;
         added.encap_ethernet.dst_addr = dst_mac;
-        added.encap_ethernet.ether_type = ETHER_TYPE_IPV4;
     }
 
     @name(".drop_no_neighbor") @id(0x22)
@@ -37,10 +146,36 @@ control Encap(inout added_headers_t added, inout headers_t hdr, inout metadata_t
 
     apply {
         neighbors.apply();
-        if (meta.egress.is_encapsulated == 1) {
+    }
+}
+
+control OuterHeaders(inout added_headers_t added, inout metadata_t meta) {
+    bit<8> outer_tos;
+
+    apply {
+        outer_tos = meta.tos;
+        if (meta.is_outer_dscp_uniform == 0) {
+            outer_tos[7:2] = meta.dscp;
+        }
+        if (meta.is_ecn_compatible == 1) {
+            outer_tos[1:0] = 0;
+        }
+        if (meta.is_tunnel_v6 == 1) {
+            added.encap_ethernet.ether_type = ETHER_TYPE_IPV6;
+            added.encap_ipv6.setValid();
+            added.encap_ipv6.version = 6;
+            added.encap_ipv6.traffic_class = outer_tos;
+            added.encap_ipv6.flow_label = 4w1 ++ meta.egress.entropy; // never 0 (RFC 6438)
+            added.encap_ipv6.payload_length = meta.frame_length + ENCAP_UDP_BYTES;
+            added.encap_ipv6.next_header = IP_PROTOCOL_UDP;
+            added.encap_ipv6.hop_limit = ENCAP_TTL;
+            added.encap_ipv6.src_addr = meta.tunnel_src_v6;
+            added.encap_ipv6.dst_addr = meta.tunnel_dst_v6;
+        } else {
+            added.encap_ethernet.ether_type = ETHER_TYPE_IPV4;
             added.encap_ipv4.setValid();
             added.encap_ipv4.version_ihl = IPV4_VERSION_IHL;
-            added.encap_ipv4.tos = 0;
+            added.encap_ipv4.tos = outer_tos;
             added.encap_ipv4.total_length = meta.frame_length + ENCAP_IPV4_BYTES;
             added.encap_ipv4.identification = 0;
             added.encap_ipv4.flags = IPV4_DONT_FRAGMENT;
@@ -48,20 +183,50 @@ control Encap(inout added_headers_t added, inout headers_t hdr, inout metadata_t
             added.encap_ipv4.ttl = ENCAP_TTL;
             added.encap_ipv4.protocol = IP_PROTOCOL_UDP;
             added.encap_ipv4.checksum = 0; // set on the way out
-            added.encap_ipv4.src_addr = meta.egress.tunnel_src;
-            added.encap_ipv4.dst_addr = meta.egress.tunnel_dst;
-            added.encap_udp.setValid();
-            added.encap_udp.src_port = 2w3 ++ meta.egress.entropy; // 49152-65535
-            added.encap_udp.dst_port = UDP_PORT_VXLAN;
-            added.encap_udp.length = meta.frame_length + ENCAP_UDP_BYTES;
-            added.encap_udp.checksum = 0;
-            added.encap_vxlan.setValid();
-            added.encap_vxlan.flags = VXLAN_FLAGS;
-            added.encap_vxlan.reserved = 0;
-            added.encap_vxlan.vni = meta.vni;
-            added.encap_vxlan.reserved2 = 0;
+            added.encap_ipv4.src_addr = meta.tunnel_src_v4;
+            added.encap_ipv4.dst_addr = meta.tunnel_dst_v4;
+        }
+        added.encap_udp.setValid();
+        added.encap_udp.src_port = 2w3 ++ meta.egress.entropy[13:0]; // 49152-65535
+        added.encap_udp.dst_port = UDP_PORT_VXLAN;
+        added.encap_udp.length = meta.frame_length + ENCAP_UDP_BYTES;
+        added.encap_udp.checksum = 0;
+        added.encap_vxlan.setValid();
+        added.encap_vxlan.flags = VXLAN_FLAGS;
+        added.encap_vxlan.policy_flags = 0;
+        added.encap_vxlan.group_policy = 0;
+        added.encap_vxlan.vni = meta.vni;
+        added.encap_vxlan.reserved2 = 0;
+        if (meta.is_gbp == 1) {
+            added.encap_vxlan.flags = VXLAN_GBP_FLAGS;
+            added.encap_vxlan.policy_flags = VXLAN_GBP_APPLIED;
+            added.encap_vxlan.group_policy = meta.egress.src_label;
+        }
+    }
+}
+
+control Encap(inout added_headers_t added, inout frame_headers_t hdr, inout metadata_t meta) {
+    EgressPorts() egress_ports;
+    Tunnels() tunnels;
+    Neighbors() neighbors;
+    OuterHeaders() outer_headers;
+
+    apply {
+        if (meta.egress.rewrite_mode != REWRITE_TRANSIT && meta.egress.port_index[15:15] != BEHIND_TUNNEL) {
+            egress_ports.apply(hdr, meta);
         } else {
-            hdr.ethernet.setInvalid();
+            if (meta.egress.rewrite_mode != REWRITE_TRANSIT) {
+                tunnels.apply(meta);
+            }
+            if (meta.drop_reason == DROP_NONE) {
+                neighbors.apply(added, meta);
+                if (meta.egress.rewrite_mode == REWRITE_TRANSIT) {
+                    added.encap_ethernet.ether_type = hdr.ethernet.ether_type;
+                    hdr.ethernet.setInvalid();
+                } else {
+                    outer_headers.apply(added, meta);
+                }
+            }
         }
     }
 }

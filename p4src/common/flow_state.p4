@@ -4,6 +4,7 @@
 //
 // A record is the flow's whole key - VRF, protocol, addresses, ports - and the time of its last packet; the hash of the
 // key only chooses the cell. So a collision displaces a record, it never opens another flow.
+// In egress, because Tofino has stages to spare there; it is the last that can drop a packet for a reason of the tenant's.
 // `FlowRecords` is the architecture's: the cells.
 #ifndef COMMON_FLOW_STATE_P4
 #define COMMON_FLOW_STATE_P4
@@ -16,35 +17,38 @@ control FlowState(inout metadata_t meta) {
 
     apply {
         is_tracked = meta.lkp.has_l4;
-        meta.flow.is_reply = meta.is_unruled;
-        meta.flow.stamp = meta.lkp.ip_protocol ++ meta.now;
-        if (meta.is_unruled == 0) {
-            meta.flow.src_address = meta.lkp.src_address;
-            meta.flow.dst_address = meta.lkp.dst_address;
+        meta.flow.is_reply = meta.egress.is_unruled;
+        if (meta.egress.is_unruled == 0) {
             meta.flow.src_port = meta.lkp.l4_src_port;
             meta.flow.dst_port = meta.lkp.l4_dst_port;
         } else {
-            meta.flow.src_address = meta.lkp.dst_address;
-            meta.flow.dst_address = meta.lkp.src_address;
             meta.flow.src_port = meta.lkp.l4_dst_port;
             meta.flow.dst_port = meta.lkp.l4_src_port;
         }
-        if (meta.lkp.ip_protocol == IP_PROTOCOL_ICMP) {
+        if (meta.lkp.kind == FRAME_IPV6) {
+            meta.flow.stamp = (meta.lkp.ip_protocol | 0x80) ++ meta.now;
+        } else {
+            meta.flow.stamp = meta.lkp.ip_protocol ++ meta.now;
+        }
+        if (meta.lkp.ip_protocol == IP_PROTOCOL_ICMP || meta.lkp.ip_protocol == IP_PROTOCOL_ICMPV6) {
             // A request makes a record, a reply needs one: never the other way round.
-            meta.flow.src_port = meta.lkp.echo_identifier;
+            meta.flow.src_port = meta.lkp.l4_src_port;
             meta.flow.dst_port = 0;
             is_tracked = 0;
-            if (meta.lkp.is_echo == 1
-                && ((meta.is_unruled == 0 && meta.lkp.l4_dst_port == ICMP_ECHO_REQUEST ++ 8w0)
-                    || (meta.is_unruled == 1 && meta.lkp.l4_dst_port == ICMP_ECHO_REPLY ++ 8w0))) {
-                is_tracked = 1;
+            if (meta.lkp.is_echo == 1) {
+                if (meta.lkp.l4_dst_port == ICMP_ECHO_REQUEST ++ 8w0
+                    || meta.lkp.l4_dst_port == ICMPV6_ECHO_REQUEST ++ 8w0) {
+                    is_tracked = ~meta.egress.is_unruled;
+                } else {
+                    is_tracked = meta.egress.is_unruled;
+                }
             }
         }
         if (is_tracked == 1) {
             records.apply(meta);
         }
-        if (meta.flow.is_established == 1) {
-            meta.drop_reason = DROP_NONE;
+        if (meta.egress.is_unruled == 1 && meta.flow.is_established == 0) {
+            meta.drop_reason = DROP_POLICY;
         }
     }
 }

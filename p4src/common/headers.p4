@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Wire formats. Three roles: plain names are the frame as received (after termination: the tenant's frame),
-// `inner_` is the frame inside VXLAN until termination, `encap_` is what we put around a tenant's frame.
+// Wire formats. `frame` is the frame as received (after termination: the tenant's frame), `inner` is the frame inside
+// VXLAN until termination, `encap_` is what we put around a tenant's frame.
 #ifndef COMMON_HEADERS_P4
 #define COMMON_HEADERS_P4
 
@@ -46,27 +46,29 @@ header ipv4_t {
 }
 
 header ipv6_t {
-    bit<4>   version;
-    bit<8>   traffic_class;
-    bit<20>  flow_label;
-    bit<16>  payload_length;
-    bit<8>   next_header;
-    bit<8>   hop_limit;
-    bit<128> src_addr;
-    bit<128> dst_addr;
+    bit<4>      version;
+    bit<8>      traffic_class;
+    bit<20>     flow_label;
+    bit<16>     payload_length;
+    bit<8>      next_header;
+    bit<8>      hop_limit;
+    ipv6_addr_t src_addr;
+    ipv6_addr_t dst_addr;
 }
 
+header ipv6_fragment_t {
+    bit<8>  next_header;
+    bit<8>  reserved;
+    bit<13> fragment_offset;
+    bit<2>  reserved2;
+    bit<1>  more_fragments;
+    bit<32> identification;
+}
+
+// What decides; the rest of a TCP header is payload to us.
 header tcp_t {
     bit<16> src_port;
     bit<16> dst_port;
-    bit<32> sequence;
-    bit<32> acknowledgement;
-    bit<4>  data_offset;
-    bit<4>  reserved;
-    bit<8>  flags;
-    bit<16> window;
-    bit<16> checksum;
-    bit<16> urgent_pointer;
 }
 
 header udp_t {
@@ -82,15 +84,29 @@ header icmp_t {
     bit<16> checksum;
 }
 
-// Follows icmp_t in echo requests and replies (RFC 792).
+// Follows icmp_t in echo requests and replies (RFC 792, RFC 4443).
 header icmp_echo_t {
     bit<16> identifier;
     bit<16> sequence;
 }
 
+// Follows icmp_t in neighbour solicitations and advertisements (RFC 4861).
+header neighbor_t {
+    bit<32>     flags; // router, solicited, override, reserved; all reserved in a solicitation
+    ipv6_addr_t target;
+}
+
+// Follows neighbor_t. Other options of 8 bytes have the same shape.
+header link_layer_option_t {
+    bit<8>     type;
+    bit<8>     length;
+    mac_addr_t mac;
+}
+
 header vxlan_t {
     bit<8>  flags;
-    bit<24> reserved;
+    bit<8>  policy_flags; // RFC 7348: reserved; GBP: the A bit
+    bit<16> group_policy; // RFC 7348: reserved; GBP: policy label of the source
     vni_t   vni;
     bit<8>  reserved2;
 }
@@ -113,34 +129,32 @@ struct added_headers_t {
     packet_in_t  packet_in;
     ethernet_t   encap_ethernet;
     ipv4_t       encap_ipv4;
+    ipv6_t       encap_ipv6;
     udp_t        encap_udp;
     vxlan_t      encap_vxlan;
 }
 
-// The frame.
+// One frame, outside or inside of VXLAN.
+struct frame_headers_t {
+    ethernet_t          ethernet;
+    vlan_t              vlan;
+    arp_t               arp;
+    ipv4_t              ipv4;
+    ipv6_t              ipv6;
+    ipv6_fragment_t     ipv6_fragment;
+    tcp_t               tcp;
+    udp_t               udp;
+    icmp_t              icmp;
+    icmp_echo_t         icmp_echo;
+    neighbor_t          neighbor;
+    link_layer_option_t link_layer_option;
+}
+
 struct headers_t {
-    packet_out_t packet_out;
-
-    ethernet_t   ethernet;
-    vlan_t       vlan;
-    arp_t        arp;
-    ipv4_t       ipv4;
-    ipv6_t       ipv6;
-    tcp_t        tcp;
-    udp_t        udp;
-    icmp_t       icmp;
-    icmp_echo_t  icmp_echo;
-    vxlan_t      vxlan;
-
-    ethernet_t   inner_ethernet;
-    vlan_t       inner_vlan;
-    arp_t        inner_arp;
-    ipv4_t       inner_ipv4;
-    ipv6_t       inner_ipv6;
-    tcp_t        inner_tcp;
-    udp_t        inner_udp;
-    icmp_t       inner_icmp;
-    icmp_echo_t  inner_icmp_echo;
+    packet_out_t    packet_out;
+    frame_headers_t frame;
+    vxlan_t         vxlan;
+    frame_headers_t inner;
 }
 
 #endif

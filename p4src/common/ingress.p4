@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ingress decides: the order of its stages, the same on every architecture.
 //
-//   classify -> terminate -> lookup -> validate -> guard -> answer -> route -> policy -> flow_state -> underlay -> account
+//   fabric_ports, vteps -> access_ports or terminate -> lookup -> admit -> guard, answer, route -> decide -> policy, acl,
+//   underlay -> account
 //
-// A stage that drops sets the reason; those behind it do not run.
+// Stages find facts, and three lists (`admit`, `decide`) say what follows from them. What counts packets (policy, ACLs)
+// waits until it is known that the packet is not dropped for another reason.
 #ifndef COMMON_INGRESS_P4
 #define COMMON_INGRESS_P4
 
@@ -12,85 +14,130 @@
 #include "classify.p4"
 #include "terminate.p4"
 #include "lookup.p4"
-#include "validate.p4"
+#include "admit.p4"
 #include "guard.p4"
 #include "answer.p4"
 #include "route.p4"
+#include "decide.p4"
 #include "policy.p4"
-#include "flow_state.p4"
+#include "acl.p4"
 #include "underlay.p4"
 #include "account.p4"
 
-control IngressPipeline(in headers_t hdr, inout metadata_t meta)(selector_t next_hops) {
-    Classify() classify;
+control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
+    selector_t tunnel_paths, selector_t paths_v4, selector_t paths_v6) {
+    FabricPorts() fabric_ports;
+    Vteps() vteps;
+    AccessPorts() access_ports;
     Terminate() terminate;
-    Lookup() lookup;
-    Validate() validate;
+    Lookup() lookup_frame;
+    Lookup() lookup_inner;
+    Traps() traps;
+    Admit() admit;
     FlowHash() flow_hash;
+    SourceKind() source_kind;
     Guard() guard;
     Answer() answer;
     Route() route;
-    ArpReply() arp_reply;
+    Reply() reply;
+    DecideSource() decide_source;
+    DecideDestination() decide_destination;
+    PortIngressMeter() port_ingress_meter;
     Policy() policy;
-    FlowState() flow_state;
-    Underlay(next_hops) underlay;
+    AclIngress() acl_ingress;
+    Underlay(tunnel_paths, paths_v4, paths_v6) underlay;
     IngressAccount() account;
+
+    bit<1> is_transit;
 
     apply {
         meta.egress.ingress_port = meta.ingress_port;
-        classify.apply(hdr, meta);
+        fabric_ports.apply(hdr.frame, meta);
+        vteps.apply(hdr, meta);
+        if (meta.is_fabric == 1 && meta.is_local_vtep == 1 && hdr.vxlan.isValid()) {
+            meta.is_terminated = 1;
+            terminate.apply(hdr, meta);
+            lookup_inner.apply(hdr.inner, meta.inner, meta.lkp);
+        } else {
+            // What peer_vteps_* said is about somebody else's tunnel.
+            meta.is_guarded = 0;
+            meta.port_index = 0;
+            access_ports.apply(hdr.frame, meta);
+            lookup_frame.apply(hdr.frame, meta.outer, meta.lkp);
+        }
+        is_transit = 0;
+        if (meta.is_fabric == 1 && meta.is_terminated == 0 && meta.lkp.kind != FRAME_ARP && meta.lkp.is_query == 0) {
+            is_transit = 1;
+        }
+        traps.apply(meta);
+        admit.apply(hdr, meta);
+        flow_hash.apply(meta);
+        source_kind.apply(meta);
+        guard.apply(meta);
+        answer.apply(meta);
+        meta.excess = meta.lkp.ip_length |-| meta.mtu;
+        if (meta.lkp.is_query == 1 && meta.lkp.kind == FRAME_IPV6
+            && meta.lkp.dst_v6[127:118] == 0x3fa && meta.lkp.dst_v6[39:24] == 0xfffe) {
+            // RFC 4291 appendix A: the MAC is in the address.
+            meta.lkp.is_eui64_query = 1;
+            meta.lkp.dst_mac = (meta.lkp.dst_v6[63:40] ^ 24w0x020000) ++ meta.lkp.dst_v6[23:0];
+        }
+        if (is_transit == 1) {
+            meta.egress.rewrite_mode = REWRITE_TRANSIT;
+        } else {
+            route.apply(meta);
+        }
+        if (meta.drop_reason == DROP_NONE && is_transit == 0) {
+            decide_source.apply(meta);
+            if (meta.is_terminated == 1 && meta.is_gbp_peer == 1 && hdr.vxlan.flags[7:7] == 1) {
+                meta.src_label = hdr.vxlan.group_policy;
+            }
+        }
+        meta.index_difference = meta.egress.port_index ^ meta.port_index;
+        meta.domain_difference = meta.egress.bridge_domain ^ meta.bridge_domain;
+        if (meta.drop_reason == DROP_NONE) {
+            if (meta.is_access == 1) {
+                port_ingress_meter.apply(meta);
+            }
+            decide_destination.apply(meta);
+        }
+        if (meta.lkp.is_query == 1) {
+            reply.apply(meta);
+        }
         if (meta.drop_reason == DROP_NONE && meta.is_punted == 0) {
-            if (meta.is_fabric == 1) {
-                terminate.apply(hdr, meta);
-            }
-            if (meta.drop_reason == DROP_NONE) {
-                lookup.apply(hdr, meta);
-                validate.apply(meta);
-            }
-            if (meta.drop_reason == DROP_NONE && meta.is_guarded == 1) {
-                guard.apply(meta);
-            }
-            if (meta.drop_reason == DROP_NONE) {
-                flow_hash.apply(meta);
-                answer.apply(meta);
-            }
-            if (meta.drop_reason == DROP_NONE) {
-                if (meta.is_fabric == 1 && meta.is_terminated == 0 && meta.lkp.is_ipv4 == 1) {
-                    meta.egress.rewrite_mode = REWRITE_TRANSIT;
-                    if (meta.lkp.ttl[7:1] == 0) {
-                        meta.drop_reason = DROP_UNDERLAY_TTL;
-                    }
-                } else {
-                    route.apply(meta);
-                    if (meta.lkp.is_arp == 1) {
-                        arp_reply.apply(meta);
-                    } else if (meta.drop_reason == DROP_NONE) {
-                        if (meta.is_guarded == 1) {
-                            if (meta.egress.port_index == meta.port_index) {
-                                meta.drop_reason = DROP_SAME_PORT;
-                            } else {
-                                policy.apply(meta);
-                            }
-                        } else if (meta.egress.is_encapsulated == 1) {
-                            meta.drop_reason = DROP_SPLIT_HORIZON;
-                        }
-                        if (meta.drop_reason == DROP_NONE || meta.is_unruled == 1) {
-                            flow_state.apply(meta);
-                        }
-                    }
+            if (meta.is_guarded == 1 && meta.is_flooded == 0 && meta.lkp.is_query == 0) {
+                policy.apply(meta);
+                if (meta.is_routed == 1) {
+                    acl_ingress.apply(meta);
                 }
             }
-            if (meta.drop_reason == DROP_NONE
-                && (meta.egress.is_encapsulated == 1 || meta.egress.rewrite_mode == REWRITE_TRANSIT)) {
-                underlay.apply(meta);
+            underlay.apply(meta);
+            if (meta.is_policy_denied == 1) {
+                meta.drop_reason = DROP_POLICY;
+            } else if (meta.is_acl_denied == 1) {
+                meta.drop_reason = DROP_ACL;
+            } else if (meta.has_next_hop == 0 && meta.is_flooded == 0
+                && (is_transit == 1 || meta.egress.port_index[15:15] == BEHIND_TUNNEL)) {
+                meta.drop_reason = DROP_NO_UNDERLAY_ROUTE;
             }
         }
-        if (meta.drop_reason != DROP_NONE) {
+        if (meta.drop_reason != DROP_NONE && meta.is_punted == 0) {
             account.apply(meta);
-        } else if (meta.is_punted == 1) {
+        }
+        if (meta.is_punted == 1) {
+            // A trap, or a drop that the controller shall see.
+            meta.drop_reason = DROP_NONE;
+            meta.is_flooded = 0;
             meta.egress.rewrite_mode = REWRITE_PUNT;
             meta.egress.egress_port = CPU_PORT;
+        } else if (meta.is_flooded == 1) {
+            meta.egress.rewrite_mode = REWRITE_FLOODED;
         }
+        meta.egress.is_guarded = meta.is_guarded;
+        meta.egress.is_terminated = meta.is_terminated;
+        meta.egress.source_index = meta.port_index;
+        meta.egress.vrf = meta.vrf;
+        meta.egress.src_label = meta.src_label;
     }
 }
 

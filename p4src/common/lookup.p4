@@ -1,92 +1,84 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fills the lookup fields from the frame that is forwarded: the inner one where a tunnel ended, else the frame itself.
+// Fills the lookup fields from one frame: the inner one where a tunnel ended, else the frame itself.
 #ifndef COMMON_LOOKUP_P4
 #define COMMON_LOOKUP_P4
 
 #include "headers.p4"
 #include "metadata.p4"
 
-control Lookup(in headers_t hdr, inout metadata_t meta) {
+control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
     apply {
-        if (meta.is_terminated == 1) {
-            meta.lkp.dst_mac = hdr.inner_ethernet.dst_addr;
-            meta.lkp.src_mac = hdr.inner_ethernet.src_addr;
-            meta.lkp.ether_type = hdr.inner_ethernet.ether_type;
-            if (hdr.inner_ipv4.isValid()) {
-                meta.lkp.is_ipv4 = 1;
-                meta.lkp.is_bad_checksum = meta.is_bad_inner_checksum;
-                meta.lkp.version_ihl = hdr.inner_ipv4.version_ihl;
-                meta.lkp.ttl = hdr.inner_ipv4.ttl;
-                meta.lkp.ip_protocol = hdr.inner_ipv4.protocol;
-                meta.lkp.src_address = hdr.inner_ipv4.src_addr;
-                meta.lkp.dst_address = hdr.inner_ipv4.dst_addr;
-                if (hdr.inner_ipv4.flags[0:0] == 1 || hdr.inner_ipv4.fragment_offset != 0) {
-                    meta.lkp.is_fragment = 1;
-                }
-            } else if (hdr.inner_arp.isValid()) {
-                meta.lkp.is_arp = 1;
-                meta.lkp.sender_difference = hdr.inner_arp.sender_mac ^ hdr.inner_ethernet.src_addr;
-                meta.lkp.src_address = hdr.inner_arp.sender_address;
-                meta.lkp.dst_address = hdr.inner_arp.target_address;
-                if (hdr.inner_arp.operation == ARP_REQUEST) {
-                    meta.lkp.is_arp_request = 1;
-                }
-            }
-            if (hdr.inner_tcp.isValid()) {
-                meta.lkp.has_l4 = 1;
-                meta.lkp.l4_src_port = hdr.inner_tcp.src_port;
-                meta.lkp.l4_dst_port = hdr.inner_tcp.dst_port;
-            } else if (hdr.inner_udp.isValid()) {
-                meta.lkp.has_l4 = 1;
-                meta.lkp.l4_src_port = hdr.inner_udp.src_port;
-                meta.lkp.l4_dst_port = hdr.inner_udp.dst_port;
-            } else if (hdr.inner_icmp.isValid()) {
-                meta.lkp.has_l4 = 1;
-                meta.lkp.l4_dst_port = hdr.inner_icmp.type ++ hdr.inner_icmp.code;
-                if (hdr.inner_icmp_echo.isValid()) {
-                    meta.lkp.is_echo = 1;
-                    meta.lkp.echo_identifier = hdr.inner_icmp_echo.identifier;
-                }
-            }
+        lkp.dst_mac = hdr.ethernet.dst_addr;
+        lkp.src_mac = hdr.ethernet.src_addr;
+        lkp.kind = parsed.kind;
+        lkp.is_fragment = parsed.is_fragment;
+        lkp.is_wrong_header = parsed.is_wrong_ip;
+        lkp.is_wrong_arp = parsed.is_wrong_arp;
+        lkp.is_long_neighbor = parsed.is_long_neighbor;
+        if (hdr.vlan.isValid()) {
+            lkp.ether_type = hdr.vlan.ether_type;
         } else {
-            meta.lkp.dst_mac = hdr.ethernet.dst_addr;
-            meta.lkp.src_mac = hdr.ethernet.src_addr;
-            meta.lkp.ether_type = meta.ether_type;
-            if (hdr.ipv4.isValid()) {
-                meta.lkp.is_ipv4 = 1;
-                meta.lkp.is_bad_checksum = meta.is_bad_checksum;
-                meta.lkp.version_ihl = hdr.ipv4.version_ihl;
-                meta.lkp.ttl = hdr.ipv4.ttl;
-                meta.lkp.ip_protocol = hdr.ipv4.protocol;
-                meta.lkp.src_address = hdr.ipv4.src_addr;
-                meta.lkp.dst_address = hdr.ipv4.dst_addr;
-                if (hdr.ipv4.flags[0:0] == 1 || hdr.ipv4.fragment_offset != 0) {
-                    meta.lkp.is_fragment = 1;
+            lkp.ether_type = hdr.ethernet.ether_type;
+        }
+        if (hdr.ipv4.isValid()) {
+            lkp.ttl = hdr.ipv4.ttl;
+            lkp.ip_protocol = hdr.ipv4.protocol;
+            lkp.ip_length = hdr.ipv4.total_length;
+            lkp.src_v4 = hdr.ipv4.src_addr;
+            lkp.dst_v4 = hdr.ipv4.dst_addr;
+            // What has options is left to the receiver: the sum is not that of the whole header.
+            if (parsed.has_options == 0 && parsed.is_bad_checksum == 1) {
+                lkp.is_wrong_header = 1;
+            }
+        } else if (hdr.arp.isValid()) {
+            lkp.sender_difference = hdr.arp.sender_mac ^ hdr.ethernet.src_addr;
+            lkp.target_difference = hdr.arp.sender_address ^ hdr.arp.target_address;
+            lkp.src_v4 = hdr.arp.sender_address;
+            lkp.dst_v4 = hdr.arp.target_address;
+            if (lkp.ether_type == ETHER_TYPE_RARP) {
+                lkp.is_announcement = 1;
+            } else if (hdr.arp.operation == ARP_REQUEST) {
+                lkp.is_query = 1;
+            }
+        } else if (hdr.ipv6.isValid()) {
+            lkp.ttl = hdr.ipv6.hop_limit;
+            lkp.ip_protocol = hdr.ipv6.next_header;
+            lkp.ip_length = hdr.ipv6.payload_length |+| IPV6_BYTES;
+            lkp.src_v6 = hdr.ipv6.src_addr;
+            lkp.dst_v6 = hdr.ipv6.dst_addr;
+            if (hdr.ipv6_fragment.isValid()) {
+                lkp.ip_protocol = hdr.ipv6_fragment.next_header;
+            }
+            if (hdr.neighbor.isValid()) {
+                if (hdr.ipv6.hop_limit != ND_HOP_LIMIT) {
+                    lkp.is_wrong_header = 1;
                 }
-            } else if (hdr.arp.isValid()) {
-                meta.lkp.is_arp = 1;
-                meta.lkp.sender_difference = hdr.arp.sender_mac ^ hdr.ethernet.src_addr;
-                meta.lkp.src_address = hdr.arp.sender_address;
-                meta.lkp.dst_address = hdr.arp.target_address;
-                if (hdr.arp.operation == ARP_REQUEST) {
-                    meta.lkp.is_arp_request = 1;
+                if (hdr.icmp.type == ICMPV6_NEIGHBOR_SOLICITATION) {
+                    lkp.is_query = 1;
+                    lkp.dst_v6 = hdr.neighbor.target;
+                } else {
+                    lkp.is_announcement = 1;
+                }
+                // A nonce (RFC 3971, for enhanced duplicate address detection) has the same shape and says nothing.
+                if (hdr.link_layer_option.isValid() && hdr.link_layer_option.type[7:2] == 0) {
+                    lkp.sender_difference = hdr.link_layer_option.mac ^ hdr.ethernet.src_addr;
                 }
             }
-            if (hdr.tcp.isValid()) {
-                meta.lkp.has_l4 = 1;
-                meta.lkp.l4_src_port = hdr.tcp.src_port;
-                meta.lkp.l4_dst_port = hdr.tcp.dst_port;
-            } else if (hdr.udp.isValid()) {
-                meta.lkp.has_l4 = 1;
-                meta.lkp.l4_src_port = hdr.udp.src_port;
-                meta.lkp.l4_dst_port = hdr.udp.dst_port;
-            } else if (hdr.icmp.isValid()) {
-                meta.lkp.has_l4 = 1;
-                meta.lkp.l4_dst_port = hdr.icmp.type ++ hdr.icmp.code;
-                if (hdr.icmp_echo.isValid()) {
-                    meta.lkp.is_echo = 1;
-                    meta.lkp.echo_identifier = hdr.icmp_echo.identifier;
-                }
+        }
+        if (hdr.tcp.isValid()) {
+            lkp.has_l4 = 1;
+            lkp.l4_src_port = hdr.tcp.src_port;
+            lkp.l4_dst_port = hdr.tcp.dst_port;
+        } else if (hdr.udp.isValid()) {
+            lkp.has_l4 = 1;
+            lkp.l4_src_port = hdr.udp.src_port;
+            lkp.l4_dst_port = hdr.udp.dst_port;
+        } else if (hdr.icmp.isValid()) {
+            lkp.has_l4 = 1;
+            lkp.l4_dst_port = hdr.icmp.type ++ hdr.icmp.code;
+            if (hdr.icmp_echo.isValid()) {
+                lkp.is_echo = 1;
+                lkp.l4_src_port = hdr.icmp_echo.identifier;
             }
         }
     }

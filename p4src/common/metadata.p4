@@ -6,96 +6,142 @@
 #include "constants.p4"
 #include "drop_reasons.p4"
 
+// What the parser finds in one frame.
+struct parsed_t {
+    frame_kind_t kind;
+    bit<1>       is_wrong_ip;       // version or header length
+    bit<1>       has_options;       // IPv4
+    bit<1>       is_bad_checksum;   // IPv4
+    bit<1>       is_wrong_arp;      // not Ethernet and IPv4
+    bit<1>       is_fragment;       // first or later
+    bit<1>       is_long_neighbor;  // neighbour discovery with more than one option
+}
+
 // The frame that is forwarded - the tenant's, or an underlay packet in transit - in fields that are always defined,
 // so that no table matches on a header that is not there. Fields that a frame does not have are zero.
 struct lookup_t {
-    mac_addr_t  dst_mac;
-    mac_addr_t  src_mac;
-    bit<16>     ether_type;
-    bit<1>      is_ipv4;
-    bit<1>      is_arp;
-    bit<1>      is_arp_request;
-    bit<1>      is_bad_checksum;
-    bit<1>      is_fragment;    // first or later
-    bit<8>      version_ihl;
-    bit<8>      ttl;
-    bit<8>      ip_protocol;
-    mac_addr_t  sender_difference; // ARP: bits in which the sender MAC differs from the Ethernet source
-    ipv4_addr_t src_address;    // IPv4 source, ARP sender
-    ipv4_addr_t dst_address;    // IPv4 destination, ARP target
-    bit<1>      has_l4;         // a TCP, UDP or ICMP header is there to look into
-    bit<16>     l4_src_port;
-    bit<16>     l4_dst_port;    // TCP and UDP; ICMP: type, code; 0 where there is none
-    bit<1>      is_echo;        // an ICMP echo request or reply (code 0)
-    bit<16>     echo_identifier;
+    frame_kind_t kind;
+    mac_addr_t   dst_mac;
+    mac_addr_t   src_mac;
+    bit<16>      ether_type;
+    bit<1>       is_wrong_header;   // version, header length, checksum; hop limit of neighbour discovery
+    bit<1>       is_wrong_arp;
+    bit<1>       is_fragment;       // first or later
+    bit<1>       is_query;          // ARP request, neighbour solicitation
+    bit<1>       is_announcement;   // RARP, neighbour advertisement; of ARP see target_difference
+    bit<1>       is_eui64_query;    // neighbour solicitation for a link-local address that carries a MAC
+    bit<1>       is_long_neighbor;
+    mac_addr_t   sender_difference; // ARP, ND: bits in which the sender MAC differs from the Ethernet source
+    ipv4_addr_t  target_difference; // ARP: bits in which the target differs from the sender; 0 announces
+    bit<8>       ttl;               // or hop limit
+    bit<8>       ip_protocol;
+    bit<16>      ip_length;         // bytes of the IP packet, header included
+    ipv4_addr_t  src_v4;            // IPv4 source, ARP sender
+    ipv4_addr_t  dst_v4;            // IPv4 destination, ARP target
+    ipv6_addr_t  src_v6;
+    ipv6_addr_t  dst_v6;            // IPv6 destination, ND target
+    bit<1>       has_l4;            // a TCP, UDP or ICMP header is there to look into
+    bit<16>      l4_src_port;       // TCP and UDP; ICMP echo: identifier; 0 where there is none
+    bit<16>      l4_dst_port;       // TCP and UDP; ICMP: type, code; 0 where there is none
+    bit<1>       is_echo;           // an ICMP echo request or reply (code 0)
 }
 
 // The record that a packet makes or needs: the flow as its opening packet has it.
 struct flow_t {
-    bit<1>        is_reply;     // the packet needs the record; otherwise it makes it
-    bit<1>        is_established;
-    ipv4_addr_t   src_address;
-    ipv4_addr_t   dst_address;
-    bit<16>       src_port;     // of an echo: its identifier
-    bit<16>       dst_port;     // of an echo: 0
-    flow_stamp_t  stamp;        // protocol, and the time of this packet
-    flow_index_t  index;        // its cell in the register arrays
+    bit<1>       is_reply;        // the packet needs the record; otherwise it makes it
+    bit<1>       is_established;  // the record is there
+    bit<16>      src_port;        // of an echo: its identifier
+    bit<16>      dst_port;        // of an echo: 0
+    flow_stamp_t stamp;           // protocol (highest bit: IPv6), and the time of this packet
+    flow_index_t index;           // its cell in the register arrays
 }
 
 // What ingress decides and egress does.
 struct egress_verdict_t {
     rewrite_mode_t  rewrite_mode;
-    bit<1>          is_encapsulated;
     port_id_t       ingress_port;
     port_id_t       egress_port;
     bit<8>          punt_reason;
+    bit<1>          is_guarded;     // policy and ACLs apply here
+    bit<1>          is_terminated;
+    bit<1>          is_unruled;     // no policy entry matched: only flow state can let it pass
+    bit<1>          is_dscp_uniform;// of the tunnel that ended here
+    bit<1>          is_gateway;     // ND: the reply is the router's
+    bit<1>          is_dad;         // ND: the asker has no address yet
+    port_index_t    source_index;   // attachment that it came from
     port_index_t    port_index;     // attachment that it leaves by, or BEHIND_TUNNEL and the tunnel index
     bridge_domain_t bridge_domain;  // of the destination
-    mac_addr_t      dst_mac;        // routed: next Ethernet destination; ARP reply: the address asked for
-    ipv4_addr_t     tunnel_src;
-    ipv4_addr_t     tunnel_dst;
-    bit<14>         entropy;        // of the outer UDP source port
+    vrf_t           vrf;
+    policy_label_t  src_label;
+    bit<8>          outer_tos;      // of the tunnel packet that ended here
+    mac_addr_t      dst_mac;        // routed: next Ethernet destination; ARP and ND reply: the address asked for
+    bit<16>         entropy;        // low 14 bits: the outer UDP source port
 }
 
 struct metadata_t {
     // From the front file.
     port_id_t        ingress_port;
     bit<1>           is_parser_error;
-    bit<1>           is_bad_checksum;       // of the plain IPv4 header
-    bit<1>           is_bad_inner_checksum;
-    bit<1>           is_wrong_arp;          // of the innermost header: not Ethernet and IPv4
+    parsed_t         outer;
+    parsed_t         inner;
     flow_time_t      now;
-    bit<16>          frame_length;          // egress: bytes of the frame in the plain headers, and its payload
+    bit<16>          frame_length;      // egress: bytes of the frame, and its payload
+    port_index_t     replica;           // egress: instance of a copy, 0 for the only one
 
     // Ingress.
     drop_reason_t    drop_reason;
     bit<1>           is_fabric;
-    bit<1>           is_punted;
+    bit<1>           is_access;
+    bit<1>           is_local_vtep;
+    bit<1>           is_peer;
+    bit<1>           is_gbp_peer;
     bit<1>           is_terminated;
-    bit<1>           is_guarded;            // from a tenant's port or a foreign VTEP: guard and policy apply here
-    bit<1>           is_gateway;            // destination address is a gateway's
+    bit<1>           is_vni;
+    bit<1>           is_punted;
+    bit<1>           is_guarded;        // from a tenant's port or a foreign VTEP: guard and policy apply here
+    bit<1>           is_source_mac;     // source guard: the MAC is the sender's
+    bit<1>           is_source_address; // source guard: the address is the sender's
+    bit<1>           is_gateway;        // destination address is a gateway's
     bit<1>           is_routed;
-    bit<1>           is_unruled;            // no policy entry matched: only flow state can let it pass
-    bit<1>           is_known;              // a mapping says where the destination is
-    vlan_id_t        vlan_id;
-    bit<16>          ether_type;            // behind the VLAN tag
+    bit<1>           is_known;          // a mapping says where the destination is
+    bit<1>           is_flooded;
+    bit<1>           is_red;            // beyond the rate of its port
+    bit<1>           is_acl_denied;
+    bit<1>           is_policy_denied;
+    bit<1>           has_next_hop;
+    source_kind_t    source_kind;
     bridge_domain_t  bridge_domain;
     vrf_t            vrf;
     port_index_t     port_index;
-    tunnel_index_t   src_tunnel;
     tunnel_index_t   dst_tunnel;
     policy_label_t   src_label;
     policy_label_t   dst_label;
     mac_addr_t       gateway_mac;
-    ipv4_addr_t      underlay_address;
+    bit<16>          mtu;
+    bit<16>          excess;            // bytes beyond the MTU
+    port_index_t     index_difference;  // bits in which the two attachments differ
+    bridge_domain_t  domain_difference; // bits in which the two bridge domains differ
+    bit<16>          group;             // multicast group of a flooded frame
     bit<32>          flow_hash;
     lookup_t         lkp;
-    flow_t           flow;
 
     egress_verdict_t egress;
 
     // Egress.
     vni_t            vni;
+    bit<1>           is_pruned;         // a copy for the attachment that the frame came from
+    flow_t           flow;
+    bit<8>           tos;               // of the tenant's packet, as it leaves
+    bit<8>           old_tos;           // as it came
+    bit<1>           is_ecn_compatible;
+    bit<1>           is_outer_dscp_uniform;
+    bit<6>           dscp;
+    bit<1>           is_gbp;
+    bit<1>           is_tunnel_v6;
+    ipv4_addr_t      tunnel_src_v4;
+    ipv4_addr_t      tunnel_dst_v4;
+    ipv6_addr_t      tunnel_src_v6;
+    ipv6_addr_t      tunnel_dst_v6;
 }
 
 #endif

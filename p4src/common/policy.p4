@@ -17,14 +17,13 @@ control Policy(inout metadata_t meta) {
 
     @name(".deny") @id(0x16)
     action deny() {
-        meta.drop_reason = DROP_POLICY;
+        meta.is_policy_denied = 1;
         policy_counter.count();
     }
 
-    @name(".drop_policy") @id(0x17)
-    action drop_policy() {
-        meta.drop_reason = DROP_POLICY;
-        meta.is_unruled = 1;
+    @name(".ask_flow_state") @id(0x17)
+    action ask_flow_state() {
+        meta.egress.is_unruled = 1;
     }
 
     // Written for each compiled rule between labels that meet on this switch. A miss drops what is
@@ -42,9 +41,9 @@ control Policy(inout metadata_t meta) {
         actions = {
             permit;
             deny;
-            @defaultonly drop_policy;
+            @defaultonly ask_flow_state;
         }
-        const default_action = drop_policy;
+        const default_action = ask_flow_state;
         size = POLICY_SIZE;
         counters = policy_counter;
     }

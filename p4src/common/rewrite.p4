@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Changes the tenant's frame as ingress decided: VLAN tag, MAC addresses, time to live, ARP reply.
+// Changes the tenant's frame as ingress decided: MAC addresses, time to live, congestion marks, ARP and ND reply.
 #ifndef COMMON_REWRITE_P4
 #define COMMON_REWRITE_P4
 
@@ -7,9 +7,9 @@
 #include "metadata.p4"
 #include "sizes.p4"
 
-// IPv4 lengths against the frame (RFC 791): the header fits the datagram, the datagram fits the frame. Here and not
+// IP lengths against the frame (RFC 791, RFC 8200): the header fits the datagram, the datagram fits the frame. Here and not
 // in ingress, because a switch that cuts through does not know the frame's length there.
-control LengthCheck(in headers_t hdr, inout metadata_t meta) {
+control LengthCheck(in frame_headers_t hdr, inout metadata_t meta) {
     bit<16> room;
     bit<16> header_bytes;
     bit<16> missing_in_frame;
@@ -24,26 +24,108 @@ control LengthCheck(in headers_t hdr, inout metadata_t meta) {
 
     @hidden
     action compare() {
-        missing_in_frame = hdr.ipv4.total_length |-| room;
-        missing_in_datagram = header_bytes |-| hdr.ipv4.total_length;
+        missing_in_frame = meta.lkp.ip_length |-| room;
+        missing_in_datagram = header_bytes |-| meta.lkp.ip_length;
     }
 
     apply {
-        if (hdr.ipv4.isValid()) {
+        if (meta.lkp.kind != FRAME_ARP) {
             measure();
+            if (!hdr.ipv4.isValid()) {
+                header_bytes = 0;
+            }
             compare();
             if (missing_in_frame != 0 || missing_in_datagram != 0) {
-                meta.drop_reason = DROP_IPV4_HEADER;
+                meta.drop_reason = DROP_IP_HEADER;
             }
         }
     }
 }
 
-control Rewrite(inout headers_t hdr, inout metadata_t meta) {
-    @name(".egress_ports_counter") @id(0x07)
-    table_counter_t(TABLE_COUNTER) egress_ports_counter;
+// Congestion marks of a tunnel that ended here (RFC 6040 section 4.2), and its DSCP where that is wanted (RFC 2983).
+control TunnelMarks(inout metadata_t meta) {
+    @hidden
+    action set_ecn(bit<2> ecn) {
+        meta.tos[1:0] = ecn;
+    }
 
+    @hidden
+    action refuse_ecn() {
+        meta.drop_reason = DROP_ECN;
+    }
+
+    // Only where the arriving outer header changes the inner one.
+    @hidden
+    table tunnel_ecn {
+        key = {
+            meta.old_tos[1:0]          : exact;
+            meta.egress.outer_tos[1:0] : exact;
+        }
+        actions = {
+            set_ecn;
+            refuse_ecn;
+            NoAction;
+        }
+        const entries = {
+            (0, 3) : refuse_ecn();
+            (2, 1) : set_ecn(1);
+            (2, 3) : set_ecn(3);
+            (1, 3) : set_ecn(3);
+        }
+        const default_action = NoAction;
+    }
+
+    apply {
+        if (meta.egress.is_dscp_uniform == 1) {
+            meta.tos[7:2] = meta.egress.outer_tos[7:2];
+        }
+        tunnel_ecn.apply();
+    }
+}
+
+// The IPv4 header checksum moves by what the header moves (RFC 1624 equation 3), so that a header that was damaged on the way
+// stays recognisable, and options need no attention.
+control ChecksumMoves(inout frame_headers_t hdr, in metadata_t meta) {
+    bit<32> sum;
+
+    @hidden
+    action start() {
+        sum = 16w0 ++ ~hdr.ipv4.checksum;
+    }
+
+    @hidden
+    action move_ttl() {
+        sum = sum + 0xfeff; // not old plus new, in the upper byte of a word
+    }
+
+    @hidden
+    action move_tos() {
+        sum = sum + (24w0 ++ meta.tos) + (24w0 ++ ~meta.old_tos) + 0xff00;
+    }
+
+    @hidden
+    action fold() {
+        sum = (16w0 ++ sum[15:0]) + (16w0 ++ sum[31:16]);
+    }
+
+    apply {
+        start();
+        if (meta.egress.rewrite_mode == REWRITE_ROUTED || meta.egress.rewrite_mode == REWRITE_TRANSIT) {
+            move_ttl();
+        }
+        if (meta.tos != meta.old_tos) {
+            move_tos();
+        }
+        fold();
+        fold();
+        hdr.ipv4.checksum = ~sum[15:0];
+    }
+}
+
+control Rewrite(inout frame_headers_t hdr, inout metadata_t meta) {
     LengthCheck() length_check;
+    TunnelMarks() tunnel_marks;
+    ChecksumMoves() checksum_moves;
 
     @name(".set_bridge_domain") @id(0x1c)
     action set_bridge_domain(@id(1) vni_t vni, @id(2) mac_addr_t gateway_mac) {
@@ -70,38 +152,6 @@ control Rewrite(inout headers_t hdr, inout metadata_t meta) {
         size = BRIDGE_DOMAINS_SIZE;
     }
 
-    @name(".set_untagged") @id(0x1e)
-    action set_untagged() {
-        egress_ports_counter.count();
-    }
-
-    @name(".set_tagged") @id(0x1f)
-    action set_tagged(@id(1) vlan_id_t vlan_id) {
-        hdr.vlan.setValid();
-        hdr.vlan.priority = 0;
-        hdr.vlan.drop_eligible = 0;
-        hdr.vlan.vlan_id = vlan_id;
-        hdr.vlan.ether_type = hdr.ethernet.ether_type;
-        hdr.ethernet.ether_type = ETHER_TYPE_VLAN;
-        egress_ports_counter.count();
-    }
-
-    // Written for each bound port. A miss means: sent untagged.
-    @name(".egress_ports") @id(0x13)
-    table egress_ports {
-        key = {
-            meta.egress.port_index : exact @name("port_index") @id(1);
-        }
-        actions = {
-            set_untagged;
-            set_tagged;
-            @defaultonly NoAction;
-        }
-        const default_action = NoAction;
-        size = EGRESS_PORTS_SIZE;
-        counters = egress_ports_counter;
-    }
-
     apply {
         if (hdr.vlan.isValid()) {
             hdr.ethernet.ether_type = hdr.vlan.ether_type;
@@ -110,8 +160,23 @@ control Rewrite(inout headers_t hdr, inout metadata_t meta) {
         }
         length_check.apply(hdr, meta);
         if (meta.drop_reason == DROP_NONE
-            && (meta.egress.rewrite_mode == REWRITE_ROUTED || meta.egress.is_encapsulated == 1)) {
+            && (meta.egress.rewrite_mode == REWRITE_ROUTED || meta.egress.port_index[15:15] == BEHIND_TUNNEL)) {
             bridge_domains.apply();
+        }
+        if (hdr.ipv4.isValid()) {
+            meta.old_tos = hdr.ipv4.tos;
+        } else if (hdr.ipv6.isValid()) {
+            meta.old_tos = hdr.ipv6.traffic_class;
+        }
+        meta.tos = meta.old_tos;
+        if (meta.egress.is_terminated == 1 && meta.drop_reason == DROP_NONE && meta.lkp.kind != FRAME_ARP) {
+            tunnel_marks.apply(meta);
+        }
+        if (hdr.ipv4.isValid()) {
+            checksum_moves.apply(hdr, meta);
+            hdr.ipv4.tos = meta.tos;
+        } else if (hdr.ipv6.isValid()) {
+            hdr.ipv6.traffic_class = meta.tos;
         }
         if (meta.egress.rewrite_mode == REWRITE_ARP_REPLY) {
             ipv4_addr_t asked_for = hdr.arp.target_address;
@@ -122,23 +187,38 @@ control Rewrite(inout headers_t hdr, inout metadata_t meta) {
             hdr.arp.sender_mac = meta.egress.dst_mac;
             hdr.ethernet.dst_addr = hdr.ethernet.src_addr;
             hdr.ethernet.src_addr = meta.egress.dst_mac;
+        } else if (meta.egress.rewrite_mode == REWRITE_ND_REPLY) {
+            // RFC 4861 section 7.2.4; who has no address yet is told with everybody else.
+            if (meta.egress.is_dad == 1) {
+                hdr.ipv6.dst_addr = IPV6_ALL_NODES;
+                hdr.ethernet.dst_addr = IPV6_ALL_NODES_MAC;
+            } else {
+                hdr.ipv6.dst_addr = hdr.ipv6.src_addr;
+                hdr.ethernet.dst_addr = hdr.ethernet.src_addr;
+            }
+            hdr.ethernet.src_addr = meta.egress.dst_mac;
+            hdr.ipv6.src_addr = hdr.neighbor.target;
+            hdr.ipv6.hop_limit = ND_HOP_LIMIT;
+            hdr.ipv6.payload_length = ND_BYTES + ND_OPTION_BYTES;
+            hdr.icmp.type = ICMPV6_NEIGHBOR_ADVERTISEMENT;
+            hdr.neighbor.flags = meta.egress.is_gateway ++ ~meta.egress.is_dad ++ 30w0x20000000;
+            if (!hdr.link_layer_option.isValid()) {
+                hdr.link_layer_option.setValid();
+                meta.frame_length = meta.frame_length + ND_OPTION_BYTES;
+            }
+            hdr.link_layer_option.type = ND_TARGET_LINK_LAYER_ADDRESS;
+            hdr.link_layer_option.length = ND_OPTION_LENGTH;
+            hdr.link_layer_option.mac = meta.egress.dst_mac;
         } else if (meta.egress.rewrite_mode == REWRITE_ROUTED) {
             hdr.ethernet.dst_addr = meta.egress.dst_mac;
             hdr.ethernet.src_addr = meta.gateway_mac;
         }
         if (meta.egress.rewrite_mode == REWRITE_ROUTED || meta.egress.rewrite_mode == REWRITE_TRANSIT) {
-            // The checksum moves by what the time to live moves (RFC 1624), so that a header that was damaged on the
-            // way stays recognisable, and options need no attention. From 0xfeff on the sum needs an end-around carry.
-            if (hdr.ipv4.checksum[15:8] == 0xff || hdr.ipv4.checksum == 0xfeff) {
-                hdr.ipv4.checksum = hdr.ipv4.checksum + 0x0101;
+            if (hdr.ipv4.isValid()) {
+                hdr.ipv4.ttl = hdr.ipv4.ttl - 1;
             } else {
-                hdr.ipv4.checksum = hdr.ipv4.checksum + 0x0100;
+                hdr.ipv6.hop_limit = hdr.ipv6.hop_limit - 1;
             }
-            hdr.ipv4.ttl = hdr.ipv4.ttl - 1;
-        }
-        if (meta.drop_reason == DROP_NONE && meta.egress.is_encapsulated == 0
-            && meta.egress.rewrite_mode != REWRITE_TRANSIT) {
-            egress_ports.apply();
         }
     }
 }

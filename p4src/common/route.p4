@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the destination is. ARP asks the same tables as IPv4 does, with the target as the address to look up.
+// Where the destination is. ARP and neighbour discovery ask the same tables as IP does, with the target as the address to
+// look up.
 //
-//   transit ----------------------------------------------------> underlay
-//   ARP     -> hosts_v4 -> reply to the asker
-//   IPv4    -> router_macs -hit-> hosts_v4 -miss-> routes_v4 -+-> egress port, or tunnel
-//                          -miss-> bridge --------------------+
+//   ARP, ND -> hosts_* (a link-local target: bridge) -> reply to the asker
+//   IP      -> router_macs -hit-> routes_*, hosts_* (which wins) -+-> egress port, or tunnel
+//                          -miss-> bridge ------------------------+
+//                          -miss, group address-> flood -> multicast group
 #ifndef COMMON_ROUTE_P4
 #define COMMON_ROUTE_P4
 
@@ -49,25 +50,23 @@ control Route(inout metadata_t meta) {
 
     @name(".set_remote_host") @id(0x10)
     action set_remote_host(
-        @id(1) @refers_to(tunnels, tunnel_index) tunnel_index_t tunnel_index,
+        @id(1) @refers_to(tunnels, tunnel_index) @refers_to(tunnel_next_hops, tunnel_index) tunnel_index_t tunnel_index,
         @id(2) @refers_to(bridge_domains, bridge_domain) bridge_domain_t bridge_domain,
         @id(3) mac_addr_t mac,
         @id(4) policy_label_t policy_label) {
         meta.is_known = 1;
-        meta.egress.is_encapsulated = 1;
-        meta.dst_tunnel = tunnel_index;
         meta.egress.port_index = BEHIND_TUNNEL ++ tunnel_index[14:0];
         meta.egress.bridge_domain = bridge_domain;
         meta.egress.dst_mac = mac;
         meta.dst_label = policy_label;
     }
 
-    // Written for each address in a VPC that has a port here. A miss means: routes_v4 decides.
+    // Written for each address in a VPC that has a port here. A miss means: routes_* decides.
     @name(".hosts_v4") @id(0x0b)
     table hosts_v4 {
         key = {
-            meta.vrf             : exact @name("vrf") @id(1);
-            meta.lkp.dst_address : exact @name("dst_address") @id(2);
+            meta.vrf        : exact @name("vrf") @id(1);
+            meta.lkp.dst_v4 : exact @name("dst_address") @id(2);
         }
         actions = {
             set_local_host;
@@ -78,17 +77,32 @@ control Route(inout metadata_t meta) {
         size = HOSTS_V4_SIZE;
     }
 
-    @name(".drop_route") @id(0x11)
-    action drop_route() {
-        meta.drop_reason = DROP_NO_ROUTE;
+    // As hosts_v4.
+    @name(".hosts_v6") @id(0x18)
+    table hosts_v6 {
+        key = {
+            meta.vrf        : exact @name("vrf") @id(1);
+            meta.lkp.dst_v6 : exact @name("dst_address") @id(2);
+        }
+        actions = {
+            set_local_host;
+            set_remote_host;
+            @defaultonly NoAction;
+        }
+        const default_action = NoAction;
+        size = HOSTS_V6_SIZE;
     }
 
-    // Written for each static route of a VPC, with the next hop resolved. A miss drops.
+    @name(".drop_route") @id(0x11)
+    action drop_route() {
+    }
+
+    // Written for each static route of a VPC, with the next hop resolved. A miss drops, if hosts_v4 does not know better.
     @name(".routes_v4") @id(0x0c)
     table routes_v4 {
         key = {
-            meta.vrf             : exact @name("vrf") @id(1);
-            meta.lkp.dst_address : lpm @name("dst_address") @id(2);
+            meta.vrf        : exact @name("vrf") @id(1);
+            meta.lkp.dst_v4 : lpm @name("dst_address") @id(2);
         }
         actions = {
             set_local_host;
@@ -99,11 +113,28 @@ control Route(inout metadata_t meta) {
         size = ROUTES_V4_SIZE;
     }
 
+    // As routes_v4.
+    @name(".routes_v6") @id(0x19)
+    table routes_v6 {
+        key = {
+            meta.vrf        : exact @name("vrf") @id(1);
+            meta.lkp.dst_v6 : lpm @name("dst_address") @id(2);
+        }
+        actions = {
+            set_local_host;
+            set_remote_host;
+            drop_route;
+        }
+        const default_action = drop_route;
+        size = ROUTES_V6_SIZE;
+    }
+
     @name(".set_local_mac") @id(0x12)
     action set_local_mac(
         @id(1) port_id_t egress_port,
         @id(2) @refers_to(egress_ports, port_index) port_index_t port_index,
         @id(3) policy_label_t policy_label) {
+        meta.is_known = 1;
         meta.egress.egress_port = egress_port;
         meta.egress.port_index = port_index;
         meta.dst_label = policy_label;
@@ -111,17 +142,11 @@ control Route(inout metadata_t meta) {
 
     @name(".set_remote_mac") @id(0x13)
     action set_remote_mac(
-        @id(1) @refers_to(tunnels, tunnel_index) tunnel_index_t tunnel_index,
+        @id(1) @refers_to(tunnels, tunnel_index) @refers_to(tunnel_next_hops, tunnel_index) tunnel_index_t tunnel_index,
         @id(2) policy_label_t policy_label) {
-        meta.egress.is_encapsulated = 1;
-        meta.dst_tunnel = tunnel_index;
+        meta.is_known = 1;
         meta.egress.port_index = BEHIND_TUNNEL ++ tunnel_index[14:0];
         meta.dst_label = policy_label;
-    }
-
-    @name(".drop_unknown_destination") @id(0x14)
-    action drop_unknown_destination() {
-        meta.drop_reason = DROP_UNKNOWN_DESTINATION;
     }
 
     // Written for each MAC in a subnet that is present here. A miss drops: all MACs are known from intent.
@@ -134,50 +159,68 @@ control Route(inout metadata_t meta) {
         actions = {
             set_local_mac;
             set_remote_mac;
-            @defaultonly drop_unknown_destination;
+            @defaultonly NoAction;
         }
-        const default_action = drop_unknown_destination;
+        const default_action = NoAction;
         size = BRIDGE_SIZE;
     }
 
+    @name(".set_flood_group") @id(0x23)
+    action set_flood_group(@id(1) bit<16> group) {
+        meta.is_known = 1;
+        meta.is_flooded = 1;
+        meta.group = group;
+    }
+
+    // Written for each subnet that carries broadcast: everybody, and - for what comes out of a tunnel - the members here.
+    // A miss drops: the subnet does not flood.
+    @name(".flood") @id(0x1a)
+    table flood {
+        key = {
+            meta.bridge_domain : exact @name("bridge_domain") @id(1);
+            meta.is_terminated : exact @name("is_terminated") @id(2);
+        }
+        actions = {
+            set_flood_group;
+            @defaultonly NoAction;
+        }
+        const default_action = NoAction;
+        size = FLOOD_SIZE;
+    }
+
     apply {
-        if (meta.lkp.is_ipv4 == 1) {
+        if (meta.lkp.kind != FRAME_ARP) {
             router_macs.apply();
         }
-        if (meta.is_routed == 1 && meta.lkp.ttl[7:1] == 0) {
-            meta.drop_reason = DROP_TTL;
-        } else if (meta.lkp.is_arp == 1 || meta.is_routed == 1) {
-            meta.egress.rewrite_mode = REWRITE_ROUTED;
-            hosts_v4.apply();
-            if (meta.is_routed == 1 && meta.is_known == 0) {
+        if (meta.lkp.is_query == 0) {
+            if (meta.lkp.kind == FRAME_IPV6) {
+                routes_v6.apply();
+            } else {
                 routes_v4.apply();
             }
+        }
+        if (meta.is_routed == 1 || meta.lkp.is_query == 1) {
+            if (meta.lkp.kind == FRAME_IPV6) {
+                hosts_v6.apply();
+            } else {
+                hosts_v4.apply();
+            }
+        }
+        if (meta.is_routed == 1) {
+            meta.egress.rewrite_mode = REWRITE_ROUTED;
         } else {
             meta.egress.rewrite_mode = REWRITE_BRIDGED;
-            meta.egress.bridge_domain = meta.bridge_domain;
-            bridge.apply();
+            if (meta.lkp.is_query == 0 || (meta.lkp.is_eui64_query == 1 && meta.is_known == 0)) {
+                // Whatever routes_* said, it was not asked.
+                meta.is_known = 0;
+                meta.egress.bridge_domain = meta.bridge_domain;
+                if (meta.lkp.dst_mac[40:40] == 1) {
+                    flood.apply();
+                } else {
+                    bridge.apply();
+                }
+            }
         }
-    }
-}
-
-// Turns an ARP request into its reply: back to where it came from, with the address that was asked for.
-control ArpReply(inout metadata_t meta) {
-    apply {
-        if (meta.lkp.is_arp_request == 0 || (meta.is_terminated == 1 && meta.is_guarded == 0)) {
-            // Replies teach nobody anything here, and a leaf of ours answers its own ports' requests.
-            meta.drop_reason = DROP_ARP_UNKNOWN;
-        } else if (meta.is_gateway == 1) {
-            meta.egress.dst_mac = meta.gateway_mac;
-        } else if (meta.is_known == 0 || meta.egress.bridge_domain != meta.bridge_domain
-            || meta.egress.port_index == meta.port_index) {
-            meta.drop_reason = DROP_ARP_UNKNOWN;
-        }
-        meta.egress.rewrite_mode = REWRITE_ARP_REPLY;
-        meta.egress.bridge_domain = meta.bridge_domain;
-        meta.egress.egress_port = meta.ingress_port;
-        meta.egress.port_index = meta.port_index;
-        meta.egress.is_encapsulated = meta.is_terminated;
-        meta.dst_tunnel = meta.src_tunnel;
     }
 }
 

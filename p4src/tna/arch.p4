@@ -17,9 +17,17 @@ const CounterType_t TABLE_COUNTER = CounterType_t.PACKETS_AND_BYTES;
 
 typedef ActionSelector selector_t;
 
-// underlay_selector: next hops of one group, weights included, and groups (one for each underlay route).
-const bit<32> SELECTOR_GROUP_SIZE = 64;
-const bit<32> SELECTOR_GROUPS     = 4096;
+// Selectors: next hops of one group, weights included, and groups (one for each entry).
+const bit<32> SELECTOR_GROUP_SIZE         = 64;
+const bit<32> TUNNEL_SELECTOR_GROUPS      = 8192;
+const bit<32> UNDERLAY_SELECTOR_V4_GROUPS = 4096;
+const bit<32> UNDERLAY_SELECTOR_V6_GROUPS = 1024;
+
+// Flow records in each register array: all that a flow_index_t can name.
+const bit<32> FLOW_STATE_SIZE = 65536;
+
+// How long a flow's record holds without a packet of the flow, in units of `meta.now`: 2^30 ns, a little over a second.
+const flow_stamp_t FLOW_LIFETIME = 128;
 
 // Part of a packet's length as egress sees it.
 const bit<16> FCS_BYTES = 4;
@@ -28,28 +36,35 @@ const bit<16> FCS_BYTES = 4;
 header bridged_t {
     rewrite_mode_t      rewrite_mode;
     bit<8>              punt_reason;
-    @padding bit<6>     pad_is_encapsulated;
-    bit<1>              is_encapsulated;
+    @padding bit<2>     pad_flags;
+    bit<1>              is_guarded;
+    bit<1>              is_terminated;
+    bit<1>              is_unruled;
+    bit<1>              is_dscp_uniform;
+    bit<1>              is_gateway;
+    bit<1>              is_dad;
+    @padding bit<7>     pad_ingress_port;
     port_id_t           ingress_port;
+    port_index_t        source_index;
     port_index_t        port_index;
     bridge_domain_t     bridge_domain;
+    vrf_t               vrf;
+    policy_label_t      src_label;
+    bit<8>              outer_tos;
     mac_addr_t          dst_mac;
-    ipv4_addr_t         tunnel_src;
-    ipv4_addr_t         tunnel_dst;
-    @padding bit<2>     pad_entropy;
-    bit<14>             entropy;
+    bit<16>             entropy;
 }
 const bit<16> BRIDGED_BYTES = 24;
 
 struct ingress_headers_t {
     bridged_t bridged;
-    headers_t frame;
+    headers_t received;
 }
 
 struct egress_headers_t {
     bridged_t       bridged;
     added_headers_t added;
-    headers_t       frame;
+    frame_headers_t frame;
 }
 
 // The parser's checksum unit looks at the header while it passes. It answers true when the sum is wrong.
@@ -66,6 +81,7 @@ parser Ipv4Checksum(in ipv4_t ipv4, inout bit<1> is_bad) {
 // One value per flow: L3 and L4 fields, of a fragment only L3, of all other frames the Ethernet header.
 control FlowHash(inout metadata_t meta) {
     Hash<bit<32>>(HashAlgorithm_t.CRC32) ipv4_hash;
+    Hash<bit<32>>(HashAlgorithm_t.CRC32) ipv6_hash;
     Hash<bit<32>>(HashAlgorithm_t.CRC32) ethernet_hash;
     bit<16> src_port;
     bit<16> dst_port;
@@ -77,18 +93,100 @@ control FlowHash(inout metadata_t meta) {
             src_port = 0;
             dst_port = 0;
         }
-        if (meta.lkp.is_ipv4 == 1) {
+        if (meta.lkp.kind == FRAME_IPV4) {
             meta.flow_hash = ipv4_hash.get({
-                meta.lkp.src_address, meta.lkp.dst_address, meta.lkp.ip_protocol, src_port, dst_port
+                meta.lkp.src_v4, meta.lkp.dst_v4, meta.lkp.ip_protocol, src_port, dst_port
+            });
+        } else if (meta.lkp.kind == FRAME_IPV6) {
+            meta.flow_hash = ipv6_hash.get({
+                meta.lkp.src_v6, meta.lkp.dst_v6, meta.lkp.ip_protocol, src_port, dst_port
             });
         } else {
             meta.flow_hash = ethernet_hash.get({ meta.lkp.src_mac, meta.lkp.dst_mac, meta.lkp.ether_type });
         }
-        meta.egress.entropy = meta.flow_hash[13:0];
+        meta.egress.entropy = meta.flow_hash[15:0];
     }
 }
 
-// Tofino keeps no flow records yet (docs/adr/0008): there a reply needs a rule of its own.
+// Frames of a tenant's port against its rate.
+control PortIngressMeter(inout metadata_t meta) {
+    @name(".port_ingress_meter") @id(0x01)
+    Meter<port_index_t>(PORT_METER_SIZE, MeterType_t.BYTES) port_ingress_meter;
+    bit<8> color;
+
+    apply {
+        color = port_ingress_meter.execute(meta.port_index);
+        if (color == (bit<8>)MeterColor_t.RED) {
+            meta.is_red = 1;
+        }
+    }
+}
+
+// Frames to a tenant's port against its rate.
+control PortEgressMeter(inout metadata_t meta) {
+    @name(".port_egress_meter") @id(0x02)
+    Meter<port_index_t>(PORT_METER_SIZE, MeterType_t.BYTES) port_egress_meter;
+    bit<8> color;
+
+    apply {
+        color = port_egress_meter.execute(meta.egress.port_index);
+        if (color == (bit<8>)MeterColor_t.RED) {
+            meta.is_red = 1;
+        }
+    }
+}
+
+// Dropped frames that the controller shall see, against the rate of their reason.
+control PuntMeter(inout metadata_t meta) {
+    @name(".punt_meter") @id(0x03)
+    Meter<drop_reason_t>(PUNT_METER_SIZE, MeterType_t.PACKETS) punt_meter;
+    bit<8> color;
+
+    apply {
+        color = punt_meter.execute(meta.drop_reason);
+        if (color != (bit<8>)MeterColor_t.GREEN) {
+            meta.is_punted = 0;
+        }
+    }
+}
+
+// One cell of a register array.
+struct flow_cell_t {
+    bit<32> first;
+    bit<32> second;
+}
+
+// One word of the addresses of both ends.
+control FlowAddressWord(in bit<32> src, in bit<32> dst, in bit<1> is_reply, in flow_index_t index, out bit<1> is_same) {
+    Register<flow_cell_t, flow_index_t>(FLOW_STATE_SIZE) words;
+
+    RegisterAction<flow_cell_t, flow_index_t, bit<1>>(words) record = {
+        void apply(inout flow_cell_t cell, out bit<1> result) {
+            cell.first = src;
+            cell.second = dst;
+            result = 1;
+        }
+    };
+
+    RegisterAction<flow_cell_t, flow_index_t, bit<1>>(words) compare = {
+        void apply(inout flow_cell_t cell, out bit<1> result) {
+            if (cell.first == dst && cell.second == src) {
+                result = 1;
+            } else {
+                result = 0;
+            }
+        }
+    };
+
+    apply {
+        if (is_reply == 0) {
+            is_same = record.execute(index);
+        } else {
+            is_same = compare.execute(index);
+        }
+    }
+}
+
 control FlowRecords(inout metadata_t meta) {
     apply {
     }

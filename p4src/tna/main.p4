@@ -10,7 +10,7 @@ parser SwitchIngressParser(
     out ingress_headers_t hdr,
     out metadata_t meta,
     out ingress_intrinsic_metadata_t intrinsic) {
-    FrameParser() frame_parser;
+    TunnelParser() tunnel_parser;
 
     state start {
         packet.extract(intrinsic);
@@ -23,12 +23,12 @@ parser SwitchIngressParser(
     }
 
     state parse_packet_out {
-        packet.extract(hdr.frame.packet_out);
+        packet.extract(hdr.received.packet_out);
         transition accept;
     }
 
     state parse_frame {
-        frame_parser.apply(packet, hdr.frame, meta);
+        tunnel_parser.apply(packet, hdr.received, meta.outer, meta.inner);
         transition accept;
     }
 }
@@ -39,13 +39,20 @@ control Bridge(inout ingress_headers_t hdr, in egress_verdict_t verdict) {
         hdr.bridged.setValid();
         hdr.bridged.rewrite_mode = verdict.rewrite_mode;
         hdr.bridged.punt_reason = verdict.punt_reason;
-        hdr.bridged.is_encapsulated = verdict.is_encapsulated;
+        hdr.bridged.is_guarded = verdict.is_guarded;
+        hdr.bridged.is_terminated = verdict.is_terminated;
+        hdr.bridged.is_unruled = verdict.is_unruled;
+        hdr.bridged.is_dscp_uniform = verdict.is_dscp_uniform;
+        hdr.bridged.is_gateway = verdict.is_gateway;
+        hdr.bridged.is_dad = verdict.is_dad;
         hdr.bridged.ingress_port = verdict.ingress_port;
+        hdr.bridged.source_index = verdict.source_index;
         hdr.bridged.port_index = verdict.port_index;
         hdr.bridged.bridge_domain = verdict.bridge_domain;
+        hdr.bridged.vrf = verdict.vrf;
+        hdr.bridged.src_label = verdict.src_label;
+        hdr.bridged.outer_tos = verdict.outer_tos;
         hdr.bridged.dst_mac = verdict.dst_mac;
-        hdr.bridged.tunnel_src = verdict.tunnel_src;
-        hdr.bridged.tunnel_dst = verdict.tunnel_dst;
         hdr.bridged.entropy = verdict.entropy;
     }
 }
@@ -53,9 +60,10 @@ control Bridge(inout ingress_headers_t hdr, in egress_verdict_t verdict) {
 // Removes the underlay headers: egress parses the tenant's frame as if it had come in bare.
 control Decapsulate(inout headers_t hdr) {
     apply {
-        hdr.ethernet.setInvalid();
-        hdr.ipv4.setInvalid();
-        hdr.udp.setInvalid();
+        hdr.frame.ethernet.setInvalid();
+        hdr.frame.ipv4.setInvalid();
+        hdr.frame.ipv6.setInvalid();
+        hdr.frame.udp.setInvalid();
         hdr.vxlan.setInvalid();
     }
 }
@@ -67,36 +75,55 @@ control SwitchIngress(
     in ingress_intrinsic_metadata_from_parser_t from_parser,
     inout ingress_intrinsic_metadata_for_deparser_t for_deparser,
     inout ingress_intrinsic_metadata_for_tm_t for_tm) {
-    @name(".underlay_selector") @id(0x01)
-    ActionProfile(SELECTOR_MEMBERS) underlay_profile;
-    Hash<bit<16>>(HashAlgorithm_t.CRC16) selector_hash;
-    @name(".underlay_groups")
-    ActionSelector(underlay_profile, selector_hash, SelectorMode_t.FAIR, SELECTOR_GROUP_SIZE, SELECTOR_GROUPS)
-        underlay_selector;
+    @name(".tunnel_selector") @id(0x02)
+    ActionProfile(TUNNEL_SELECTOR_MEMBERS) tunnel_profile;
+    Hash<bit<16>>(HashAlgorithm_t.CRC16) tunnel_hash;
+    @name(".tunnel_groups")
+    ActionSelector(tunnel_profile, tunnel_hash, SelectorMode_t.FAIR, SELECTOR_GROUP_SIZE, TUNNEL_SELECTOR_GROUPS)
+        tunnel_selector;
 
-    IngressPipeline(underlay_selector) pipeline;
+    @name(".underlay_selector_v4") @id(0x01)
+    ActionProfile(UNDERLAY_SELECTOR_V4_MEMBERS) underlay_profile_v4;
+    Hash<bit<16>>(HashAlgorithm_t.CRC16) underlay_hash_v4;
+    @name(".underlay_groups_v4")
+    ActionSelector(
+        underlay_profile_v4, underlay_hash_v4, SelectorMode_t.FAIR, SELECTOR_GROUP_SIZE, UNDERLAY_SELECTOR_V4_GROUPS)
+        underlay_selector_v4;
+
+    @name(".underlay_selector_v6") @id(0x03)
+    ActionProfile(UNDERLAY_SELECTOR_V6_MEMBERS) underlay_profile_v6;
+    Hash<bit<16>>(HashAlgorithm_t.CRC16) underlay_hash_v6;
+    @name(".underlay_groups_v6")
+    ActionSelector(
+        underlay_profile_v6, underlay_hash_v6, SelectorMode_t.FAIR, SELECTOR_GROUP_SIZE, UNDERLAY_SELECTOR_V6_GROUPS)
+        underlay_selector_v6;
+
+    IngressPipeline(tunnel_selector, underlay_selector_v4, underlay_selector_v6) pipeline;
     Bridge() bridge_verdict;
     Decapsulate() decapsulate;
 
     apply {
-        if (hdr.frame.packet_out.isValid()) {
-            for_tm.ucast_egress_port = hdr.frame.packet_out.egress_port;
+        if (hdr.received.packet_out.isValid()) {
+            for_tm.ucast_egress_port = hdr.received.packet_out.egress_port;
             for_tm.bypass_egress = 1;
-            hdr.frame.packet_out.setInvalid();
+            hdr.received.packet_out.setInvalid();
         } else {
             meta.ingress_port = intrinsic.ingress_port;
-            meta.now = (flow_time_t)intrinsic.ingress_mac_tstamp[47:30];
             if (from_parser.parser_err != PARSER_ERROR_OK) {
                 meta.is_parser_error = 1;
             }
-            pipeline.apply(hdr.frame, meta);
+            pipeline.apply(hdr.received, meta);
             if (meta.drop_reason != DROP_NONE) {
                 for_deparser.drop_ctl = 1;
             } else {
-                for_tm.ucast_egress_port = meta.egress.egress_port;
+                if (meta.is_flooded == 1) {
+                    for_tm.mcast_grp_a = meta.group;
+                } else {
+                    for_tm.ucast_egress_port = meta.egress.egress_port;
+                }
                 bridge_verdict.apply(hdr, meta.egress);
-                if (meta.is_terminated == 1) {
-                    decapsulate.apply(hdr.frame);
+                if (meta.is_terminated == 1 && meta.egress.rewrite_mode != REWRITE_PUNT) {
+                    decapsulate.apply(hdr.received);
                 }
             }
         }
@@ -110,55 +137,46 @@ control SwitchIngressDeparser(
     in ingress_intrinsic_metadata_for_deparser_t for_deparser) {
     apply {
         packet.emit(hdr.bridged);
-        packet.emit(hdr.frame);
+        packet.emit(hdr.received);
     }
 }
 
-// Ingress has checked the frame: what egress changes is all that it parses.
 parser SwitchEgressParser(
     packet_in packet,
     out egress_headers_t hdr,
     out metadata_t meta,
     out egress_intrinsic_metadata_t intrinsic) {
+    FrameParser() frame_parser;
+
     state start {
         packet.extract(intrinsic);
         packet.extract(hdr.bridged);
         meta = { ... };
         meta.egress.rewrite_mode = hdr.bridged.rewrite_mode;
         meta.egress.punt_reason = hdr.bridged.punt_reason;
-        meta.egress.is_encapsulated = hdr.bridged.is_encapsulated;
+        meta.egress.is_guarded = hdr.bridged.is_guarded;
+        meta.egress.is_terminated = hdr.bridged.is_terminated;
+        meta.egress.is_unruled = hdr.bridged.is_unruled;
+        meta.egress.is_dscp_uniform = hdr.bridged.is_dscp_uniform;
+        meta.egress.is_gateway = hdr.bridged.is_gateway;
+        meta.egress.is_dad = hdr.bridged.is_dad;
         meta.egress.ingress_port = hdr.bridged.ingress_port;
+        meta.egress.source_index = hdr.bridged.source_index;
         meta.egress.port_index = hdr.bridged.port_index;
         meta.egress.bridge_domain = hdr.bridged.bridge_domain;
+        meta.egress.vrf = hdr.bridged.vrf;
+        meta.egress.src_label = hdr.bridged.src_label;
+        meta.egress.outer_tos = hdr.bridged.outer_tos;
         meta.egress.dst_mac = hdr.bridged.dst_mac;
-        meta.egress.tunnel_src = hdr.bridged.tunnel_src;
-        meta.egress.tunnel_dst = hdr.bridged.tunnel_dst;
         meta.egress.entropy = hdr.bridged.entropy;
-        packet.extract(hdr.frame.ethernet);
-        transition select(hdr.frame.ethernet.ether_type) {
-            ETHER_TYPE_VLAN: parse_vlan;
-            ETHER_TYPE_ARP:  parse_arp;
-            ETHER_TYPE_IPV4: parse_ipv4;
-            default: accept;
+        transition select(hdr.bridged.rewrite_mode) {
+            REWRITE_PUNT: accept;
+            default: parse_frame;
         }
     }
 
-    state parse_vlan {
-        packet.extract(hdr.frame.vlan);
-        transition select(hdr.frame.vlan.ether_type) {
-            ETHER_TYPE_ARP:  parse_arp;
-            ETHER_TYPE_IPV4: parse_ipv4;
-            default: accept;
-        }
-    }
-
-    state parse_arp {
-        packet.extract(hdr.frame.arp);
-        transition accept;
-    }
-
-    state parse_ipv4 {
-        packet.extract(hdr.frame.ipv4);
+    state parse_frame {
+        frame_parser.apply(packet, hdr.frame, meta.outer);
         transition accept;
     }
 }
@@ -170,13 +188,17 @@ control SwitchEgress(
     in egress_intrinsic_metadata_from_parser_t from_parser,
     inout egress_intrinsic_metadata_for_deparser_t for_deparser,
     inout egress_intrinsic_metadata_for_output_port_t for_output_port) {
+    Lookup() lookup;
     EgressPipeline() pipeline;
 
     apply {
         meta.egress.egress_port = intrinsic.egress_port;
+        meta.replica = intrinsic.egress_rid;
         meta.frame_length = intrinsic.pkt_length - (BRIDGED_BYTES + FCS_BYTES);
+        meta.now = (flow_time_t)from_parser.global_tstamp[47:30];
+        lookup.apply(hdr.frame, meta.outer, meta.lkp);
         pipeline.apply(hdr.added, hdr.frame, meta);
-        if (meta.drop_reason != DROP_NONE) {
+        if (meta.drop_reason != DROP_NONE || meta.is_pruned == 1) {
             for_deparser.drop_ctl = 1;
         }
     }
@@ -188,6 +210,7 @@ control SwitchEgressDeparser(
     in metadata_t meta,
     in egress_intrinsic_metadata_for_deparser_t for_deparser) {
     Checksum() encap_checksum;
+    Checksum() neighbor_checksum;
 
     apply {
         if (hdr.added.encap_ipv4.isValid()) {
@@ -196,6 +219,15 @@ control SwitchEgressDeparser(
                 hdr.added.encap_ipv4.identification, hdr.added.encap_ipv4.flags, hdr.added.encap_ipv4.fragment_offset,
                 hdr.added.encap_ipv4.ttl, hdr.added.encap_ipv4.protocol, hdr.added.encap_ipv4.src_addr,
                 hdr.added.encap_ipv4.dst_addr
+            });
+        }
+        // RFC 4443 section 2.3: the pseudo-header, then the message. Only replies that we write leave with this option.
+        if (hdr.frame.link_layer_option.isValid()) {
+            hdr.frame.icmp.checksum = neighbor_checksum.update({
+                hdr.frame.ipv6.src_addr, hdr.frame.ipv6.dst_addr, hdr.frame.ipv6.payload_length,
+                8w0, hdr.frame.ipv6.next_header, hdr.frame.icmp.type, hdr.frame.icmp.code,
+                hdr.frame.neighbor.flags, hdr.frame.neighbor.target, hdr.frame.link_layer_option.type,
+                hdr.frame.link_layer_option.length, hdr.frame.link_layer_option.mac
             });
         }
         packet.emit(hdr.added);

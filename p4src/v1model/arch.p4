@@ -22,8 +22,9 @@ const bit<32> FLOW_STATE_SIZE = 65536;
 // RFC 4787 (REQ-5) asks for two minutes at least.
 const flow_stamp_t FLOW_LIFETIME = 128;
 
-// Outer Ethernet, IPv4, UDP and VXLAN, removed together when a tunnel ends here.
-const bit<16> TUNNEL_BYTES = 50;
+// Outer Ethernet, IP, UDP and VXLAN, removed together when a tunnel ends here.
+const bit<16> TUNNEL_V4_BYTES = 50;
+const bit<16> TUNNEL_V6_BYTES = 70;
 
 // The parser has no checksum unit: `ChecksumVerify` in ingress does it.
 parser Ipv4Checksum(in ipv4_t ipv4, inout bit<1> is_bad) {
@@ -63,51 +64,121 @@ control FlowHash(inout metadata_t meta) {
             src_port = 0;
             dst_port = 0;
         }
-        if (meta.lkp.is_ipv4 == 1) {
+        if (meta.lkp.kind == FRAME_IPV4) {
             hash(meta.flow_hash, HashAlgorithm.crc32, 32w0, {
-                meta.lkp.src_address, meta.lkp.dst_address, meta.lkp.ip_protocol, src_port, dst_port
+                meta.lkp.src_v4, meta.lkp.dst_v4, meta.lkp.ip_protocol, src_port, dst_port
+            }, 64w0x100000000);
+        } else if (meta.lkp.kind == FRAME_IPV6) {
+            hash(meta.flow_hash, HashAlgorithm.crc32, 32w0, {
+                meta.lkp.src_v6, meta.lkp.dst_v6, meta.lkp.ip_protocol, src_port, dst_port
             }, 64w0x100000000);
         } else {
             hash(meta.flow_hash, HashAlgorithm.crc32, 32w0, {
                 meta.lkp.src_mac, meta.lkp.dst_mac, meta.lkp.ether_type
             }, 64w0x100000000);
         }
-        meta.egress.entropy = meta.flow_hash[13:0];
+        meta.egress.entropy = meta.flow_hash[15:0];
     }
 }
 
-// The cells of flow_state. Making a record writes both arrays; needing one reads them, and refreshes what it finds. The
+// Frames of a tenant's port against its rate. `execute_meter` answers green for a cell that nobody has configured.
+control PortIngressMeter(inout metadata_t meta) {
+    @name(".port_ingress_meter") @id(0x01)
+    meter(PORT_METER_SIZE, MeterType.bytes) port_ingress_meter;
+    meter_color_t color;
+
+    apply {
+        port_ingress_meter.execute_meter((bit<32>)meta.port_index, color);
+        if (color == COLOR_RED) {
+            meta.is_red = 1;
+        }
+    }
+}
+
+// Frames to a tenant's port against its rate.
+control PortEgressMeter(inout metadata_t meta) {
+    @name(".port_egress_meter") @id(0x02)
+    meter(PORT_METER_SIZE, MeterType.bytes) port_egress_meter;
+    meter_color_t color;
+
+    apply {
+        port_egress_meter.execute_meter((bit<32>)meta.egress.port_index, color);
+        if (color == COLOR_RED) {
+            meta.is_red = 1;
+        }
+    }
+}
+
+// Dropped frames that the controller shall see, against the rate of their reason.
+control PuntMeter(inout metadata_t meta) {
+    @name(".punt_meter") @id(0x03)
+    meter(PUNT_METER_SIZE, MeterType.packets) punt_meter;
+    meter_color_t color;
+
+    apply {
+        punt_meter.execute_meter((bit<32>)meta.drop_reason, color);
+        if (color != COLOR_GREEN) {
+            meta.is_punted = 0;
+        }
+    }
+}
+
+// The cells of flow_state. Making a record writes the arrays; needing one reads them, and refreshes what it finds. The
 // difference of two stamps is small only if the protocols, which lead them, are equal too.
 control FlowRecords(inout metadata_t meta) {
     // Source and destination address of the flow.
-    @name(".flow_addresses") @id(0x01)
-    register<bit<64>>(FLOW_STATE_SIZE) flow_addresses;
-    // Source and destination port, and the stamp of the last packet.
+    @name(".flow_addresses_v4") @id(0x01)
+    register<bit<64>>(FLOW_STATE_SIZE) flow_addresses_v4;
+    @name(".flow_addresses_v6") @id(0x03)
+    register<bit<256>>(FLOW_STATE_SIZE) flow_addresses_v6;
+    // Source and destination port, and the stamp of the last packet, which tells the two families apart.
     @name(".flow_ports") @id(0x02)
     register<bit<64>>(FLOW_STATE_SIZE) flow_ports;
 
-    bit<64> addresses;
-    bit<64> ports;
+    bit<64>  addresses_v4;
+    bit<256> addresses_v6;
+    bit<64>  ports;
+    bit<1>   is_same;
 
     apply {
         // Equal for both directions. The cell does not hold the VRF and need not: among keys that differ in nothing else,
         // CRC-16 is one to one in these 16 bits.
-        hash(meta.flow.index, HashAlgorithm.crc16, 32w0, {
-            meta.vrf, meta.flow.src_address ^ meta.flow.dst_address, meta.flow.src_port ^ meta.flow.dst_port,
-            meta.lkp.ip_protocol
-        }, FLOW_STATE_SIZE);
-        if (meta.flow.is_reply == 0) {
-            flow_addresses.write((bit<32>)meta.flow.index, meta.flow.src_address ++ meta.flow.dst_address);
-            flow_ports.write((bit<32>)meta.flow.index, meta.flow.src_port ++ meta.flow.dst_port ++ meta.flow.stamp);
-        } else {
-            flow_addresses.read(addresses, (bit<32>)meta.flow.index);
-            if (addresses == meta.flow.src_address ++ meta.flow.dst_address) {
-                flow_ports.read(ports, (bit<32>)meta.flow.index);
-                if (ports[63:32] == meta.flow.src_port ++ meta.flow.dst_port
-                    && meta.flow.stamp - ports[31:0] < FLOW_LIFETIME) {
-                    meta.flow.is_established = 1;
-                    flow_ports.write((bit<32>)meta.flow.index, ports[63:32] ++ meta.flow.stamp);
+        is_same = 0;
+        if (meta.lkp.kind == FRAME_IPV6) {
+            hash(meta.flow.index, HashAlgorithm.crc16, 32w0, {
+                meta.egress.vrf, meta.lkp.src_v6 ^ meta.lkp.dst_v6, meta.flow.src_port ^ meta.flow.dst_port,
+                meta.lkp.ip_protocol
+            }, FLOW_STATE_SIZE);
+            if (meta.flow.is_reply == 0) {
+                flow_addresses_v6.write((bit<32>)meta.flow.index, meta.lkp.src_v6 ++ meta.lkp.dst_v6);
+            } else {
+                flow_addresses_v6.read(addresses_v6, (bit<32>)meta.flow.index);
+                if (addresses_v6 == meta.lkp.dst_v6 ++ meta.lkp.src_v6) {
+                    is_same = 1;
                 }
+            }
+        } else {
+            hash(meta.flow.index, HashAlgorithm.crc16, 32w0, {
+                meta.egress.vrf, meta.lkp.src_v4 ^ meta.lkp.dst_v4, meta.flow.src_port ^ meta.flow.dst_port,
+                meta.lkp.ip_protocol
+            }, FLOW_STATE_SIZE);
+            if (meta.flow.is_reply == 0) {
+                flow_addresses_v4.write((bit<32>)meta.flow.index, meta.lkp.src_v4 ++ meta.lkp.dst_v4);
+            } else {
+                flow_addresses_v4.read(addresses_v4, (bit<32>)meta.flow.index);
+                if (addresses_v4 == meta.lkp.dst_v4 ++ meta.lkp.src_v4) {
+                    is_same = 1;
+                }
+            }
+        }
+        if (meta.flow.is_reply == 0) {
+            flow_ports.write((bit<32>)meta.flow.index, meta.flow.src_port ++ meta.flow.dst_port ++ meta.flow.stamp);
+        } else if (is_same == 1) {
+            flow_ports.read(ports, (bit<32>)meta.flow.index);
+            if (ports[63:32] == meta.flow.src_port ++ meta.flow.dst_port
+                && meta.flow.stamp - ports[31:0] < FLOW_LIFETIME) {
+                meta.flow.is_established = 1;
+                flow_ports.write((bit<32>)meta.flow.index, ports[63:32] ++ meta.flow.stamp);
             }
         }
     }

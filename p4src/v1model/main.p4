@@ -7,12 +7,12 @@
 
 struct switch_headers_t {
     added_headers_t added;
-    headers_t       frame;
+    headers_t       received;
 }
 
 parser SwitchParser(
     packet_in packet, out switch_headers_t hdr, inout metadata_t meta, inout standard_metadata_t standard_metadata) {
-    FrameParser() frame_parser;
+    TunnelParser() tunnel_parser;
 
     state start {
         transition select(standard_metadata.ingress_port) {
@@ -22,12 +22,12 @@ parser SwitchParser(
     }
 
     state parse_packet_out {
-        packet.extract(hdr.frame.packet_out);
+        packet.extract(hdr.received.packet_out);
         transition accept;
     }
 
     state parse_frame {
-        frame_parser.apply(packet, hdr.frame, meta);
+        tunnel_parser.apply(packet, hdr.received, meta.outer, meta.inner);
         transition accept;
     }
 }
@@ -37,44 +37,48 @@ control SwitchVerifyChecksum(inout switch_headers_t hdr, inout metadata_t meta) 
     }
 }
 
-// Removes the underlay headers: egress sees the tenant's frame in the plain headers, wherever it came from.
+// Removes the underlay headers: egress sees the tenant's frame, wherever it came from.
 control Decapsulate(inout headers_t hdr, inout metadata_t meta) {
     apply {
-        hdr.ethernet = hdr.inner_ethernet;
-        hdr.arp = hdr.inner_arp;
-        hdr.ipv4 = hdr.inner_ipv4;
-        hdr.ipv6 = hdr.inner_ipv6;
-        hdr.tcp = hdr.inner_tcp;
-        hdr.udp = hdr.inner_udp;
-        hdr.icmp = hdr.inner_icmp;
-        hdr.icmp_echo = hdr.inner_icmp_echo;
+        if (hdr.frame.ipv6.isValid()) {
+            meta.frame_length = meta.frame_length - TUNNEL_V6_BYTES;
+        } else {
+            meta.frame_length = meta.frame_length - TUNNEL_V4_BYTES;
+        }
+        hdr.frame = hdr.inner;
         hdr.vxlan.setInvalid();
-        hdr.inner_ethernet.setInvalid();
-        hdr.inner_arp.setInvalid();
-        hdr.inner_ipv4.setInvalid();
-        hdr.inner_ipv6.setInvalid();
-        hdr.inner_tcp.setInvalid();
-        hdr.inner_udp.setInvalid();
-        hdr.inner_icmp.setInvalid();
-        hdr.inner_icmp_echo.setInvalid();
-        meta.frame_length = meta.frame_length - TUNNEL_BYTES;
+        hdr.inner.ethernet.setInvalid();
+        hdr.inner.arp.setInvalid();
+        hdr.inner.ipv4.setInvalid();
+        hdr.inner.ipv6.setInvalid();
+        hdr.inner.ipv6_fragment.setInvalid();
+        hdr.inner.tcp.setInvalid();
+        hdr.inner.udp.setInvalid();
+        hdr.inner.icmp.setInvalid();
+        hdr.inner.icmp_echo.setInvalid();
+        hdr.inner.neighbor.setInvalid();
+        hdr.inner.link_layer_option.setInvalid();
     }
 }
 
 control SwitchIngress(inout switch_headers_t hdr, inout metadata_t meta, inout standard_metadata_t standard_metadata) {
-    @name(".underlay_selector") @id(0x01) @max_group_size(64)
-    action_selector(HashAlgorithm.crc16, SELECTOR_MEMBERS, 32w16) underlay_selector;
+    @name(".tunnel_selector") @id(0x02) @max_group_size(64)
+    action_selector(HashAlgorithm.crc16, TUNNEL_SELECTOR_MEMBERS, 32w16) tunnel_selector;
+    @name(".underlay_selector_v4") @id(0x01) @max_group_size(64)
+    action_selector(HashAlgorithm.crc16, UNDERLAY_SELECTOR_V4_MEMBERS, 32w16) underlay_selector_v4;
+    @name(".underlay_selector_v6") @id(0x03) @max_group_size(64)
+    action_selector(HashAlgorithm.crc16, UNDERLAY_SELECTOR_V6_MEMBERS, 32w16) underlay_selector_v6;
 
     ChecksumVerify() checksum_verify;
     ChecksumVerify() inner_checksum_verify;
-    IngressPipeline(underlay_selector) pipeline;
+    IngressPipeline(tunnel_selector, underlay_selector_v4, underlay_selector_v6) pipeline;
     Decapsulate() decapsulate;
 
     apply {
         if (standard_metadata.ingress_port == CPU_PORT) {
-            if (hdr.frame.packet_out.isValid()) {
-                standard_metadata.egress_spec = hdr.frame.packet_out.egress_port;
-                hdr.frame.packet_out.setInvalid();
+            if (hdr.received.packet_out.isValid()) {
+                standard_metadata.egress_spec = hdr.received.packet_out.egress_port;
+                hdr.received.packet_out.setInvalid();
             } else {
                 mark_to_drop(standard_metadata);
             }
@@ -85,15 +89,19 @@ control SwitchIngress(inout switch_headers_t hdr, inout metadata_t meta, inout s
             if (standard_metadata.parser_error != error.NoError) {
                 meta.is_parser_error = 1;
             }
-            checksum_verify.apply(hdr.frame.ipv4, meta.is_bad_checksum);
-            inner_checksum_verify.apply(hdr.frame.inner_ipv4, meta.is_bad_inner_checksum);
-            pipeline.apply(hdr.frame, meta);
+            checksum_verify.apply(hdr.received.frame.ipv4, meta.outer.is_bad_checksum);
+            inner_checksum_verify.apply(hdr.received.inner.ipv4, meta.inner.is_bad_checksum);
+            pipeline.apply(hdr.received, meta);
             if (meta.drop_reason != DROP_NONE) {
                 mark_to_drop(standard_metadata);
             } else {
-                standard_metadata.egress_spec = meta.egress.egress_port;
-                if (meta.is_terminated == 1) {
-                    decapsulate.apply(hdr.frame, meta);
+                if (meta.is_flooded == 1) {
+                    standard_metadata.mcast_grp = meta.group;
+                } else {
+                    standard_metadata.egress_spec = meta.egress.egress_port;
+                }
+                if (meta.is_terminated == 1 && meta.egress.rewrite_mode != REWRITE_PUNT) {
+                    decapsulate.apply(hdr.received, meta);
                 }
             }
         }
@@ -104,8 +112,10 @@ control SwitchEgress(inout switch_headers_t hdr, inout metadata_t meta, inout st
     EgressPipeline() pipeline;
 
     apply {
-        pipeline.apply(hdr.added, hdr.frame, meta);
-        if (meta.drop_reason != DROP_NONE) {
+        meta.replica = (port_index_t)standard_metadata.egress_rid;
+        meta.egress.egress_port = standard_metadata.egress_port;
+        pipeline.apply(hdr.added, hdr.received.frame, meta);
+        if (meta.drop_reason != DROP_NONE || meta.is_pruned == 1) {
             mark_to_drop(standard_metadata);
         }
     }
@@ -119,6 +129,14 @@ control SwitchComputeChecksum(inout switch_headers_t hdr, inout metadata_t meta)
             hdr.added.encap_ipv4.ttl, hdr.added.encap_ipv4.protocol, hdr.added.encap_ipv4.src_addr,
             hdr.added.encap_ipv4.dst_addr
         }, hdr.added.encap_ipv4.checksum, HashAlgorithm.csum16);
+        // RFC 4443 section 2.3: the pseudo-header, then the message.
+        update_checksum(meta.egress.rewrite_mode == REWRITE_ND_REPLY, {
+            hdr.received.frame.ipv6.src_addr, hdr.received.frame.ipv6.dst_addr, hdr.received.frame.ipv6.payload_length,
+            8w0, hdr.received.frame.ipv6.next_header, hdr.received.frame.icmp.type, hdr.received.frame.icmp.code,
+            hdr.received.frame.neighbor.flags, hdr.received.frame.neighbor.target,
+            hdr.received.frame.link_layer_option.type, hdr.received.frame.link_layer_option.length,
+            hdr.received.frame.link_layer_option.mac
+        }, hdr.received.frame.icmp.checksum, HashAlgorithm.csum16);
     }
 }
 

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// Network ACLs: ordered, stateless rules of a subnet, for what is routed out of it and into it. Both are asked where the packet
+// enters the fabric, as policy is; those of the destination in egress, where there are stages to spare.
+#ifndef COMMON_ACL_P4
+#define COMMON_ACL_P4
+
+#include "metadata.p4"
+#include "sizes.p4"
+
+control AclIngress(inout metadata_t meta) {
+    @name(".acl_ingress_v4_counter") @id(0x09)
+    table_counter_t(TABLE_COUNTER) acl_ingress_v4_counter;
+
+    @name(".permit_acl_ingress_v4") @id(0x25)
+    action permit_acl_ingress_v4() {
+        acl_ingress_v4_counter.count();
+    }
+
+    @name(".deny_acl_ingress_v4") @id(0x26)
+    action deny_acl_ingress_v4() {
+        meta.is_acl_denied = 1;
+        acl_ingress_v4_counter.count();
+    }
+
+    // Written for each rule of the network ACL of a subnet that routed packets come from. A miss passes.
+    @name(".acl_ingress_v4") @id(0x1b)
+    table acl_ingress_v4 {
+        key = {
+            meta.bridge_domain   : exact @name("bridge_domain") @id(1);
+            meta.lkp.src_v4      : ternary @name("src_address") @id(2);
+            meta.lkp.dst_v4      : ternary @name("dst_address") @id(3);
+            meta.lkp.ip_protocol : ternary @name("ip_protocol") @id(4);
+            meta.lkp.l4_src_port : range @name("l4_src_port") @id(5);
+            meta.lkp.l4_dst_port : range @name("l4_dst_port") @id(6);
+            meta.lkp.has_l4      : ternary @name("has_l4") @id(7);
+        }
+        actions = {
+            permit_acl_ingress_v4;
+            deny_acl_ingress_v4;
+            @defaultonly NoAction;
+        }
+        const default_action = NoAction;
+        size = ACL_INGRESS_V4_SIZE;
+        counters = acl_ingress_v4_counter;
+    }
+
+    @name(".acl_ingress_v6_counter") @id(0x0a)
+    table_counter_t(TABLE_COUNTER) acl_ingress_v6_counter;
+
+    @name(".permit_acl_ingress_v6") @id(0x27)
+    action permit_acl_ingress_v6() {
+        acl_ingress_v6_counter.count();
+    }
+
+    @name(".deny_acl_ingress_v6") @id(0x28)
+    action deny_acl_ingress_v6() {
+        meta.is_acl_denied = 1;
+        acl_ingress_v6_counter.count();
+    }
+
+    // Written for each rule of the network ACL of a subnet that routed packets come from. A miss passes.
+    @name(".acl_ingress_v6") @id(0x1c)
+    table acl_ingress_v6 {
+        key = {
+            meta.bridge_domain   : exact @name("bridge_domain") @id(1);
+            meta.lkp.src_v6      : ternary @name("src_address") @id(2);
+            meta.lkp.dst_v6      : ternary @name("dst_address") @id(3);
+            meta.lkp.ip_protocol : ternary @name("ip_protocol") @id(4);
+            meta.lkp.l4_src_port : range @name("l4_src_port") @id(5);
+            meta.lkp.l4_dst_port : range @name("l4_dst_port") @id(6);
+            meta.lkp.has_l4      : ternary @name("has_l4") @id(7);
+        }
+        actions = {
+            permit_acl_ingress_v6;
+            deny_acl_ingress_v6;
+            @defaultonly NoAction;
+        }
+        const default_action = NoAction;
+        size = ACL_INGRESS_V6_SIZE;
+        counters = acl_ingress_v6_counter;
+    }
+
+    apply {
+        if (meta.lkp.kind == FRAME_IPV6) {
+            acl_ingress_v6.apply();
+        } else {
+            acl_ingress_v4.apply();
+        }
+    }
+}
+
+control AclEgress(inout metadata_t meta) {
+    @name(".acl_egress_v4_counter") @id(0x0b)
+    table_counter_t(TABLE_COUNTER) acl_egress_v4_counter;
+
+    @name(".permit_acl_egress_v4") @id(0x29)
+    action permit_acl_egress_v4() {
+        acl_egress_v4_counter.count();
+    }
+
+    @name(".deny_acl_egress_v4") @id(0x2a)
+    action deny_acl_egress_v4() {
+        meta.is_acl_denied = 1;
+        acl_egress_v4_counter.count();
+    }
+
+    // Written for each rule of the network ACL of a subnet that routed packets go to. A miss passes.
+    @name(".acl_egress_v4") @id(0x1d)
+    table acl_egress_v4 {
+        key = {
+            meta.egress.bridge_domain : exact @name("bridge_domain") @id(1);
+            meta.lkp.src_v4           : ternary @name("src_address") @id(2);
+            meta.lkp.dst_v4           : ternary @name("dst_address") @id(3);
+            meta.lkp.ip_protocol      : ternary @name("ip_protocol") @id(4);
+            meta.lkp.l4_src_port      : range @name("l4_src_port") @id(5);
+            meta.lkp.l4_dst_port      : range @name("l4_dst_port") @id(6);
+            meta.lkp.has_l4           : ternary @name("has_l4") @id(7);
+        }
+        actions = {
+            permit_acl_egress_v4;
+            deny_acl_egress_v4;
+            @defaultonly NoAction;
+        }
+        const default_action = NoAction;
+        size = ACL_EGRESS_V4_SIZE;
+        counters = acl_egress_v4_counter;
+    }
+
+    @name(".acl_egress_v6_counter") @id(0x0c)
+    table_counter_t(TABLE_COUNTER) acl_egress_v6_counter;
+
+    @name(".permit_acl_egress_v6") @id(0x2b)
+    action permit_acl_egress_v6() {
+        acl_egress_v6_counter.count();
+    }
+
+    @name(".deny_acl_egress_v6") @id(0x2c)
+    action deny_acl_egress_v6() {
+        meta.is_acl_denied = 1;
+        acl_egress_v6_counter.count();
+    }
+
+    // Written for each rule of the network ACL of a subnet that routed packets go to. A miss passes.
+    @name(".acl_egress_v6") @id(0x1e)
+    table acl_egress_v6 {
+        key = {
+            meta.egress.bridge_domain : exact @name("bridge_domain") @id(1);
+            meta.lkp.src_v6           : ternary @name("src_address") @id(2);
+            meta.lkp.dst_v6           : ternary @name("dst_address") @id(3);
+            meta.lkp.ip_protocol      : ternary @name("ip_protocol") @id(4);
+            meta.lkp.l4_src_port      : range @name("l4_src_port") @id(5);
+            meta.lkp.l4_dst_port      : range @name("l4_dst_port") @id(6);
+            meta.lkp.has_l4           : ternary @name("has_l4") @id(7);
+        }
+        actions = {
+            permit_acl_egress_v6;
+            deny_acl_egress_v6;
+            @defaultonly NoAction;
+        }
+        const default_action = NoAction;
+        size = ACL_EGRESS_V6_SIZE;
+        counters = acl_egress_v6_counter;
+    }
+
+    apply {
+        if (meta.lkp.kind == FRAME_IPV6) {
+            acl_egress_v6.apply();
+        } else {
+            acl_egress_v4.apply();
+        }
+    }
+}
+
+#endif
