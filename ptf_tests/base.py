@@ -38,7 +38,7 @@ DROP_REASONS = {
     "same_port": 13,
     "no_underlay_route": 14,
     "ether_type": 15,
-    "ipv4_header": 16,
+    "ip_header": 16,
     "martian": 17,
     "broadcast": 18,
     "to_gateway": 19,
@@ -49,6 +49,13 @@ DROP_REASONS = {
     "underlay_ttl": 24,
     "not_vxlan": 25,
     "malformed": 26,
+    "acl": 27,
+    "ecn": 28,
+    "rate": 29,
+    "too_big": 30,
+    "link_local": 31,
+    "nd_unknown": 32,
+    "learn": 33,
 }
 DROP_TABLES = {"drop_reasons": "count_drop", "egress_drop_reasons": "count_egress_drop"}
 

@@ -5,6 +5,12 @@ from ptf_tests.p4info import Action, Entry, GroupRef, Lpm, Match, OneShot, Range
 
 FOREIGN_PORT_INDEX = 0x8000
 """Added to the tunnel index of an untrusted peer, it is the port index that the guard tables are looked up with."""
+UNLIMITED_MTU = 0xFFFF
+
+
+def _family(address: Value) -> str:
+    """The suffix of the tables for an address; numbers are taken for IPv4."""
+    return "v6" if isinstance(address, str) and ":" in address else "v4"
 
 
 def fabric_port(port: int, dst_mac: Value) -> Entry:
@@ -12,9 +18,11 @@ def fabric_port(port: int, dst_mac: Value) -> Entry:
     return Entry("fabric_ports", {"ingress_port": port, "dst_mac": dst_mac}, Action("set_fabric"))
 
 
-def access_port(port: int, vlan: int, *, index: int, domain: int, vrf: int, label: int) -> Entry:
+def access_port(
+    port: int, vlan: int, *, index: int, domain: int, vrf: int, label: int, mtu: int = UNLIMITED_MTU
+) -> Entry:
     """An attachment: VLAN 0 stands for untagged."""
-    params = {"port_index": index, "bridge_domain": domain, "vrf": vrf, "policy_label": label}
+    params = {"port_index": index, "bridge_domain": domain, "vrf": vrf, "policy_label": label, "mtu": mtu}
     return Entry("access_ports", {"ingress_port": port, "vlan_id": vlan}, Action("set_access", params))
 
 
@@ -25,30 +33,32 @@ def trap(is_fabric: int, ether_type: int, reason: int) -> Entry:
 
 def local_vtep(address: Value) -> Entry:
     """VXLAN to this address ends here."""
-    return Entry("local_vteps_v4", {"dst_address": address}, Action("terminate"))
+    return Entry(f"local_vteps_{_family(address)}", {"dst_address": address}, Action("terminate"))
 
 
-def peer_vtep(address: Value, tunnel: int, *, is_trusted: int) -> Entry:
+def peer_vtep(
+    address: Value, tunnel: int, *, is_trusted: int, is_gbp: int = 0, is_dscp_uniform: int = 0
+) -> Entry:
     """A VTEP that may send to us."""
-    params = {"tunnel_index": tunnel, "is_trusted": is_trusted}
-    return Entry("peer_vteps_v4", {"src_address": address}, Action("set_peer", params))
+    params = {"tunnel_index": tunnel, "is_trusted": is_trusted, "is_gbp": is_gbp, "is_dscp_uniform": is_dscp_uniform}
+    return Entry(f"peer_vteps_{_family(address)}", {"src_address": address}, Action("set_peer", params))
 
 
-def vni(number: int, *, domain: int, vrf: int) -> Entry:
+def vni(number: int, *, domain: int, vrf: int, mtu: int = UNLIMITED_MTU) -> Entry:
     """What a VNI stands for on this switch."""
-    return Entry("vni_map", {"vni": number}, Action("set_vni", {"bridge_domain": domain, "vrf": vrf}))
+    return Entry("vni_map", {"vni": number}, Action("set_vni", {"bridge_domain": domain, "vrf": vrf, "mtu": mtu}))
 
 
-def guard_mac(index: int, domain: int, mac: Value, foreign_label: int | None = None) -> Entry:
-    """A MAC address that an attachment may use; with a label for one behind a foreign VTEP."""
+def guard_mac(index: int, domain: int, mac: Value) -> Entry:
+    """A MAC address that an attachment may use before it has an address."""
     key = {"port_index": index, "bridge_domain": domain, "src_mac": mac}
-    return Entry("source_guard_mac", key, _permit(foreign_label))
+    return Entry("source_guard_mac", key, Action("permit_mac"))
 
 
-def guard_v4(index: int, domain: int, mac: Value, address: Value, foreign_label: int | None = None) -> Entry:
+def guard(index: int, domain: int, mac: Value, address: Value, foreign_label: int | None = None) -> Entry:
     """An address that an attachment may use; with a label for one behind a foreign VTEP."""
     key = {"port_index": index, "bridge_domain": domain, "src_mac": mac, "src_address": address}
-    return Entry("source_guard_v4", key, _permit(foreign_label))
+    return Entry(f"source_guard_{_family(address)}", key, _permit(foreign_label))
 
 
 def _permit(label: int | None) -> Action:
@@ -56,9 +66,9 @@ def _permit(label: int | None) -> Action:
 
 
 def gateway_address(domain: int, address: Value, mac: Value) -> Entry:
-    """ARP for this address is answered with this MAC."""
+    """ARP or neighbour discovery for this address is answered with this MAC."""
     key = {"bridge_domain": domain, "dst_address": address}
-    return Entry("gateway_addresses", key, Action("answer_gateway", {"mac": mac}))
+    return Entry(f"gateway_addresses_{_family(address)}", key, Action("answer_gateway", {"mac": mac}))
 
 
 def router_mac(domain: int, mac: Value) -> Entry:
@@ -80,12 +90,12 @@ def to_remote_host(*, tunnel: int, domain: int, mac: Value, label: int) -> Actio
 
 def host(vrf: int, address: Value, action: Action) -> Entry:
     """Where one address of a VPC is."""
-    return Entry("hosts_v4", {"vrf": vrf, "dst_address": address}, action)
+    return Entry(f"hosts_{_family(address)}", {"vrf": vrf, "dst_address": address}, action)
 
 
 def route(vrf: int, prefix: str, action: Action) -> Entry:
     """Where a prefix of a VPC is."""
-    return Entry("routes_v4", {"vrf": vrf, "dst_address": Lpm.parse(prefix)}, action)
+    return Entry(f"routes_{_family(prefix)}", {"vrf": vrf, "dst_address": Lpm.parse(prefix)}, action)
 
 
 def local_mac(domain: int, mac: Value, *, port: int, index: int, label: int) -> Entry:
@@ -123,10 +133,43 @@ def policy(
     return Entry("policy", match, Action(action), priority)
 
 
-def tunnel(index: int, src: Value, dst: Value) -> Entry:
-    """The outer addresses of a tunnel."""
-    params = {"src_address": src, "dst_address": dst}
-    return Entry("tunnels", {"tunnel_index": index}, Action("set_tunnel", params))
+def tunnel(
+    index: int,
+    src: Value,
+    dst: Value,
+    *,
+    is_ecn_compatible: int = 1,
+    is_dscp_uniform: int = 0,
+    dscp: int = 0,
+    is_gbp: int = 0,
+) -> Entry:
+    """The outer addresses and modes of a tunnel; if nothing else is said its outer TOS is 0."""
+    params = {
+        "src_address": src,
+        "dst_address": dst,
+        "is_ecn_compatible": is_ecn_compatible,
+        "is_dscp_uniform": is_dscp_uniform,
+        "dscp": dscp,
+        "is_gbp": is_gbp,
+    }
+    return Entry("tunnels", {"tunnel_index": index}, Action(f"set_tunnel_{_family(dst)}", params))
+
+
+def tunnel_next_hop(index: int, *ports: int) -> Entry:
+    """The equal paths to a tunnel's far end, given with the entry."""
+    members = tuple((next_hop(port), 1, None) for port in ports)
+    return Entry("tunnel_next_hops", {"tunnel_index": index}, OneShot(members))
+
+
+def tunnel_next_hop_group(index: int, group: int) -> Entry:
+    """The paths to a tunnel's far end, as a selector group."""
+    return Entry("tunnel_next_hops", {"tunnel_index": index}, GroupRef(group))
+
+
+def flood(domain: int, is_terminated: int, group: int) -> Entry:
+    """Broadcast of a subnet goes to this multicast group."""
+    key = {"bridge_domain": domain, "is_terminated": is_terminated}
+    return Entry("flood", key, Action("set_flood_group", {"group": group}))
 
 
 def next_hop(port: int) -> Action:
@@ -137,12 +180,12 @@ def next_hop(port: int) -> Action:
 def underlay_route(prefix: str, *ports: int) -> Entry:
     """A prefix of the fabric behind equal paths, given with the entry."""
     members = tuple((next_hop(port), 1, None) for port in ports)
-    return Entry("underlay_routes", {"dst_address": Lpm.parse(prefix)}, OneShot(members))
+    return Entry(f"underlay_routes_{_family(prefix)}", {"dst_address": Lpm.parse(prefix)}, OneShot(members))
 
 
 def underlay_route_to_group(prefix: str, group: int) -> Entry:
     """A prefix of the fabric behind a selector group."""
-    return Entry("underlay_routes", {"dst_address": Lpm.parse(prefix)}, GroupRef(group))
+    return Entry(f"underlay_routes_{_family(prefix)}", {"dst_address": Lpm.parse(prefix)}, GroupRef(group))
 
 
 def egress_port(index: int, vlan: int) -> Entry:

@@ -121,7 +121,7 @@ def attachment(host: Host) -> Iterator[Entry]:
         host.port, host.vlan, index=host.index, domain=domain, vrf=host.subnet.vrf, label=host.label
     )
     yield entries.guard_mac(host.index, domain, host.mac)
-    yield entries.guard_v4(host.index, domain, host.mac, host.address)
+    yield entries.guard(host.index, domain, host.mac, host.address)
     yield entries.local_mac(domain, host.mac, port=host.port, index=host.index, label=host.label)
     yield host_entry(host)
     yield entries.egress_port(host.index, host.vlan)
@@ -132,8 +132,8 @@ def remote(host: Host) -> Iterator[Entry]:
     yield entries.remote_mac(host.subnet.domain, host.mac, tunnel=host.tunnel, label=host.label)
     yield host_entry(host)
     if not TRUSTED[host.tunnel]:
-        yield entries.guard_mac(host.guard_index(), host.subnet.domain, host.mac, host.label)
-        yield entries.guard_v4(host.guard_index(), host.subnet.domain, host.mac, host.address, host.label)
+        yield entries.guard_mac(host.guard_index(), host.subnet.domain, host.mac)
+        yield entries.guard(host.guard_index(), host.subnet.domain, host.mac, host.address, host.label)
 
 
 def subnet_entries(subnet: Subnet) -> Iterator[Entry]:
@@ -153,6 +153,7 @@ def fabric() -> Iterator[Entry]:
     for index, address in VTEPS.items():
         yield entries.peer_vtep(address, index, is_trusted=TRUSTED[index])
         yield entries.tunnel(index, VTEP, address)
+        yield entries.tunnel_next_hop(index, UPLINK[index])
         yield entries.underlay_route(VTEP_PREFIXES[index], UPLINK[index])
 
 

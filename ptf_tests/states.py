@@ -38,7 +38,7 @@ class RandomState:
             for net in [draw_from.randint(1, 3)]
         ]
         places = [(port, vlan) for port in _ACCESS_PORTS for vlan in _VLANS]
-        indexes = draw_from.sample(range(1, 0x8000), len(places))
+        indexes = draw_from.sample(range(1, 0x1000), len(places))
         self.local = [
             self._host(port=port, vlan=vlan, index=index)
             for (port, vlan), index in zip(draw_from.sample(places, draw_from.randint(2, 10)), indexes, strict=False)
@@ -70,8 +70,8 @@ class RandomState:
             yield entries.remote_mac(host.subnet.domain, host.mac, tunnel=host.tunnel, label=host.label)
             yield leaf.host_entry(host)
             if not self._trusted[host.tunnel]:
-                yield entries.guard_mac(host.guard_index(), host.subnet.domain, host.mac, host.label)
-                yield entries.guard_v4(host.guard_index(), host.subnet.domain, host.mac, host.address, host.label)
+                yield entries.guard_mac(host.guard_index(), host.subnet.domain, host.mac)
+                yield entries.guard(host.guard_index(), host.subnet.domain, host.mac, host.address, host.label)
         yield from self._routes()
         yield from self._policies()
 
@@ -84,6 +84,7 @@ class RandomState:
         for tunnel, address in leaf.VTEPS.items():
             yield entries.peer_vtep(address, tunnel, is_trusted=self._trusted[tunnel])
             yield entries.tunnel(tunnel, leaf.VTEP, address)
+            yield entries.tunnel_next_hop(tunnel, *dict.fromkeys(self._random.choices(range(1, 9), k=2)))
             ports = self._random.choices(range(1, 9), k=self._random.choice((1, 1, 2, 3)))
             yield entries.underlay_route(f"{address}/32", *dict.fromkeys(ports))
         yield entries.underlay_route("10.255.0.0/24", self._random.randint(1, 8))

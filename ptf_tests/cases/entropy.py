@@ -56,7 +56,7 @@ class SourcePortDependsOnWholeFiveTuple(_EntropyTest):
         # The destination address may be any in a bridged frame; the source address must be the port's own, so
         # that field is varied by a second address that the port may use.
         second = "10.0.1.111"
-        self.install([entries.guard_v4(RED_WEB1.index, RED_WEB1.subnet.domain, RED_WEB1.mac, second)])
+        self.install([entries.guard(RED_WEB1.index, RED_WEB1.subnet.domain, RED_WEB1.mac, second)])
         variants = {
             "as it is": packets.udp(*base),
             "source address": packets.udp(second, *base[1:]),

@@ -5,7 +5,7 @@ from scapy.layers.inet import IP
 from scapy.layers.l2 import ARP
 
 from ptf_tests import packets
-from ptf_tests.entries import guard_v4
+from ptf_tests.entries import guard
 from ptf_tests.leaf import (
     RED_DB1,
     RED_WEB,
@@ -40,10 +40,10 @@ class ForeignSourceAddressIsDropped(LeafTest):
 
 
 class AllowedPairIsServed(LeafTest):
-    """A second address of a port may be used as soon as it is in source_guard_v4, and no longer than that."""
+    """A second address of a port may be used as soon as it is in source_guard, and no longer than that."""
 
     def runTest(self) -> None:
-        pair = guard_v4(RED_WEB1.index, RED_WEB.domain, RED_WEB1.mac, "10.0.1.50")
+        pair = guard(RED_WEB1.index, RED_WEB.domain, RED_WEB1.mac, "10.0.1.50")
         frame = RED_WEB1.to(RED_WEB2, packets.udp("10.0.1.50", RED_WEB2.address))
         self.drops_with("spoof", 1, frame)
         self.install([pair])

@@ -22,7 +22,7 @@ from ptf_tests.leaf import (
 
 _ETHERNET = 14
 _SHORTEST_ON_A_NIC = 15
-_REASONS = {"malformed", "ipv4_header"}
+_REASONS = {"malformed", "ip_header"}
 
 
 class _TruncationTest(LeafTest):
@@ -94,12 +94,12 @@ class BrokenIpv4HeadersAreDropped(LeafTest):
         for destination in (RED_WEB2.mac, RED_WEB.gateway_mac):
             for name, change in changes.items():
                 with self.subTest(name, destination=destination):
-                    self.drops_with("ipv4_header", 1, _with_header(RED_WEB1.to(destination, _layer()), change))
+                    self.drops_with("ip_header", 1, _with_header(RED_WEB1.to(destination, _layer()), change))
             for flip in (0x0001, 0x8000, 0xFFFF):
                 with self.subTest("checksum", flip=hex(flip), destination=destination):
                     frame = Ether(bytes(RED_WEB1.to(destination, _layer())))
                     frame[IP].chksum ^= flip
-                    self.drops_with("ipv4_header", 1, frame)
+                    self.drops_with("ip_header", 1, frame)
 
 
 class BrokenOuterHeadersAreDropped(LeafTest):
@@ -109,7 +109,7 @@ class BrokenOuterHeadersAreDropped(LeafTest):
         for change in ({"chksum": 0xBEEF}, {"ihl": 4}, {"version": 6}):
             with self.subTest(**change):
                 frame = from_tunnel(2, RED_WEB.vni, RED_WEB3.udp_to(RED_WEB1))
-                self.drops_with("ipv4_header", 5, _with_header(frame, change))
+                self.drops_with("ip_header", 5, _with_header(frame, change))
 
 
 class BrokenInnerHeadersAreDropped(LeafTest):
@@ -119,7 +119,7 @@ class BrokenInnerHeadersAreDropped(LeafTest):
         for change in ({"chksum": 0xBEEF}, {"version": 6}, {"ihl": 4}, {"len": 19}, {"len": 0xFFFF}):
             with self.subTest(**change):
                 inner = _with_header(RED_WEB3.udp_to(RED_WEB1), change)
-                self.drops_with("ipv4_header", 5, from_tunnel(2, RED_WEB.vni, inner))
+                self.drops_with("ip_header", 5, from_tunnel(2, RED_WEB.vni, inner))
 
 
 class MartianSourcesAreDropped(LeafTest):
@@ -128,7 +128,7 @@ class MartianSourcesAreDropped(LeafTest):
     def runTest(self) -> None:
         for source in ("0.0.0.1", "0.255.255.255", "127.0.0.1", "127.255.0.1", "224.0.0.1", "239.1.2.3", "240.0.0.1",
                        "255.255.255.255"):  # fmt: skip
-            permitted = entries.guard_v4(RED_WEB1.index, RED_WEB.domain, RED_WEB1.mac, source)
+            permitted = entries.guard(RED_WEB1.index, RED_WEB.domain, RED_WEB1.mac, source)
             self.install([permitted])
             for destination in (RED_WEB2.mac, RED_WEB.gateway_mac):
                 with self.subTest(source=source, destination=destination):
@@ -142,7 +142,7 @@ class NeighboursOfMartiansPass(LeafTest):
     def runTest(self) -> None:
         for source in ("1.0.0.0", "126.255.255.255", "128.0.0.0", "223.255.255.255"):
             with self.subTest(source=source):
-                self.install([entries.guard_v4(RED_WEB1.index, RED_WEB.domain, RED_WEB1.mac, source)])
+                self.install([entries.guard(RED_WEB1.index, RED_WEB.domain, RED_WEB1.mac, source)])
                 frame = RED_WEB1.to(RED_WEB2, packets.udp(source, RED_WEB2.address))
                 self.forwards(1, frame, (2, delivered(RED_WEB2, frame)))
 
