@@ -54,8 +54,7 @@ control Admit(in headers_t hdr, inout metadata_t meta) {
             (_,      _,     1,     _,     1,    1,    _,     _,    _,     _,     _,   _,  _,     _,          _,  _) : refuse(DROP_BROADCAST);
             (_,      _,     1,     _,     1,    _,    1,     _,    _,     _,     _,   _,  _,     _,          _,  _) : refuse(DROP_IP_HEADER);
             (_,      _,     1,     _,     1,    _,    _,     1,    _,     _,     _,   _,  _,     _,          _,  _) : refuse(DROP_OUTER_FRAGMENT);
-            (1,      _,     1,     _,     1,    _,    _,     _,    true,  _,     _,   _,  _,     _,          _,  _) : refuse(DROP_MALFORMED);
-            (1,      _,     1,     _,     1,    _,    _,     _,    false, _,     _,   _,  _,     _,          _,  _) : refuse(DROP_NOT_VXLAN);
+            (1,      _,     1,     _,     1,    _,    _,     _,    _,     _,     _,   _,  _,     _,          _,  _) : refuse(DROP_MALFORMED);
             (_,      _,     1,     _,     1,    _,    _,     _,    false, _,     _,   _,  _,     _,          _,  _) : refuse(DROP_NOT_VXLAN);
             (_,      _,     1,     _,     1,    _,    _,     _,    _,     0 &&& 8, _, _,  _,     _,          _,  _) : refuse(DROP_VXLAN_FLAGS);
             (_,      _,     1,     _,     1,    _,    _,     _,    _,     _,     0,   _,  _,     _,          _,  _) : refuse(DROP_UNKNOWN_VTEP);
