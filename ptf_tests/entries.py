@@ -36,9 +36,7 @@ def local_vtep(address: Value) -> Entry:
     return Entry(f"local_vteps_{_family(address)}", {"dst_address": address}, Action("terminate"))
 
 
-def peer_vtep(
-    address: Value, tunnel: int, *, is_trusted: int, is_gbp: int = 0, is_dscp_uniform: int = 0
-) -> Entry:
+def peer_vtep(address: Value, tunnel: int, *, is_trusted: int, is_gbp: int = 0, is_dscp_uniform: int = 0) -> Entry:
     """A VTEP that may send to us."""
     params = {"tunnel_index": tunnel, "is_trusted": is_trusted, "is_gbp": is_gbp, "is_dscp_uniform": is_dscp_uniform}
     return Entry(f"peer_vteps_{_family(address)}", {"src_address": address}, Action("set_peer", params))

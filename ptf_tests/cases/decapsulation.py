@@ -2,7 +2,6 @@
 """VXLAN decapsulation (RFC 7348): what this VTEP accepts from a leaf of ours."""
 
 from scapy.layers.inet import IP, TCP, UDP
-from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6
 from scapy.layers.l2 import Ether
 from scapy.layers.vxlan import VXLAN
 
@@ -75,16 +74,6 @@ class InnerFragmentsAreDelivered(LeafTest):
                 inner = RED_WEB3.udp_to(RED_WEB1)
                 inner[IP].flags, inner[IP].frag = flags, offset
                 self.forwards(5, from_tunnel(2, RED_WEB.vni, inner), (1, inner))
-
-
-class InnerIpv6IsDropped(LeafTest):
-    """An IPv6 frame of a tenant that comes out of a tunnel is dropped with ether_type, whatever it carries."""
-
-    def runTest(self) -> None:
-        for layer in (TCP(), UDP(), ICMPv6EchoRequest(), packets.payload()):
-            with self.subTest(layer=layer.name):
-                inner = RED_WEB3.to(RED_WEB1, IPv6(src="2001:db8::3", dst="2001:db8::1") / layer)
-                self.drops_with("ether_type", 5, from_tunnel(2, RED_WEB.vni, inner))
 
 
 class TunnelToAGroupMacIsDropped(LeafTest):

@@ -16,6 +16,7 @@ from ptf_tests.leaf import (
     RED_WEB2,
     RED_WEB3,
     ROUTER_MAC,
+    UPLINK,
     VTEP,
     VTEPS,
     LeafTest,
@@ -103,10 +104,10 @@ class MissingTunnelIsCounted(LeafTest):
 
 
 class MissingUnderlayRouteIsCounted(LeafTest):
-    """A far VTEP that the underlay has no route to is dropped with no_underlay_route."""
+    """A far VTEP that the underlay has no way to is dropped with no_underlay_route."""
 
     def runTest(self) -> None:
-        self.remove([entries.underlay_route(f"{VTEPS[2]}/32", 5)])
+        self.remove([entries.tunnel_next_hop(2, 5)])
         self.drops_with("no_underlay_route", 1, RED_WEB1.udp_to(RED_WEB3))
 
 
@@ -127,10 +128,11 @@ class MissingBridgeDomainIsCounted(LeafTest):
 
 
 class TunnelMovesWithItsEntry(LeafTest):
-    """After a tunnel's entry is changed, the next packet goes to the new VTEP."""
+    """After a tunnel's entries are changed, the next packet goes to the new VTEP."""
 
     def runTest(self) -> None:
         inner = RED_WEB1.udp_to(RED_WEB3)
         self.forwards(1, inner, out_of_tunnel(2, RED_WEB, inner))
         self.replace(entries.tunnel(2, VTEP, VTEPS[2]), entries.tunnel(2, VTEP, VTEPS[3]))
+        self.replace(entries.tunnel_next_hop(2, UPLINK[2]), entries.tunnel_next_hop(2, UPLINK[3]))
         self.forwards(1, inner, out_of_tunnel(3, RED_WEB, inner))

@@ -129,10 +129,10 @@ class ArpFromForeignVtepIsAnswered(LeafTest):
 
 
 class ArpFromForeignVtepForNobody(LeafTest):
-    """An ARP request from a foreign workload for an unknown address, or its own, is not answered."""
+    """An ARP request from a foreign workload for an unknown address is not answered."""
 
     def runTest(self) -> None:
-        for target in ("10.0.1.200", RED_FOREIGN.address, RED_DB1.address):
+        for target in ("10.0.1.200", RED_DB1.address):
             with self.subTest(target=target):
                 request = _padded_request(RED_FOREIGN, target, 42)
                 self.drops_with("arp_unknown", 5, from_tunnel(9, RED_WEB.vni, request))

@@ -27,7 +27,7 @@ _REASONS = {"malformed", "ip_header"}
 
 class _TruncationTest(LeafTest):
     def every_length_drops(self, port: int, frame: Packet, from_length: int = 1) -> None:
-        """Each shortened copy of the frame is dropped with malformed or ipv4_header."""
+        """Each shortened copy of the frame is dropped with malformed or ip_header."""
         raw = bytes(frame)
         first = from_length if ptf.config["platform"] == "nn" else max(from_length, _SHORTEST_ON_A_NIC)
         reasons = self.drops_all(port, [raw[:length] for length in range(first, len(raw))])
@@ -148,10 +148,10 @@ class NeighboursOfMartiansPass(LeafTest):
 
 
 class BrokenTransportHeadersDoNoHarm(LeafTest):
-    """A datagram too short for its TCP, UDP or ICMP header is dropped with malformed."""
+    """A datagram too short for its ports, or for its UDP or ICMP header, is dropped with malformed."""
 
     def runTest(self) -> None:
-        for protocol, shortest in ((6, 20), (17, 8), (1, 4)):
+        for protocol, shortest in ((6, 4), (17, 8), (1, 4)):
             for length in (0, 1, shortest - 1):
                 with self.subTest(protocol=protocol, length=length):
                     layer = IP(src=RED_WEB1.address, dst=RED_WEB2.address, proto=protocol) / packets.payload(length)

@@ -15,7 +15,7 @@ _PORTS = (1, 2, 3, 4)
 _SENDER = 8
 _LEAF = "10.255.0.1"
 _OTHER = "10.255.0.2"
-_SELECTOR = "underlay_selector"
+_SELECTOR = "underlay_selector_v4"
 _FLOWS = 1000
 
 
