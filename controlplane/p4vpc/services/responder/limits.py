@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Token buckets: nobody gets more answers than a host that asks for them in good faith needs (RFC 1812 section 4.3.2.8)."""
+"""Token buckets: nobody gets more answers than one who asks in good faith needs (RFC 1812 section 4.3.2.8)."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
