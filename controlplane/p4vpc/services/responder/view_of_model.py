@@ -38,6 +38,5 @@ def _subnet(subnet: ModelSubnet, vpc: ModelVpc, mtu: int) -> SubnetView:
         gateway_v4=subnet.gateway,
         gateway_v6=None,  # becomes `subnet.gateway_v6` as soon as ModelSubnet has it; nothing else has to change
         mtu=mtu,
-        # In a /31 both addresses are hosts (RFC 3021).
-        broadcasts=frozenset(it.ipv4.broadcast_address for it in vpc.subnets if it.ipv4.prefixlen < 31),
+        broadcasts=frozenset(it.ipv4.broadcast_address for it in vpc.subnets),
     )
