@@ -8,9 +8,11 @@ import pytest
 from scapy.layers.inet import UDP
 from scapy.layers.l2 import ARP, Ether
 
+from p4vpc.intent import Mac
 from p4vpc.services.responder import (
     Announcement,
     Attachment,
+    Family,
     LatestAnnouncements,
     Outcome,
     Reason,
@@ -218,19 +220,9 @@ async def test_what_announces_nothing_is_not_published() -> None:
 
 def test_the_map_of_announcements_is_bounded() -> None:
     latest = LatestAnnouncements(log_announcement, capacity=2)
-    announcement = World().announcements
-    assert announcement.latest == {}
-    heard = respond_announcement()
     for switch in ("a", "b", "a", "c"):
-        latest.record(switch, UNTAGGED, heard)
+        latest.record(switch, UNTAGGED, Announcement(Mac.parse(HOST_MAC), None, Family.LINK))
     assert [switch for switch, _ in latest.latest] == ["a", "c"]
-
-
-def respond_announcement() -> Announcement:
-    world = World()
-    world.offer(GRATUITOUS, LEARN)
-    asyncio.run(world.responder.drain(world.agent.packet_out))
-    return world.heard[0][2]
 
 
 async def test_the_task_answers_until_it_is_cancelled() -> None:
