@@ -9,6 +9,7 @@ from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.layers.vxlan import VXLAN
 from scapy.packet import Packet, Raw
 
+from p4vpc.intent import Mac
 from p4vpc.services.responder import Reply, respond
 from p4vpc.services.responder.announcements import read_announcement
 from p4vpc.services.responder.ethernet import build_frame, parse_frame
@@ -101,7 +102,7 @@ def is_error(packet: Packet) -> bool:
     return octets[40] < 128 or octets[40] == 137
 
 
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 @given(mutated(), REASONS)
 def test_replies_to_whatever_resembles_a_packet_are_well_formed(arrived: tuple[bytes, int], reason: int) -> None:
     frame, port = arrived
@@ -110,12 +111,13 @@ def test_replies_to_whatever_resembles_a_packet_are_well_formed(arrived: tuple[b
         return
     assert reply.egress_port == port
     said, inner = said_in(reply)
-    assert (inner.src, inner.dst) == (GATEWAY_MAC, HOST_MAC)
+    assert inner.src == GATEWAY_MAC
+    assert Mac.parse(inner.dst).is_unicast  # whoever sent it: inside of a tunnel the MAC may be among what was changed
     assert inner.haslayer(Dot1Q) == (port == TAGGED_PORT)
     assert not is_error(said) or len(bytes(said)) <= (576 if said.version == 4 else 1280)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(mutated(), REASONS, REASONS)
 def test_never_an_error_about_an_error(arrived: tuple[bytes, int], reason: int, second: int) -> None:
     """Send each error back in as if a host had sent it to the gateway: there is no second one."""
