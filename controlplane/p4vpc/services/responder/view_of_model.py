@@ -21,7 +21,7 @@ def view_of_model(model: Model, switch: str) -> SwitchView:
                 case LocalPlace(switch=name) as place if name == switch:
                     attachment = LocalAttachment(place.port, place.vlan_id, place.port_index)
                     local[place.port, place.vlan_id] = (attachment, subnet)
-                case Vtep(switch=None) as place:
+                case Vtep() as place:
                     foreign[ForeignAttachment(place.address, port.subnet.vni)] = subnet
     return SwitchView(
         router_mac=of.router_mac,
