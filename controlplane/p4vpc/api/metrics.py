@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prometheus metrics, made from the status at the moment of the scrape."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from p4vpc.services import ControllerStatus
+from p4vpc.services.responder import Responder
 from p4vpc.southbound import SwitchStatus
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -27,10 +28,11 @@ _COUNTERS: tuple[tuple[str, str, Callable[[SwitchStatus], float]], ...] = (
 )
 
 
-def render_metrics(status: ControllerStatus) -> bytes:
+def render_metrics(status: ControllerStatus, responders: Mapping[str, Responder]) -> bytes:
     """All metrics in text format."""
     registry = CollectorRegistry()
     registry.register(_StatusCollector(status))
+    registry.register(_ResponderCollector(responders))
     return generate_latest(registry)
 
 
@@ -55,3 +57,19 @@ class _StatusCollector(Collector):
             for switch in self._status.switches:
                 counter.add_metric([switch.name], value(switch))
             yield counter
+
+
+class _ResponderCollector(Collector):
+    def __init__(self, responders: Mapping[str, Responder]):
+        self._responders = responders
+
+    def collect(self) -> Iterator[Metric]:
+        counter = CounterMetricFamily(
+            "p4vpc_responder_packets",
+            "Dropped packets handed to the controller, by drop reason and what became of them",
+            labels=["switch", "reason", "outcome"],
+        )
+        for switch, responder in self._responders.items():
+            for (reason, outcome), count in sorted(responder.counts.items()):
+                counter.add_metric([switch, reason.name.lower(), outcome.value], count)
+        yield counter

@@ -97,7 +97,8 @@ def router(context: Context) -> APIRouter:
     @routes.get("/metrics", tags=["health"])
     async def metrics() -> Response:
         """Prometheus text format."""
-        return Response(render_metrics(context.controller.status), media_type=CONTENT_TYPE)
+        controller = context.controller
+        return Response(render_metrics(controller.status, controller.responders()), media_type=CONTENT_TYPE)
 
     return routes
 

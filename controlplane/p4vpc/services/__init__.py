@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The controller: commits of intent, the way from there to the switches, and what comes back from them.
 
-`intents` owns the store, `controller` the agents, `telemetry` what is read from switches on request.
+`intents` owns the store, `controller` the agents, `responder` the answers to packets that the switches hand up,
+`telemetry` what is read from switches on request.
 """
 
 from p4vpc.services.blocking import Blocking

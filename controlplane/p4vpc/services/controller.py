@@ -19,6 +19,14 @@ from p4vpc.errors import StoreError
 from p4vpc.model import Model, ModelSwitch, build_model
 from p4vpc.services.blocking import Blocking
 from p4vpc.services.intents import IntentService
+from p4vpc.services.responder import (
+    LatestAnnouncements,
+    OnAnnouncement,
+    Responder,
+    SwitchView,
+    log_announcement,
+    view_of_model,
+)
 from p4vpc.southbound import Agent, AgentOptions, Packet, Pipeline, SwitchState, SwitchStatus, Target
 from p4vpc.store import Snapshot, Store
 
@@ -49,12 +57,22 @@ class ControllerStatus:
     switches: tuple[SwitchStatus, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """What one revision means to the switches; `states` and `views` by switch."""
+
+    model: Model
+    states: Mapping[str, DesiredState]
+    views: Mapping[str, SwitchView]
+
+
 @dataclass(slots=True)
 class _Running:
-    """A switch's agent and the task that runs it."""
+    """A switch's agent and responder, and the tasks that run them."""
 
     agent: Agent
-    task: asyncio.Task[None]
+    responder: Responder
+    tasks: tuple[asyncio.Task[None], ...]
 
 
 class Controller:
@@ -64,7 +82,8 @@ class Controller:
         store: closed by whoever opened it, after the controller has ended.
         pipeline: what the switches shall run.
         options: for the agents.
-        on_packet: called with the switch's name and each packet-in.
+        on_packet: called with the switch's name and each packet-in that the responder does not take.
+        on_announcement: called when a host makes itself known, wherever it is.
     """
 
     def __init__(
@@ -74,12 +93,14 @@ class Controller:
         *,
         options: AgentOptions | None = None,
         on_packet: Callable[[str, Packet], None] | None = None,
+        on_announcement: OnAnnouncement = log_announcement,
         feed_interval: float = FEED_INTERVAL_SECONDS,
     ):
         self.pipeline = pipeline
         self._store = store
         self._options = options
         self._on_packet = on_packet
+        self.announcements = LatestAnnouncements(on_announcement)
         self._feed_interval = feed_interval
         self._dirty = asyncio.Event()
         self._blocking = Blocking()
@@ -102,7 +123,7 @@ class Controller:
 
     async def __aexit__(self, *_: object) -> None:
         """End all sessions. The switches keep what they have."""
-        tasks = [running.task for running in self._running.values()]
+        tasks = [task for running in self._running.values() for task in running.tasks]
         if self._loop_task is not None:
             tasks.append(self._loop_task)
         await _cancel(*tasks)
@@ -123,6 +144,10 @@ class Controller:
     def agents(self) -> Mapping[str, Agent]:
         """The agents by name of their switch."""
         return {name: running.agent for name, running in sorted(self._running.items())}
+
+    def responders(self) -> Mapping[str, Responder]:
+        """The responders by name of their switch."""
+        return {name: running.responder for name, running in sorted(self._running.items())}
 
     def desired(self, switch: str) -> DesiredState | None:
         """What a switch shall hold; None if it is not known."""
@@ -193,7 +218,7 @@ class Controller:
             self._is_ready and snapshot.revision == self._compiled_revision
         ):
             try:
-                model, states = await self._blocking.run(_compile, snapshot)
+                compiled = await self._blocking.run(_compile, snapshot)
             except Exception as error:  # whatever is wrong with this revision, the last good one goes on
                 self._log.exception("the last revision cannot be realised", revision=snapshot.revision)
                 self._model_error = f"revision {snapshot.revision} cannot be realised: {error}"
@@ -201,10 +226,11 @@ class Controller:
                 self._notify()
             else:
                 self._model_error = ""
-                await self._hand_out(model, states)
+                await self._hand_out(compiled)
         await self._release_identifiers()
 
-    async def _hand_out(self, model: Model, states: Mapping[str, DesiredState]) -> None:
+    async def _hand_out(self, compiled: _Compiled) -> None:
+        model, states = compiled.model, compiled.states
         gone = [
             name for name, running in self._running.items() if running.agent.target != _target(model.switches.get(name))
         ]
@@ -214,6 +240,7 @@ class Controller:
             if name not in self._running:
                 self._add(switch)
             self._running[name].agent.set_desired(states[name])
+            self._running[name].responder.set_view(compiled.views[name])
         self._desired = dict(states)
         self._compiled_revision = model.revision
         self._is_ready = True
@@ -228,20 +255,30 @@ class Controller:
         async def next_election_id() -> int:
             return await self._blocking.run(self._store.next_election_id, target.name)
 
+        responder = Responder(target.name, self.announcements)
+
+        def on_packet(name: str, packet: Packet) -> None:
+            if not responder.offer(packet) and self._on_packet is not None:
+                self._on_packet(name, packet)
+
         agent = Agent(
             target,
             self.pipeline,
             next_election_id,
             on_change=self._notify,
-            on_packet=self._on_packet,
+            on_packet=on_packet,
             options=self._options,
         )
-        self._running[target.name] = _Running(agent, asyncio.create_task(self._supervise(agent), name=target.name))
+        tasks = (
+            asyncio.create_task(self._supervise(agent), name=target.name),
+            asyncio.create_task(responder.run(agent.packet_out), name=f"{target.name} responder"),
+        )
+        self._running[target.name] = _Running(agent, responder, tasks)
 
     async def _remove(self, name: str) -> None:
         """Let go of a switch. It keeps what it holds: whoever takes it over decides."""
         running = self._running.pop(name)
-        await _cancel(running.task)
+        await _cancel(*running.tasks)
         self._log.info("let go", switch=name)
 
     async def _supervise(self, agent: Agent) -> None:
@@ -267,9 +304,13 @@ class Controller:
             self._released_revision = realised
 
 
-def _compile(snapshot: Snapshot) -> tuple[Model, dict[str, DesiredState]]:
+def _compile(snapshot: Snapshot) -> _Compiled:
     model = build_model(snapshot.intents, snapshot.identifiers, snapshot.revision)
-    return model, {name: compile_switch(model, name) for name in model.switches}
+    return _Compiled(
+        model,
+        {name: compile_switch(model, name) for name in model.switches},
+        {name: view_of_model(model, name) for name in model.switches},
+    )
 
 
 def _target(switch: ModelSwitch | None) -> Target | None:

@@ -411,6 +411,7 @@ async def test_health_readiness_metrics_and_description(api: httpx.AsyncClient) 
     assert (await api.get("/readyz")).json() == {"status": "ready"}
     metrics = await api.get("/metrics")
     assert "p4vpc_compiled_revision 0.0" in metrics.text
+    assert "# TYPE p4vpc_responder_packets_total counter" in metrics.text
     description = (await api.get("/v1/openapi.json")).json()
     for kind in KINDS.values():
         assert f"/v1/{kind.collection}" in description["paths"]

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the model to the view of one switch: the only place of the responder that knows the model."""
+
+from types import MappingProxyType
+
+from p4vpc.model import LocalPlace, Model, ModelSubnet, ModelVpc, Vtep
+from p4vpc.services.responder.view import ForeignAttachment, LocalAttachment, SubnetView, SwitchView
+
+
+def view_of_model(model: Model, switch: str) -> SwitchView:
+    """Return what answers at `switch` depend on. KeyError for a switch that the model has not."""
+    of = model.switches[switch]
+    local: dict[tuple[int, int], tuple[LocalAttachment, SubnetView]] = {}
+    foreign: dict[ForeignAttachment, SubnetView] = {}
+    for key in model.vpcs_of_switch.get(switch, ()):
+        vpc = model.vpcs[key]
+        subnets = {subnet.id: _subnet(subnet, vpc, model.tenant_mtu) for subnet in vpc.subnets}
+        for port in vpc.ports:
+            subnet = subnets[port.subnet.id]
+            match port.place:
+                case LocalPlace(switch=name) as place if name == switch:
+                    attachment = LocalAttachment(place.port, place.vlan_id, place.port_index)
+                    local[place.port, place.vlan_id] = (attachment, subnet)
+                case Vtep() as place:
+                    foreign[ForeignAttachment(place.address, port.subnet.vni)] = subnet
+    return SwitchView(
+        router_mac=of.router_mac,
+        fabric_ports=frozenset(end.port for end in model.fabric_ports[switch]),
+        vteps=frozenset(() if of.vtep is None else (of.vtep,)),
+        locals=MappingProxyType(local),
+        foreign=MappingProxyType(foreign),
+    )
+
+
+def _subnet(subnet: ModelSubnet, vpc: ModelVpc, mtu: int) -> SubnetView:
+    return SubnetView(
+        gateway_mac=subnet.gateway_mac,
+        gateway_v4=subnet.gateway,
+        gateway_v6=None,  # becomes `subnet.gateway_v6` as soon as ModelSubnet has it; nothing else has to change
+        mtu=mtu,
+        broadcasts=frozenset(it.ipv4.broadcast_address for it in vpc.subnets),
+    )
