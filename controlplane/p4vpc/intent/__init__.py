@@ -15,6 +15,8 @@ from p4vpc.intent.fabric import Fabric, Link, LinkEnd, Neighbor, Switch
 from p4vpc.intent.identifiers import Claim, ClaimId, IdentifierPlan, Identifiers
 from p4vpc.intent.ids import ObjectId
 from p4vpc.intent.kinds import COLLECTIONS, KINDS, closest, parse_id
+from p4vpc.intent.network_acl import AclRule, NetworkAcl
+from p4vpc.intent.qos import QosPolicy, RateLimit
 from p4vpc.intent.references import Malformed, Reference
 from p4vpc.intent.tenancy import (
     Attachment,
@@ -37,6 +39,7 @@ from p4vpc.intent.values import Mac, PortRange
 __all__ = [
     "COLLECTIONS",
     "KINDS",
+    "AclRule",
     "Attachment",
     "CidrPeer",
     "Claim",
@@ -51,10 +54,13 @@ __all__ = [
     "Mac",
     "Malformed",
     "Neighbor",
+    "NetworkAcl",
     "ObjectId",
     "Part",
     "Port",
     "PortRange",
+    "QosPolicy",
+    "RateLimit",
     "Reading",
     "Reference",
     "Route",

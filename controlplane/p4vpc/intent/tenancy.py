@@ -144,6 +144,7 @@ class Port(VpcMember):
         addresses: its fixed addresses, all inside of the subnet.
         security_groups: names of security groups of the same VPC; without any, nothing may reach it.
         attachment: where it is plugged in; None while it is unbound.
+        qos: name of a QoS policy of the same tenant; it limits the port where that is plugged into a leaf.
     """
 
     collection: ClassVar[str] = "ports"
@@ -153,6 +154,7 @@ class Port(VpcMember):
     addresses: Annotated[tuple[Address, ...], Field(min_length=1, max_length=64), Distinct]
     security_groups: Annotated[tuple[Name, ...], Field(max_length=64), Distinct] = ()
     attachment: Attachment | None = None
+    qos: Name | None = None
 
 
 class GroupPeer(Part):

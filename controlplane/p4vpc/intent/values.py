@@ -7,7 +7,7 @@ and booleans are strict: YAML's `no` is not 0, and "5" is not 5.
 
 import re
 from dataclasses import dataclass
-from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError
+from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Network, NetmaskValueError
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StringConstraints
@@ -17,7 +17,7 @@ NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 UNION_TAG = "="
 """First character of the tags of unions, which pydantic puts into the paths of its errors."""
 
-PROTOCOL_NUMBERS = {"icmp": 1, "tcp": 6, "udp": 17}
+PROTOCOL_NUMBERS = {"icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58}
 """IANA protocol numbers of the protocols that rules may name."""
 
 _T = TypeVar("_T")
@@ -114,6 +114,22 @@ def _read_prefix(value: Any) -> IPv4Network:
     raise _wrong(f"{shorten(value)} is not an IPv4 prefix", "address/length, like 10.0.1.0/24")
 
 
+def _read_any_prefix(value: Any) -> IPv4Network | IPv6Network:
+    if isinstance(value, IPv6Network):
+        return value
+    if not isinstance(value, str) or ":" not in value:
+        return _read_prefix(value)
+    if "/" in value and "%" not in value:
+        try:
+            return IPv6Network(value)
+        except (AddressValueError, NetmaskValueError):
+            pass
+        except ValueError:
+            network = IPv6Network(value, strict=False)
+            raise _wrong(f"{value} has bits set right of the prefix length", f"the prefix is {network}") from None
+    raise _wrong(f"{shorten(value)} is not an IPv6 prefix", "address/length, like 2001:db8:1::/64")
+
+
 def _read_ports(value: Any) -> PortRange:
     if isinstance(value, PortRange):
         return value
@@ -160,7 +176,9 @@ def _read_protocol(value: Any) -> int | str:
         return value
     if isinstance(value, str) and value in PROTOCOL_NUMBERS | {"any": 0}:
         return value
-    raise _wrong(f"{shorten(value)} is not a protocol", "any, tcp, udp, icmp, or an IP protocol number from 0 to 255")
+    raise _wrong(
+        f"{shorten(value)} is not a protocol", "any, tcp, udp, icmp, icmpv6, or an IP protocol number from 0 to 255"
+    )
 
 
 def _check_distinct(values: tuple[_T, ...]) -> tuple[_T, ...]:
@@ -192,6 +210,7 @@ Address: TypeAlias = Annotated[
     IPv4Address, BeforeValidator(_read_address), AfterValidator(_check_host_address), _as_text
 ]
 Prefix: TypeAlias = Annotated[IPv4Network, BeforeValidator(_read_prefix), _as_text]
+AnyPrefix: TypeAlias = Annotated[IPv4Network | IPv6Network, BeforeValidator(_read_any_prefix), _as_text]
 Ports: TypeAlias = Annotated[PortRange, BeforeValidator(_read_ports), _as_text]
 SocketAddress: TypeAlias = Annotated[str, BeforeValidator(_read_socket)]
 

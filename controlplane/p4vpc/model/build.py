@@ -30,14 +30,17 @@ from p4vpc.model.defaults import gateway_mac, router_mac
 from p4vpc.model.fabric_checks import check_fabric
 from p4vpc.model.index import Index
 from p4vpc.model.labels import LabelSet, cidr_peers, label_of_port, label_of_route
+from p4vpc.model.limits import check_acls, check_qos
 from p4vpc.model.references import check_references
 from p4vpc.model.tenant_checks import check_attachments, check_vpc
 from p4vpc.model.types import (
     FabricPort,
     LocalPlace,
     Model,
+    ModelAcl,
     ModelGroup,
     ModelPort,
+    ModelQos,
     ModelRoute,
     ModelSubnet,
     ModelSwitch,
@@ -108,6 +111,9 @@ def _problems(
     for key in sorted(index.members):
         is_complete = not any(kind == "port" and name.startswith(f"{key}/") for kind, name in malformed or ())
         yield from check_vpc(index.members[key], are_ports_complete=is_complete)
+        yield from check_acls(index.members[key])
+    if not any(kind == "fabric" for kind, _ in malformed or ()):
+        yield from check_qos(index)
     yield from check_attachments(index, are_links_complete=not any(kind == "link" for kind, _ in malformed or ()))
 
 
@@ -178,6 +184,7 @@ class _Builder:
                 port.addresses,
                 number_of(label_of_port(port, cidrs)),
                 self._place(port),
+                self._qos(port),
             )
             for name, port in members.ports.items()
         }
@@ -199,6 +206,10 @@ class _Builder:
             dict(sorted(labels.items())),
             frozenset(place.switch for place in places if isinstance(place, LocalPlace)),
             tuple(foreign[address] for address in sorted(foreign)),
+            tuple(
+                ModelAcl(acl.id, tuple(subnets[name] for name in acl.subnets), acl.inbound, acl.outbound)
+                for acl in members.acls.values()
+            ),
         )
 
     def _place(self, port: Port) -> LocalPlace | Vtep | None:
@@ -209,6 +220,12 @@ class _Builder:
             case VtepAttachment(vtep=address):
                 return Vtep(address, self._number(numbers.TUNNEL, str(address)), None)
         return None
+
+    def _qos(self, port: Port) -> ModelQos | None:
+        if port.qos is None:
+            return None
+        policy = self._index.qos_policies[f"{port.tenant}/{port.qos}"]
+        return ModelQos(policy.id, policy.from_port, policy.to_port)
 
     def _number(self, pool: str, owner: str) -> int:
         number = self._identifiers.get(pool, owner)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
-from p4vpc.intent import Mac, ObjectId, Rule
+from p4vpc.intent import AclRule, Mac, ObjectId, RateLimit, Rule
 from p4vpc.model.labels import LabelSet
 
 
@@ -79,8 +79,17 @@ class LocalPlace:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelQos:
+    """What a port may send and receive."""
+
+    id: ObjectId
+    from_port: RateLimit | None
+    to_port: RateLimit | None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelPort:
-    """A workload's interface. `place` is None while it is unbound."""
+    """A workload's interface. `place` is None while it is unbound, `qos` if nothing limits it."""
 
     id: ObjectId
     subnet: ModelSubnet
@@ -88,6 +97,7 @@ class ModelPort:
     addresses: tuple[IPv4Address, ...]
     label: int
     place: LocalPlace | Vtep | None
+    qos: ModelQos | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +116,16 @@ class ModelGroup:
 
     id: ObjectId
     rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAcl:
+    """A network ACL. A direction that is None lets everything pass."""
+
+    id: ObjectId
+    subnets: tuple[ModelSubnet, ...]
+    inbound: tuple[AclRule, ...] | None
+    outbound: tuple[AclRule, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +148,7 @@ class ModelVpc:
     labels: Mapping[int, LabelSet]
     switches: frozenset[str]
     foreign_vteps: tuple[Vtep, ...]
+    acls: tuple[ModelAcl, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
