@@ -8,7 +8,19 @@ each other: whoever keeps them can compile again only those that a change concer
 from itertools import chain
 from types import MappingProxyType
 
-from p4vpc.compiler import access, answer, drops, guard, mapping, policy, termination, underlay
+from p4vpc.compiler import (
+    access,
+    answer,
+    drops,
+    guard,
+    mapping,
+    network_acl,
+    policy,
+    punt,
+    qos,
+    termination,
+    underlay,
+)
 from p4vpc.compiler.entries import DesiredState
 from p4vpc.compiler.pieces import Piece, collect, merge
 from p4vpc.model import Model
@@ -35,6 +47,7 @@ def compile_fabric(model: Model, switch: str) -> Piece:
             answer.emit_switch(model, it),
             underlay.emit_switch(model, it),
             drops.emit_switch(it),
+            punt.emit_switch(),
         )
     )
 
@@ -52,5 +65,7 @@ def compile_vpc(model: Model, vpc: str, switch: str) -> Piece:
             answer.emit_vpc(it, of),
             mapping.emit_vpc(model, it, of),
             policy.emit_vpc(it, of),
+            network_acl.emit_vpc(it, of),
+            qos.emit_vpc(it, of),
         )
     )

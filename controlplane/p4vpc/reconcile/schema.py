@@ -135,21 +135,33 @@ class TableSchema:
         return any(column.kind in NEEDS_PRIORITY for column in self.key)
 
 
+@dataclass(frozen=True, slots=True)
+class MeterSchema:
+    """An indirect meter. `size` is its number of cells, `unit` what they count per second."""
+
+    name: str
+    size: int
+    unit: str = "bytes"
+
+
 @dataclass(frozen=True)
 class Schema:
-    """All tables of a pipeline, with their ranks.
+    """All tables of a pipeline, with their ranks, and its indirect meters.
 
     Raises:
-        SchemaError: a reference names a table or field that does not exist.
+        SchemaError: a reference names a table or field that does not exist, or a meter has the name of a table.
         DependencyCycleError: the references go in a circle.
     """
 
     tables: Mapping[str, TableSchema]
+    meters: Mapping[str, MeterSchema] = field(default_factory=lambda: MappingProxyType({}))
     ranks: Mapping[str, int] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         for table in self.tables.values():
             self._check_references(table)
+        for name in sorted(self.tables.keys() & self.meters.keys()):
+            raise SchemaError(f"{name} is the name of a table and of a meter")
         object.__setattr__(self, "ranks", MappingProxyType(_ranks(self.tables)))
 
     def _check_references(self, table: TableSchema) -> None:

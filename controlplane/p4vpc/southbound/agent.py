@@ -248,7 +248,7 @@ class Agent:
         if self._image is None or self._image.is_stale:
             self._change_state(SwitchState.SYNCHRONISING)
             await self._ensure_pipeline(session)
-            self._image = _Image(await read_entries(session, self._pipeline.codec))
+            self._image = _Image(await read_entries(session, self._pipeline.codec, self._desired or {}))
             self._log.info("read back", entries=len(self._image.entries))
         await self._reconcile(session, self._image)
 

@@ -199,7 +199,8 @@ def test_every_drop_reason_is_counted_in_both_directions(it: World) -> None:
 
 def test_a_spine_holds_the_underlay_and_nothing_of_tenants(it: World) -> None:
     tables = {identity[0] for identity in compile_switch(it.model, "spine1")}
-    assert tables == {"fabric_ports", "traps", "underlay_routes", "neighbors", "drop_reasons", "egress_drop_reasons"}
+    counted = {"drop_reasons", "egress_drop_reasons", "punt_meter"}
+    assert tables == {"fabric_ports", "traps", "underlay_routes", "neighbors", *counted}
 
 
 def test_a_leaf_holds_only_the_vpcs_that_have_a_port_there(it: World) -> None:
