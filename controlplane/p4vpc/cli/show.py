@@ -95,7 +95,7 @@ _COLUMNS: Mapping[str, tuple[tuple[str, Callable[[Document], str]], ...]] = {
     "link": (("a", _end("a")), ("b", _end("b"))),
     "tenant": _fields("description"),
     "vpc": _fields("description"),
-    "subnet": _fields("ipv4", "gateway_v4", "gateway_mac"),
+    "subnet": _fields("ipv4", "gateway_v4", "ipv6", "gateway_v6", "gateway_mac", "broadcast"),
     "security_group": (("rules", lambda document: str(len(document.get("rules") or ()))),),
     "port": (*_fields("subnet", "mac", "addresses", "security_groups"), ("attachment", _attachment)),
     "route": _fields("prefix", "next_hop"),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from p4vpc.compiler import Origin, compile_fabric
 from p4vpc.compiler.entries import ActionCall, ActionSet, Exact, Lpm, TableEntry
-from p4vpc.compiler.underlay import shortest_paths
+from p4vpc.compiler.ways import shortest_paths
 from p4vpc.intent import from_document, load_yaml
 from p4vpc.model import Model
 from tests.unit.p4vpc.model.world import build, world
@@ -23,7 +23,7 @@ def routes(model: Model, switch: str) -> dict[str, list[int]]:
     found = {}
     for desired in compile_fabric(model, switch).values():
         entry = desired.entry
-        if isinstance(entry, TableEntry) and entry.table == "underlay_routes":
+        if isinstance(entry, TableEntry) and entry.table == "underlay_routes_v4":
             (prefix,) = entry.key
             assert isinstance(prefix, Lpm)
             assert isinstance(entry.action, ActionSet)
@@ -62,7 +62,7 @@ def test_prefixes_behind_a_neighbour_are_routed_everywhere() -> None:
     assert routes(model, "spine1")["10.255.9.0/24"] == [2]
     assert routes(model, "leaf1")["10.255.9.0/24"] == [1]
     key = (Lpm(int(IPv4Address("10.255.9.0")), 24),)
-    assert compile_fabric(model, "leaf1")["underlay_routes", key, 0].origins == (Origin("link", "leaf2-router"),)
+    assert compile_fabric(model, "leaf1")["underlay_routes_v4", key, 0].origins == (Origin("link", "leaf2-router"),)
 
 
 def test_a_prefix_announced_twice_goes_to_the_nearest() -> None:
