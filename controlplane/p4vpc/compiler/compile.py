@@ -9,7 +9,7 @@ concerns VPCs that have ports behind foreign VTEPs or subnets that flood.
 from itertools import chain
 from types import MappingProxyType
 
-from p4vpc.compiler import access, answer, drops, guard, mapping, policy, termination, underlay
+from p4vpc.compiler import access, answer, drops, flood, guard, mapping, policy, termination, underlay
 from p4vpc.compiler.entries import DesiredState
 from p4vpc.compiler.pieces import Piece, collect, merge
 from p4vpc.compiler.ways import Ways
@@ -58,6 +58,7 @@ def compile_vpc(model: Model, vpc: str, switch: str, ways: Ways | None = None) -
             guard.emit_vpc(it, of),
             answer.emit_vpc(it, of),
             mapping.emit_vpc(model, it, of),
+            flood.emit_vpc(model, it, of, ways),
             policy.emit_vpc(it, of),
             underlay.emit_vpc(it, ways),
         )

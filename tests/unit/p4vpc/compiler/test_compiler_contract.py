@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every entry is one of Contract 1 in docs/architecture.md, and between them they use all of it.
 
-The checked-in P4Info says the same of the pipeline (test_compiler_p4info); the contract is there before the pipeline is.
+The checked-in P4Info says the same of the pipeline (test_compiler_p4info); the contract is there before it is.
 """
 
 from p4vpc.compiler.entries import ActionCall, ActionSet, Exact, Lpm, Match, Range, TableEntry, Ternary
 from tests.unit.p4src.pipeline_files import Table, tables_of_contract
-from tests.unit.p4vpc.compiler.test_compiler_p4info import calls, entries, values
+from tests.unit.p4vpc.compiler.test_compiler_p4info import OF_ACLS, calls, entries, values
 
 KINDS = {Exact: "exact", Lpm: "lpm", Ternary: "ternary", Range: "range"}
 SELECTOR_TABLES = {"tunnel_next_hops", "underlay_routes_v4", "underlay_routes_v6"}
-OF_ACLS = {f"acl_{direction}_{family}" for direction in ("ingress", "egress") for family in ("v4", "v6")}
-"""Written for network ACLs only."""
 
 
 def fits(match: Match, bits: int) -> bool:

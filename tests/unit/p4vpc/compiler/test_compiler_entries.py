@@ -34,6 +34,9 @@ class World:
                 entries[entry.key] = entry.action
         return entries
 
+    def states(self, switch: str) -> DesiredState:
+        return compile_switch(self.model, switch)
+
     def origins(self, switch: str, table: str, key: Key, priority: int = 0) -> tuple[Origin, ...]:
         return compile_switch(self.model, switch)[table, key, priority].origins
 

@@ -10,15 +10,29 @@ from finsy.proto import p4i
 from google.protobuf import text_format
 
 from p4vpc.compiler import DropReason, compile_switch
-from p4vpc.compiler.entries import ActionCall, ActionSet, Exact, Lpm, Match, Range, TableEntry, Ternary
+from p4vpc.compiler.entries import (
+    MULTICAST_TABLE,
+    ActionCall,
+    ActionSet,
+    Exact,
+    Lpm,
+    Match,
+    Range,
+    TableEntry,
+    Ternary,
+)
 from p4vpc.intent import load_yaml
 from p4vpc.model import Model
-from tests.unit.p4vpc.model.world import build, world
+from p4vpc.southbound.p4info import digest
+from tests.unit.p4vpc.model.world import DUAL_STACK, build, over_ipv6, world
 
 ROOT = Path(__file__).parents[4]
 P4INFO = ROOT / "p4src" / "build" / "v1model" / "p4info.txtpb"
 EXAMPLE = ROOT / "topo" / "examples" / "two-tenants.yaml"
 DEFAULT_ROUTE = "kind: route\ntenant: red\nvpc: prod\nname: default\nprefix: 0.0.0.0/0\nnext_hop: 10.0.1.15\n"
+
+OF_ACLS = {f"acl_{direction}_{family}" for direction in ("ingress", "egress") for family in ("v4", "v6")}
+"""Tables that only network ACLs write."""
 
 KINDS = {Exact: "EXACT", Lpm: "LPM", Ternary: "TERNARY", Range: "RANGE"}
 
@@ -33,14 +47,16 @@ def p4info() -> p4i.P4Info:
 def models() -> Iterator[Model]:
     yield build(load_yaml(EXAMPLE.read_text(), "example"))
     yield build(world(DEFAULT_ROUTE))
+    yield build(world(DUAL_STACK))
+    yield build(over_ipv6(world()))
 
 
 def entries() -> Iterator[TableEntry]:
     for model in models():
         for switch in model.switches:
             for desired in compile_switch(model, switch).values():
-                assert isinstance(desired.entry, TableEntry)
-                yield desired.entry
+                if isinstance(desired.entry, TableEntry):
+                    yield desired.entry
 
 
 def values(match: Match) -> tuple[int, ...]:
@@ -117,14 +133,24 @@ def test_key_fields_and_parameters_are_in_the_order_that_the_compiler_writes(p4i
 
 def test_every_table_and_action_is_used(p4info: p4i.P4Info) -> None:
     written = list(entries())
-    assert {table.preamble.name for table in p4info.tables} == {entry.table for entry in written}
+    tables = {table.preamble.name: table for table in p4info.tables if table.preamble.name not in OF_ACLS}
+    assert tables.keys() == {entry.table for entry in written}
     used = {call.name for entry in written for call in calls(entry)}
     refs = {action.preamble.id: action.preamble.name for action in p4info.actions}
     defaults = {"deny", "NoAction"}
     offered = {
-        refs[ref.id] for table in p4info.tables for ref in table.action_refs if ref.scope != p4i.ActionRef.DEFAULT_ONLY
+        refs[ref.id]
+        for table in tables.values()
+        for ref in table.action_refs
+        if ref.scope != p4i.ActionRef.DEFAULT_ONLY
     }
     assert offered - used <= defaults
+
+
+def test_groups_are_filled_after_what_their_replicas_name_and_before_what_leads_to_them(p4info: p4i.P4Info) -> None:
+    ranks = digest(p4info).schema.ranks
+    assert max(ranks[table] for table in ("egress_ports", "tunnels", "tunnel_next_hops")) < ranks[MULTICAST_TABLE]
+    assert ranks[MULTICAST_TABLE] < ranks["flood"]
 
 
 def test_drop_reasons_are_those_of_the_pipeline() -> None:

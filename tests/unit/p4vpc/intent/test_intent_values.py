@@ -12,7 +12,6 @@ from p4vpc.intent import (
     ObjectId,
     PortRange,
     SecurityGroup,
-    Subnet,
     closest,
     from_document,
     parse_id,

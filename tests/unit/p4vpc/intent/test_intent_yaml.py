@@ -135,7 +135,7 @@ def test_five_mistakes_are_reported_at_once_with_object_field_line_and_remedy() 
         pytest.param(PORT + "security_groups: web\n", "security_groups", "not a list", "", id="no-list"),
         pytest.param(PORT.replace("[10.0.1.11]", "[]"), "addresses", "too few", "at least 1", id="no-address"),
         pytest.param(PORT.replace("10.0.1.11", "224.0.0.1"), "addresses[0]", "one host", "", id="multicast"),
-        pytest.param(PORT.replace("10.0.1.11", "10.0.1.011"), "addresses[0]", "not an IP address", "", id="octal-address"),
+        pytest.param(PORT.replace("10.0.1.11", "10.0.1.011"), "addresses[0]", "not an IP", "", id="octal-address"),
         pytest.param(PORT.replace("02:00:00:00:01:01", "01:00:00:00:01:01"), "mac", "unicast", "even", id="group-mac"),
         pytest.param(PORT.replace("02:00:00:00:01:01", "112233445566"), "mac", "number", "quotes", id="mac-is-int"),
     ],

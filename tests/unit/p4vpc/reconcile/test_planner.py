@@ -348,6 +348,24 @@ def test_multicast_groups_come_before_the_tables_that_refer_to_them() -> None:
     assert operations(plan({}, held(entries), schema)) == [[("DELETE", "flood")], [("DELETE", MULTICAST_TABLE)]]
 
 
+def test_multicast_groups_come_after_what_their_replicas_may_name() -> None:
+    """A copy must not leave before the switch knows how: by which VLAN, into which tunnel."""
+    flood = TableSchema(
+        "flood",
+        (FieldSchema("bridge_domain", 4),),
+        {"replicate": ActionSchema("replicate", (FieldSchema("group", 16),))},
+        references=(Reference(MULTICAST_TABLE, (0,), (0,), "replicate"), Reference("hosts", (0, 1), (0, 0))),
+    )
+    schema = Schema({"flood": flood, "hosts": HOSTS, "tunnels": TUNNELS})
+    assert schema.ranks == {"tunnels": 0, "hosts": 1, MULTICAST_TABLE: 2, "flood": 3}
+    entries: list[Entry] = [
+        MulticastEntry(7, ((1, 0x8001),)),
+        TableEntry("tunnels", (Exact(1),), 0, ActionCall("set_tunnel", (9,))),
+    ]
+    assert operations(plan(wanted(entries), {}, schema)) == [[("INSERT", "tunnels")], [("INSERT", MULTICAST_TABLE)]]
+    assert operations(plan({}, held(entries), schema)) == [[("DELETE", MULTICAST_TABLE)], [("DELETE", "tunnels")]]
+
+
 def test_a_circle_of_references_is_an_error_that_names_it() -> None:
     def table(name: str, target: str) -> TableSchema:
         return TableSchema(name, (FieldSchema("x", 4),), {}, references=(Reference(target, (0,), (0,)),))
