@@ -128,10 +128,8 @@ def _check_unicast(address: IpAddress) -> IpAddress:
 def _check_routable(address: IpAddress) -> IpAddress:
     _check_unicast(address)
     if isinstance(address, IPv6Address) and address in _LINK_LOCAL:
-        raise wrong(
-            f"{address} is link-local; every port and gateway has one, made of its MAC, by itself",
-            f"an address of the subnet's prefix, {_EXAMPLE_V6}",
-        )
+        remedy = f"a routed address, {_EXAMPLE_V6}; ports and gateways have a link-local one of their MAC anyway"
+        raise wrong(f"{address} is link-local", remedy)
     return address
 
 
