@@ -302,6 +302,18 @@ def test_a_selector_holds_only_so_many_members() -> None:
     assert planned.batches == ()
 
 
+def test_a_full_selector_does_not_fill_another() -> None:
+    other = TableSchema("tunnels_ecmp", ECMP.key, ECMP.actions, selector=SelectorSchema("other_selector", size=4))
+    schema = Schema({"ecmp": ECMP, "tunnels_ecmp": other})
+    groups = [ecmp(number, range(4)) for number in (1, 2)]
+    others = [TableEntry("tunnels_ecmp", (Lpm(number << 4, 4),), 0, groups[0].action) for number in (1, 2)]
+    planned = plan(wanted([*groups, *others]), {}, schema)
+    assert [change.entry for change in planned.changes] == [*groups, others[0]]
+    assert [(item.entry, item.reason) for item in planned.left_out] == [
+        (others[1], "selector other_selector is full: it holds 4 members")
+    ]
+
+
 def test_constant_and_unknown_tables_on_the_switch_are_left_alone() -> None:
     fixed = TableEntry("fixed", (Exact(1),), 0, ActionCall("permit"))
     assert plan({}, held([fixed]), SCHEMA).batches == ()
