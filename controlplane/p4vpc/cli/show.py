@@ -115,7 +115,7 @@ _COLUMNS: Mapping[str, tuple[tuple[str, Callable[[Document], str]], ...]] = {
     "tenant": _fields("description"),
     "qos_policy": (("from_port", _rate("from_port")), ("to_port", _rate("to_port"))),
     "vpc": _fields("description"),
-    "subnet": _fields("ipv4", "gateway_v4", "gateway_mac"),
+    "subnet": _fields("ipv4", "gateway_v4", "ipv6", "gateway_v6", "gateway_mac", "broadcast"),
     "network_acl": (*_fields("subnets"), ("inbound", _rules("inbound")), ("outbound", _rules("outbound"))),
     "security_group": (("rules", lambda document: str(len(document.get("rules") or ()))),),
     "port": (*_fields("subnet", "mac", "addresses", "security_groups", "qos"), ("attachment", _attachment)),

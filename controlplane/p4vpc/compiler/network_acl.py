@@ -12,13 +12,12 @@ Writes `acl_ingress_v4` and `acl_ingress_v6` (outbound rules), `acl_egress_v4` a
 """
 
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network
 
 from p4vpc.compiler.entries import ActionCall, Exact, Key, Range, TableEntry, Ternary
 from p4vpc.compiler.pieces import Emitted
 from p4vpc.compiler.scope import entered_subnets
 from p4vpc.compiler.traffic import WHOLE, destination_interval
-from p4vpc.intent import AclRule
+from p4vpc.intent import AclRule, IpNetwork
 from p4vpc.intent.network_acl import MAX_RULES
 from p4vpc.model import ModelAcl, ModelSubnet, ModelSwitch, ModelVpc
 
@@ -66,7 +65,7 @@ def _key(bridge_domain: int, rule: AclRule, address_bits: int) -> Key:
     )
 
 
-def _addresses(prefix: IPv4Network | IPv6Network | None, address_bits: int) -> Ternary:
+def _addresses(prefix: IpNetwork | None, address_bits: int) -> Ternary:
     if prefix is None:
         return _ANY
     rest = (1 << (address_bits - prefix.prefixlen)) - 1

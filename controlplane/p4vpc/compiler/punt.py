@@ -7,6 +7,7 @@ the controller's time, and by reason, so that a flood of one kind leaves the oth
 Writes the meter `punt_meter`.
 """
 
+from p4vpc.compiler.drop_reasons import ANSWERED
 from p4vpc.compiler.entries import MeterEntry
 from p4vpc.compiler.pieces import Emitted
 from p4vpc.intent import ObjectId
@@ -14,12 +15,10 @@ from p4vpc.intent import ObjectId
 FABRIC = ObjectId("fabric", "fabric")
 PACKETS_PER_SECOND = 100
 BURST_PACKETS = 50
-REASONS = (8, 19, 30, 33)
-"""ttl, to_gateway, too_big, learn (Contract 1 of docs/architecture.md)."""
 
 
 def emit_switch() -> Emitted:
     """Yield the bounds; they are the same at every switch."""
-    for reason in REASONS:
+    for reason in sorted(ANSWERED):
         rate, burst = PACKETS_PER_SECOND, BURST_PACKETS
-        yield MeterEntry("punt_meter", reason, rate, burst, rate, burst), FABRIC
+        yield MeterEntry("punt_meter", reason.value, rate, burst, rate, burst), FABRIC

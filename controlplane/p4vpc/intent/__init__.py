@@ -1,6 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Intent: what operators and tenants want, as typed objects (Contract 4 of docs/architecture.md)."""
 
+from p4vpc.intent.addresses import (
+    IpAddress,
+    IpNetwork,
+    hosts_of,
+    ip_order,
+    is_host_of,
+    is_within,
+    link_local_of,
+)
 from p4vpc.intent.base import Intent, Part
 from p4vpc.intent.documents import (
     Reading,
@@ -32,7 +41,6 @@ from p4vpc.intent.tenancy import (
     Vpc,
     VpcMember,
     VtepAttachment,
-    is_host_of,
 )
 from p4vpc.intent.values import Mac, PortRange
 
@@ -49,6 +57,8 @@ __all__ = [
     "IdentifierPlan",
     "Identifiers",
     "Intent",
+    "IpAddress",
+    "IpNetwork",
     "Link",
     "LinkEnd",
     "Mac",
@@ -76,7 +86,11 @@ __all__ = [
     "closest",
     "dump_yaml",
     "from_document",
+    "hosts_of",
+    "ip_order",
     "is_host_of",
+    "is_within",
+    "link_local_of",
     "load_yaml",
     "parse_id",
     "read_documents",

@@ -89,6 +89,8 @@ def _say(
         return f"{given} is not a name", _NAME_REMEDY + quote
     if kind in ("int_type", "int_parsing_size"):
         return f"{given} is not a whole number", "digits, without quotes"
+    if kind == "bool_type":
+        return f"{given} is not a boolean", "true or false, without quotes"
     if kind == "greater_than_equal":
         return f"{given} is too small", f"at least {context.get('ge')}"
     if kind == "less_than_equal":

@@ -10,9 +10,10 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from p4vpc.intent.addresses import Prefix
 from p4vpc.intent.base import Part
 from p4vpc.intent.tenancy import VpcMember
-from p4vpc.intent.values import PROTOCOL_NUMBERS, AnyPrefix, Distinct, Name, Ports, Protocol
+from p4vpc.intent.values import PROTOCOL_NUMBERS, Distinct, Name, Ports, Protocol
 
 MAX_RULES = 1000
 """Most rules of one direction."""
@@ -34,8 +35,8 @@ class AclRule(Part):
 
     action: Literal["allow", "deny"]
     protocol: Protocol = "any"
-    source: AnyPrefix | None = None
-    destination: AnyPrefix | None = None
+    source: Prefix | None = None
+    destination: Prefix | None = None
     ports: Ports | None = None
     source_ports: Ports | None = None
     icmp_type: Annotated[int, Field(strict=True, ge=0, le=255)] | None = None

@@ -24,9 +24,10 @@ from p4vpc.intent import (
     Port,
     SwitchAttachment,
     VtepAttachment,
+    ip_order,
 )
 from p4vpc.model import numbers
-from p4vpc.model.defaults import gateway_mac, router_mac
+from p4vpc.model.defaults import gateway_mac, gateway_v4, gateway_v6, router_mac
 from p4vpc.model.fabric_checks import check_fabric
 from p4vpc.model.index import Index
 from p4vpc.model.labels import LabelSet, cidr_peers, label_of_port, label_of_route
@@ -150,7 +151,7 @@ class _Builder:
                 ports[a.switch].append(FabricPort(a.port, link.id, a.address, mac_b, b.switch))
                 ports[b.switch].append(FabricPort(b.port, link.id, b.address, mac_a, a.switch))
             else:
-                prefixes = tuple(sorted(b.prefixes))
+                prefixes = tuple(sorted(b.prefixes, key=ip_order))
                 ports[a.switch].append(FabricPort(a.port, link.id, a.address, b.mac, None, prefixes))
         return {name: tuple(sorted(ends, key=lambda end: end.port)) for name, ends in ports.items()}
 
@@ -161,10 +162,13 @@ class _Builder:
             name: ModelSubnet(
                 subnet.id,
                 subnet.ipv4,
-                subnet.gateway,
+                gateway_v4(subnet),
+                subnet.ipv6,
+                gateway_v6(subnet),
                 gateway_mac(subnet),
                 self._number(numbers.VNI, subnet.key),
                 self._number(numbers.BRIDGE_DOMAIN, subnet.key),
+                subnet.broadcast,
             )
             for name, subnet in members.subnets.items()
         }
@@ -205,7 +209,7 @@ class _Builder:
             {name: ModelGroup(group.id, group.rules) for name, group in members.groups.items()},
             dict(sorted(labels.items())),
             frozenset(place.switch for place in places if isinstance(place, LocalPlace)),
-            tuple(foreign[address] for address in sorted(foreign)),
+            tuple(foreign[address] for address in sorted(foreign, key=ip_order)),
             tuple(
                 ModelAcl(acl.id, tuple(subnets[name] for name in acl.subnets), acl.inbound, acl.outbound)
                 for acl in members.acls.values()
