@@ -189,6 +189,9 @@ async def join_foreign_vtep(run: Run, say: Callable[[str], None]) -> Result:
     port, neighbor = ports[0], run.plan.neighbors[0]
     gateway_leaf = next(switch for switch in of_type(objects, Switch) if switch.vtep is not None)
     subnet = next(item for item in of_type(objects, Subnet) if item.key == f"{port.vpc_key}/{port.subnet}")
+    own = next((address for address in port.addresses if isinstance(address, IPv4Address)), None)
+    if own is None or subnet.ipv4 is None:
+        raise TopoError(f"{port} has no IPv4 address, by which this demonstration reaches it")
     vni = await run.controller.vni(subnet.key)
     say(f"Linux VXLAN device: VNI {vni}, {neighbor.address} <-> {gateway_leaf.vtep} ({gateway_leaf.name})")
     namespace = run.network.neighbors[neighbor.name]
@@ -198,7 +201,7 @@ async def join_foreign_vtep(run: Run, say: Callable[[str], None]) -> Result:
             f"link add vxlan0 mtu {links.HOST_MTU} address {port.mac} type vxlan id {vni} local {neighbor.address} "
             f"remote {gateway_leaf.vtep} dstport 4789",
             "link set vxlan0 addrgenmode none up",
-            f"address add {port.addresses[0]}/{subnet.ipv4.prefixlen} dev vxlan0",
+            f"address add {own}/{subnet.ipv4.prefixlen} dev vxlan0",
         ],
     )
     links.disable_offloads(namespace, ["vxlan0"])
@@ -210,7 +213,7 @@ async def join_foreign_vtep(run: Run, say: Callable[[str], None]) -> Result:
     lines, facts = [], {}
     for host in peers:
         there = await _exchange(namespace, host.address.ip)
-        back = await _exchange(run.network.hosts[host.key], port.addresses[0])
+        back = await _exchange(run.network.hosts[host.key], own)
         learned = _neighbor_mac(namespace, host.address.ip)
         lines.append(
             f"{port.key} (VXLAN) -> {host.key} on {host.plug.switch}: {there} of {VTEP_PINGS} answered, back {back} of "

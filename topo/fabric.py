@@ -7,7 +7,7 @@ so that both see the same objects and report the same mistakes.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 from typing import TypeVar
 
@@ -179,7 +179,11 @@ class _Builder:
         if link.a.address is None:
             self.problems.append(f"{link}: a.address: a neighbour needs it as its next hop (like address: 192.0.2.1)")
             return
-        address = next(iter(neighbor.prefixes[0].hosts()))
+        first = neighbor.prefixes[0]
+        if not isinstance(first, IPv4Network) or not isinstance(link.a.address, IPv4Address):
+            self.problems.append(f"{link}: b.prefixes[0]: machines on the underlay are IPv4 here, and so is a.address")
+            return
+        address = next(iter(first.hosts()))
         self.neighbors.append(NeighborPlan(link.name, plug, str(neighbor.mac), address, link.a.address))
 
     def add_host(self, port: Port, attachment: SwitchAttachment) -> None:
@@ -193,8 +197,12 @@ class _Builder:
         plug = self._plug(str(port), "attachment", attachment.switch, attachment.port)
         if plug is None:
             return
+        own = next((address for address in port.addresses if isinstance(address, IPv4Address)), None)
+        if own is None or subnet.ipv4 is None:
+            self.problems.append(f"{port}: addresses: hosts are reached by IPv4 here; give it an IPv4 address too")
+            return
         gateway = subnet.gateway_v4 or next(iter(subnet.ipv4.hosts()))
-        address = IPv4Interface((int(port.addresses[0]), subnet.ipv4.prefixlen))
+        address = IPv4Interface((int(own), subnet.ipv4.prefixlen))
         self.hosts.append(HostPlan(port.key, plug, str(port.mac), address, gateway))
 
     def _plug(self, user: str, field: str, switch: str, number: int) -> SwitchPort | None:

@@ -11,6 +11,7 @@ from p4vpc.compiler.entries import (
     Identity,
     Lpm,
     Match,
+    MeterEntry,
     Range,
     TableEntry,
     Ternary,
@@ -18,6 +19,7 @@ from p4vpc.compiler.entries import (
 )
 from p4vpc.reconcile import Batch, Operation
 from softswitch.runtime import entries as native
+from softswitch.runtime.externs import MeterConfig
 from softswitch.runtime.switch import Switch
 
 
@@ -25,6 +27,11 @@ def apply(switch: Switch, batch: Batch) -> None:
     """Carries out one batch of updates."""
     for change in batch:
         entry = change.entry
+        if isinstance(entry, MeterEntry):
+            is_reset = change.operation is Operation.DELETE
+            config = None if is_reset else MeterConfig(entry.cir, entry.cburst, entry.pir, entry.pburst)
+            switch.meters[entry.meter].configure(entry.index, config)
+            continue
         assert isinstance(entry, TableEntry), entry
         table = switch.tables[entry.table]
         key = tuple(_to_native(match) for match in entry.key)
@@ -38,7 +45,7 @@ def apply(switch: Switch, batch: Batch) -> None:
 
 
 def read_back(switch: Switch, tables: Iterable[str]) -> dict[Identity, Entry]:
-    """What the switch holds in the pipeline's tables."""
+    """What the switch holds in the pipeline's tables and meters."""
     found: dict[Identity, Entry] = {}
     for name in tables:
         table = switch.tables[name]
@@ -46,6 +53,12 @@ def read_back(switch: Switch, tables: Iterable[str]) -> dict[Identity, Entry]:
             key = tuple(_to_neutral(field, value) for field, value in zip(table.key, held.key, strict=True))
             entry = TableEntry(name, key, held.priority, _to_neutral_action(held.action))
             found[entry.identity] = entry
+    for name, meter in switch.meters.items():
+        for index in range(meter.size):
+            it = meter.read(index)
+            if it is not None:
+                cell = MeterEntry(name, index, it.committed_rate, it.committed_burst, it.peak_rate, it.peak_burst)
+                found[cell.identity] = cell
     return found
 
 

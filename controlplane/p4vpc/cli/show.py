@@ -85,6 +85,25 @@ def _attachment(document: Document) -> str:
     return f"{attachment.get('switch')}:{attachment.get('port')}{vlan}"
 
 
+def _rules(name: str) -> Callable[[Document], str]:
+    def show(document: Document) -> str:
+        rules = document.get(name)
+        return "open" if rules is None else str(len(rules))
+
+    return show
+
+
+def _rate(name: str) -> Callable[[Document], str]:
+    def show(document: Document) -> str:
+        limit = document.get(name)
+        if not limit:
+            return "unlimited"
+        peak = f", peak {limit['peak_rate_bps']} bit/s" if limit.get("peak_rate_bps") else ""
+        return f"{limit.get('rate_bps')} bit/s{peak}"
+
+    return show
+
+
 def _fields(*names: str) -> tuple[tuple[str, Callable[[Document], str]], ...]:
     return tuple((name, _field(name)) for name in names)
 
@@ -94,10 +113,12 @@ _COLUMNS: Mapping[str, tuple[tuple[str, Callable[[Document], str]], ...]] = {
     "switch": _fields("role", "vtep", "p4runtime", "device_id"),
     "link": (("a", _end("a")), ("b", _end("b"))),
     "tenant": _fields("description"),
+    "qos_policy": (("from_port", _rate("from_port")), ("to_port", _rate("to_port"))),
     "vpc": _fields("description"),
-    "subnet": _fields("ipv4", "gateway_v4", "gateway_mac"),
+    "subnet": _fields("ipv4", "gateway_v4", "ipv6", "gateway_v6", "gateway_mac", "broadcast"),
+    "network_acl": (*_fields("subnets"), ("inbound", _rules("inbound")), ("outbound", _rules("outbound"))),
     "security_group": (("rules", lambda document: str(len(document.get("rules") or ()))),),
-    "port": (*_fields("subnet", "mac", "addresses", "security_groups"), ("attachment", _attachment)),
+    "port": (*_fields("subnet", "mac", "addresses", "security_groups", "qos"), ("attachment", _attachment)),
     "route": _fields("prefix", "next_hop"),
 }
 

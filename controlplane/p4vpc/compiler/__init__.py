@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pure compiler: `(model, switch) -> DesiredState`. No I/O, no clock, no globals.
 
-One file for each stage of the pipeline: access, termination, guard, answer, mapping, policy, underlay, drops.
+One file for each stage of the pipeline: access, termination, guard, answer, mapping, flood, policy, network_acl,
+underlay, drops; and for what is metered: qos, punt; `ways` finds paths through the fabric.
 """
 
 from p4vpc.compiler.compile import compile_fabric, compile_switch, compile_vpc

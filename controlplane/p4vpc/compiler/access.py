@@ -13,8 +13,8 @@ LLDP_MAC = 0x0180C200000E
 """IEEE 802.1AB clause 7.1: nearest bridge; never forwarded by one."""
 
 LLDP_ETHER_TYPE = 0x88CC
-PUNT_LLDP = 1
-"""Reason of a packet-in that carries LLDP."""
+PUNT_LLDP = 128
+"""Reason of a packet-in that carries LLDP. Smaller ones are drop reasons (`drop_reasons`)."""
 
 
 def emit_switch(model: Model, switch: ModelSwitch) -> Emitted:
@@ -27,13 +27,14 @@ def emit_switch(model: Model, switch: ModelSwitch) -> Emitted:
     yield TableEntry("traps", (Exact(1), Exact(LLDP_ETHER_TYPE)), 0, punt), switch.id
 
 
-def emit_vpc(vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
+def emit_vpc(model: Model, vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
     """Yield what makes attachments of the VPC's ports, and how frames leave through them."""
     for port in vpc.ports:
         place = port.place
         if not isinstance(place, LocalPlace) or place.switch != switch.name:
             continue
-        access = ActionCall("set_access", (place.port_index, port.subnet.bridge_domain, vpc.vrf, port.label))
+        attachment = (place.port_index, port.subnet.bridge_domain, vpc.vrf, port.label, model.tenant_mtu)
+        access = ActionCall("set_access", attachment)
         yield TableEntry("access_ports", (Exact(place.port), Exact(place.vlan_id)), 0, access), port.id
         tagging = ActionCall("set_tagged", (place.vlan_id,)) if place.vlan_id else ActionCall("set_untagged")
         yield TableEntry("egress_ports", (Exact(place.port_index),), 0, tagging), port.id

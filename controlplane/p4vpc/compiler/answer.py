@@ -1,12 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ARP answers: for the gateways of subnets, and on fabric ports for the switch's own link addresses.
+"""ARP and neighbour discovery: for the gateways of subnets, and on fabric ports for the switch's own link addresses.
 
-For all other targets the pipeline answers from `hosts_v4`. Writes `gateway_addresses`.
+Where there is an IPv6 address there is a link-local one too, made of the MAC that is answered with. For all other
+targets the pipeline answers from `hosts_v4`, `hosts_v6` and `bridge`.
+
+Writes `gateway_addresses_v4` and `gateway_addresses_v6`.
 """
 
+from collections.abc import Iterator
+
 from p4vpc.compiler.entries import ActionCall, Exact, TableEntry
+from p4vpc.compiler.family import of_family
 from p4vpc.compiler.pieces import Emitted
 from p4vpc.compiler.scope import entered_subnets
+from p4vpc.intent import IpAddress, Mac, link_local_of
 from p4vpc.model import Model, ModelSwitch, ModelVpc
 
 UNDERLAY_BRIDGE_DOMAIN = 0
@@ -14,18 +21,22 @@ UNDERLAY_BRIDGE_DOMAIN = 0
 
 def emit_switch(model: Model, switch: ModelSwitch) -> Emitted:
     """Yield the addresses that the switch has on its links."""
-    answer = ActionCall("answer_gateway", (switch.router_mac.value,))
     for end in model.fabric_ports[switch.name]:
         if end.address is not None:
-            key = (Exact(UNDERLAY_BRIDGE_DOMAIN), Exact(int(end.address)))
-            yield TableEntry("gateway_addresses", key, 0, answer), end.link
+            for entry in _answers(UNDERLAY_BRIDGE_DOMAIN, end.address, switch.router_mac):
+                yield entry, end.link
 
 
 def emit_vpc(vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
     """Yield the gateways of the VPC's subnets that are entered here."""
     for subnet in entered_subnets(vpc, switch):
-        key = (Exact(subnet.bridge_domain), Exact(int(subnet.gateway)))
-        yield (
-            TableEntry("gateway_addresses", key, 0, ActionCall("answer_gateway", (subnet.gateway_mac.value,))),
-            subnet.id,
-        )
+        for gateway in subnet.gateways:
+            for entry in _answers(subnet.bridge_domain, gateway, subnet.gateway_mac):
+                yield entry, subnet.id
+
+
+def _answers(bridge_domain: int, address: IpAddress, mac: Mac) -> Iterator[TableEntry]:
+    answer = ActionCall("answer_gateway", (mac.value,))
+    for target in (address,) if address.version == 4 else (address, link_local_of(mac)):
+        key = (Exact(bridge_domain), Exact(int(target)))
+        yield TableEntry(of_family("gateway_addresses", target), key, 0, answer)

@@ -21,11 +21,11 @@ class DropReason(IntEnum):
     SPLIT_HORIZON = 12
     SAME_PORT = 13
     NO_UNDERLAY_ROUTE = 14
-    ETHER_TYPE = 15  # not carried: anything but IPv4 and ARP
-    IPV4_HEADER = 16
+    ETHER_TYPE = 15  # not carried: anything but IPv4, IPv6 and ARP
+    IP_HEADER = 16
     MARTIAN = 17
-    BROADCAST = 18
-    TO_GATEWAY = 19  # addressed to the gateway itself, and not ARP
+    BROADCAST = 18  # a group MAC in a subnet that does not flood
+    TO_GATEWAY = 19  # addressed to the gateway itself, and nothing that the pipeline answers
     ARP_UNKNOWN = 20
     NO_TUNNEL = 21
     NO_NEIGHBOR = 22
@@ -33,3 +33,15 @@ class DropReason(IntEnum):
     UNDERLAY_TTL = 24
     NOT_VXLAN = 25  # to our VTEP, but no VXLAN
     MALFORMED = 26  # the parser gave up
+    ACL = 27
+    ECN = 28  # RFC 6040: inner Not-ECT, outer CE
+    RATE = 29  # beyond the port's meter
+    TOO_BIG = 30  # longer than the tenant MTU
+    LINK_LOCAL = 31  # never routed
+    ND_UNKNOWN = 32  # neighbour discovery that is no question about somebody we know
+    LEARN = 33  # gratuitous ARP, RARP, neighbour advertisement: nothing is learnt from tenants' frames
+
+
+ANSWERED = frozenset({DropReason.TTL, DropReason.TO_GATEWAY, DropReason.TOO_BIG, DropReason.LEARN})
+"""What the controller sees of what is dropped, because it answers it: with an ICMP error, as the gateway, or by telling
+where a port is."""

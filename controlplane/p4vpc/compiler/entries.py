@@ -113,7 +113,32 @@ class MulticastEntry:
         return (MULTICAST_TABLE, (Exact(self.group_id),), 0)
 
 
-Entry: TypeAlias = TableEntry | MulticastEntry
+@dataclass(frozen=True, slots=True)
+class MeterEntry:
+    """The configuration of one cell of an indirect meter: two rates, three colours (RFC 2698).
+
+    Rates are per second, rates and bursts in the unit that the P4Info states for the meter. A cell that no entry
+    configures lets everything pass.
+
+    Attributes:
+        cir, cburst: committed rate and burst; what exceeds them is yellow.
+        pir, pburst: peak rate and burst; what exceeds them is red.
+    """
+
+    meter: str
+    index: int
+    cir: int
+    cburst: int
+    pir: int
+    pburst: int
+
+    @property
+    def identity(self) -> Identity:
+        """As that of a table entry: meters and tables share the names of one P4Info."""
+        return (self.meter, (Exact(self.index),), 0)
+
+
+Entry: TypeAlias = TableEntry | MulticastEntry | MeterEntry
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Source guard: who may send with which MAC and address. For ports plugged in here, and for those behind foreign VTEPs.
 
-Writes `source_guard_mac` and `source_guard_v4`.
+A port sends from its fixed addresses, and in a subnet with IPv6 from the link-local address made of its MAC, without
+which neighbour discovery does not work.
+
+Writes `source_guard_mac`, `source_guard_v4` and `source_guard_v6`.
 """
 
 from p4vpc.compiler.entries import ActionCall, Exact, TableEntry
+from p4vpc.compiler.family import of_family
 from p4vpc.compiler.pieces import Emitted
+from p4vpc.intent import IpAddress, link_local_of
 from p4vpc.model import LocalPlace, ModelPort, ModelSwitch, ModelVpc, Vtep
 
 FOREIGN_PORT_INDEX = 0x8000
@@ -21,8 +26,12 @@ def emit_vpc(vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
         port_index, permit = found
         mac_key = (Exact(port_index), Exact(port.subnet.bridge_domain), Exact(port.mac.value))
         yield TableEntry("source_guard_mac", mac_key, 0, permit), port.id
-        for address in port.addresses:
-            yield TableEntry("source_guard_v4", (*mac_key, Exact(int(address))), 0, permit), port.id
+        for address in _sources(port):
+            yield TableEntry(of_family("source_guard", address), (*mac_key, Exact(int(address))), 0, permit), port.id
+
+
+def _sources(port: ModelPort) -> tuple[IpAddress, ...]:
+    return port.addresses if port.subnet.ipv6 is None else (*port.addresses, link_local_of(port.mac))
 
 
 def _entrance(port: ModelPort, switch: ModelSwitch) -> tuple[int, ActionCall] | None:

@@ -5,12 +5,14 @@ An entry holds the whole answer - port or tunnel, bridge domain, MAC, policy lab
 entry for each address at each switch, and nothing else. A route to a port that is unbound drops, rather than let the
 packet fall through to a shorter prefix; so does a subnet's own prefix where a route would swallow its unused addresses.
 
-Writes `router_macs`, `hosts_v4`, `routes_v4`, `bridge`.
+Writes `router_macs`, `bridge`, and for each family `hosts_v4`, `hosts_v6`, `routes_v4`, `routes_v6`.
 """
 
 from p4vpc.compiler.entries import ActionCall, Exact, Lpm, TableEntry
+from p4vpc.compiler.family import of_family
 from p4vpc.compiler.pieces import Emitted
 from p4vpc.compiler.scope import entered_subnets
+from p4vpc.intent import IpNetwork, is_within
 from p4vpc.model import LocalPlace, Model, ModelPort, ModelSwitch, ModelVpc, Vtep
 
 _DROP = ActionCall("drop_route")
@@ -23,25 +25,28 @@ def emit_vpc(model: Model, vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
         router_mac = (Exact(subnet.bridge_domain), Exact(subnet.gateway_mac.value))
         yield TableEntry("router_macs", router_mac, 0, ActionCall("route")), subnet.id
     for subnet in vpc.subnets:
-        for route in vpc.routes:
-            if subnet.ipv4.subnet_of(route.prefix):
-                prefix = (Exact(vpc.vrf), Lpm(int(subnet.ipv4.network_address), subnet.ipv4.prefixlen))
-                yield TableEntry("routes_v4", prefix, 0, _DROP), subnet.id
+        for prefix in subnet.prefixes:
+            if any(is_within(prefix, route.prefix) for route in vpc.routes):
+                yield _route(vpc, prefix, _DROP), subnet.id
     for port in vpc.ports:
         host = _host(model, port, port.label, switch)
         if host is None:
             continue
         for address in port.addresses:
-            yield TableEntry("hosts_v4", (Exact(vpc.vrf), Exact(int(address))), 0, host), port.id
+            yield TableEntry(of_family("hosts", address), (Exact(vpc.vrf), Exact(int(address))), 0, host), port.id
         if port.subnet not in entered:
             continue
         station = (Exact(port.subnet.bridge_domain), Exact(port.mac.value))
         yield TableEntry("bridge", station, 0, _station(host)), port.id
     for route in vpc.routes:
-        prefix = (Exact(vpc.vrf), Lpm(int(route.prefix.network_address), route.prefix.prefixlen))
-        entry = TableEntry("routes_v4", prefix, 0, _host(model, route.next_hop, route.label, switch) or _DROP)
+        entry = _route(vpc, route.prefix, _host(model, route.next_hop, route.label, switch) or _DROP)
         yield entry, route.id
         yield entry, route.next_hop.id
+
+
+def _route(vpc: ModelVpc, prefix: IpNetwork, action: ActionCall) -> TableEntry:
+    key = (Exact(vpc.vrf), Lpm(int(prefix.network_address), prefix.prefixlen))
+    return TableEntry(of_family("routes", prefix), key, 0, action)
 
 
 def _host(model: Model, port: ModelPort, label: int, switch: ModelSwitch) -> ActionCall | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeAlias
 
-from p4vpc.intent import Rule
+from p4vpc.intent import AclRule, Rule
 
 Interval: TypeAlias = tuple[int, int]
 WHOLE: Interval = (0, 0xFFFF)
@@ -52,11 +52,12 @@ def traffic_of(rules: Iterable[Rule]) -> TrafficSet:
         protocol = rule.protocol_number
         if protocol is None:
             return EVERYTHING
-        ranges.setdefault(protocol, []).append(_interval(rule))
+        ranges.setdefault(protocol, []).append(destination_interval(rule))
     return TrafficSet(False, {protocol: _union(ranges[protocol]) for protocol in sorted(ranges)})
 
 
-def _interval(rule: Rule) -> Interval:
+def destination_interval(rule: Rule | AclRule) -> Interval:
+    """Return which `l4_dst_port` the rule is about."""
     if rule.ports is not None:
         return rule.ports.low, rule.ports.high
     if rule.icmp_type is not None:

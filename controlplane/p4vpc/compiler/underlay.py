@@ -1,66 +1,58 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The underlay: routes to every VTEP and to every prefix behind a neighbour, over all shortest paths.
+"""The underlay: the ways of this switch's own tunnels, and routes for what it only passes on.
 
-Each next hop watches its port: while the port is down the switch leaves it out by itself, before the controller knows.
+A tunnel's frames leave by `tunnel_next_hops`: towards a leaf of ours over all shortest paths, towards a foreign VTEP as
+the longest prefix that holds its address. `underlay_routes_*` are for transit: to every VTEP and to every prefix behind
+a neighbour. Each next hop watches its port: while the port is down the switch leaves it out by itself, before the
+controller knows. What cannot be reached has no entry.
 
-Writes `underlay_routes`, and in egress `neighbors`.
+Writes `tunnel_next_hops`, `underlay_routes_v4`, `underlay_routes_v6`, and in egress `neighbors`.
 """
 
-from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping
-from ipaddress import IPv4Network
+from collections.abc import Iterable
+from ipaddress import ip_network
 
-from p4vpc.compiler.entries import ActionCall, ActionSet, Exact, Lpm, Origin, TableEntry, WeightedAction
+from p4vpc.compiler.entries import ActionCall, ActionSet, Exact, Lpm, TableEntry, WeightedAction
+from p4vpc.compiler.family import of_family
 from p4vpc.compiler.pieces import Emitted
-from p4vpc.model import Model, ModelSwitch
+from p4vpc.compiler.ways import Ways
+from p4vpc.intent import IpNetwork
+from p4vpc.model import Model, ModelSwitch, ModelVpc, Vtep
 
 
-def emit_switch(model: Model, switch: ModelSwitch) -> Emitted:
-    """Yield the switch's routes and neighbours."""
+def emit_switch(model: Model, switch: ModelSwitch, ways: Ways) -> Emitted:
+    """Yield the switch's neighbours, its routes, and if it is a leaf the ways to all other leaves."""
     for end in model.fabric_ports[switch.name]:
         rewrite = ActionCall("set_neighbor", (switch.router_mac.value, end.peer_mac.value))
         yield TableEntry("neighbors", (Exact(end.port),), 0, rewrite), end.link
-    paths = shortest_paths(model, switch.name)
     for name, leaf in model.leaf_vteps.items():
-        if name != switch.name and name in paths:
-            yield _route(IPv4Network(leaf.address), paths[name][1]), model.switches[name].id
-    yield from _prefixes(model, paths)
+        ports = ways.to_switch(name)
+        if name == switch.name or not ports:
+            continue
+        origin = model.switches[name].id
+        yield _route(ip_network(leaf.address), ports), origin
+        if switch.vtep is not None:
+            yield _tunnel(leaf, ports), origin
+    for prefix, way in ways.prefixes.items():
+        for link in way.links:
+            yield _route(prefix, way.ports), link
 
 
-def shortest_paths(model: Model, source: str) -> Mapping[str, tuple[int, frozenset[int]]]:
-    """Return for each switch in reach its distance in hops and the source's ports on shortest paths to it."""
-    distance = {source: 0}
-    ports: dict[str, set[int]] = defaultdict(set)
-    queue = deque([source])
-    while queue:
-        here = queue.popleft()
-        for end in model.fabric_ports[here]:
-            there = end.peer_switch
-            if there is None:
-                continue
-            if there not in distance:
-                distance[there] = distance[here] + 1
-                queue.append(there)
-            if distance[there] == distance[here] + 1:
-                ports[there] |= {end.port} if here == source else ports[here]
-    return {name: (hops, frozenset(ports[name])) for name, hops in distance.items()}
+def emit_vpc(vpc: ModelVpc, ways: Ways) -> Emitted:
+    """Yield the ways to the foreign VTEPs that the VPC has ports behind."""
+    for port in vpc.ports:
+        if isinstance(port.place, Vtep) and (ports := ways.to_vtep(port.place)):
+            yield _tunnel(port.place, ports), port.id
 
 
-def _prefixes(model: Model, paths: Mapping[str, tuple[int, frozenset[int]]]) -> Emitted:
-    """Yield routes to the prefixes of neighbours: of those that announce one prefix, the nearest."""
-    ways: dict[IPv4Network, list[tuple[int, frozenset[int], Origin]]] = defaultdict(list)
-    for name, (hops, ports) in paths.items():
-        for end in model.fabric_ports[name]:
-            for prefix in end.prefixes:
-                ways[prefix].append((hops, ports or frozenset({end.port}), end.link))
-    for prefix, found in ways.items():
-        nearest = min(hops for hops, _, _ in found)
-        best = [(ports, link) for hops, ports, link in found if hops == nearest]
-        route = _route(prefix, frozenset[int]().union(*(ports for ports, _ in best)))
-        for _, link in best:
-            yield route, link
+def _tunnel(vtep: Vtep, ports: Iterable[int]) -> TableEntry:
+    return TableEntry("tunnel_next_hops", (Exact(vtep.tunnel_index),), 0, _next_hops(ports))
 
 
-def _route(prefix: IPv4Network, ports: Iterable[int]) -> TableEntry:
-    members = tuple(WeightedAction(ActionCall("set_next_hop", (port,)), 1, port) for port in sorted(ports))
-    return TableEntry("underlay_routes", (Lpm(int(prefix.network_address), prefix.prefixlen),), 0, ActionSet(members))
+def _route(prefix: IpNetwork, ports: Iterable[int]) -> TableEntry:
+    key = (Lpm(int(prefix.network_address), prefix.prefixlen),)
+    return TableEntry(of_family("underlay_routes", prefix), key, 0, _next_hops(ports))
+
+
+def _next_hops(ports: Iterable[int]) -> ActionSet:
+    return ActionSet(tuple(WeightedAction(ActionCall("set_next_hop", (port,)), 1, port) for port in sorted(ports)))

@@ -1,6 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Intent: what operators and tenants want, as typed objects (Contract 4 of docs/architecture.md)."""
 
+from p4vpc.intent.addresses import (
+    IpAddress,
+    IpNetwork,
+    hosts_of,
+    ip_order,
+    is_host_of,
+    is_within,
+    link_local_of,
+)
 from p4vpc.intent.base import Intent, Part
 from p4vpc.intent.documents import (
     Reading,
@@ -15,6 +24,8 @@ from p4vpc.intent.fabric import Fabric, Link, LinkEnd, Neighbor, Switch
 from p4vpc.intent.identifiers import Claim, ClaimId, IdentifierPlan, Identifiers
 from p4vpc.intent.ids import ObjectId
 from p4vpc.intent.kinds import COLLECTIONS, KINDS, closest, parse_id
+from p4vpc.intent.network_acl import AclRule, NetworkAcl
+from p4vpc.intent.qos import QosPolicy, RateLimit
 from p4vpc.intent.references import Malformed, Reference
 from p4vpc.intent.tenancy import (
     Attachment,
@@ -30,13 +41,13 @@ from p4vpc.intent.tenancy import (
     Vpc,
     VpcMember,
     VtepAttachment,
-    is_host_of,
 )
 from p4vpc.intent.values import Mac, PortRange
 
 __all__ = [
     "COLLECTIONS",
     "KINDS",
+    "AclRule",
     "Attachment",
     "CidrPeer",
     "Claim",
@@ -46,15 +57,20 @@ __all__ = [
     "IdentifierPlan",
     "Identifiers",
     "Intent",
+    "IpAddress",
+    "IpNetwork",
     "Link",
     "LinkEnd",
     "Mac",
     "Malformed",
     "Neighbor",
+    "NetworkAcl",
     "ObjectId",
     "Part",
     "Port",
     "PortRange",
+    "QosPolicy",
+    "RateLimit",
     "Reading",
     "Reference",
     "Route",
@@ -70,7 +86,11 @@ __all__ = [
     "closest",
     "dump_yaml",
     "from_document",
+    "hosts_of",
+    "ip_order",
     "is_host_of",
+    "is_within",
+    "link_local_of",
     "load_yaml",
     "parse_id",
     "read_documents",

@@ -15,25 +15,33 @@ from p4vpc.intent.yaml_stream import Path
 _NAME_REMEDY = "lower case letters, digits and inner hyphens, at most 63"
 _EXAMPLES = {
     "a": "a: {switch: leaf1, port: 1}",
+    "action": "action: allow",
     "addresses": "addresses: [10.0.1.11]",
     "b": "b: {switch: spine1, port: 1}, or b: {mac: 02:00:00:00:00:01, prefixes: [10.9.0.0/24]}",
+    "burst_bytes": "burst_bytes: 150000",
     "cidr": "cidr: 10.0.0.0/8",
     "direction": "direction: ingress",
+    "from_port": "from_port: {rate_bps: 100000000, burst_bytes: 150000}",
     "group": "group: web",
+    "inbound": "inbound: [{action: allow, protocol: tcp, ports: 443}]",
     "ipv4": "ipv4: 10.0.1.0/24",
     "mac": "mac: 02:00:00:00:00:01",
     "name": "name: web-1",
     "next_hop": "next_hop: 10.0.1.11",
+    "outbound": "outbound: [{action: deny, destination: 192.0.2.0/24}, {action: allow}]",
     "p4runtime": "p4runtime: 127.0.0.1:9559",
     "peer": "peer: {group: web}, or peer: {cidr: 0.0.0.0/0}",
     "port": "port: 11",
     "prefix": "prefix: 192.0.2.0/24",
     "prefixes": "prefixes: [192.0.2.0/24]",
     "protocol": "protocol: tcp",
+    "rate_bps": "rate_bps: 100000000",
     "role": "role: leaf",
     "subnet": "subnet: web",
+    "subnets": "subnets: [web]",
     "switch": "switch: leaf1",
     "tenant": "tenant: red",
+    "to_port": "to_port: {rate_bps: 100000000, burst_bytes: 150000}",
     "vpc": "vpc: prod",
     "vtep": "vtep: 10.255.0.1",
 }
@@ -81,6 +89,8 @@ def _say(
         return f"{given} is not a name", _NAME_REMEDY + quote
     if kind in ("int_type", "int_parsing_size"):
         return f"{given} is not a whole number", "digits, without quotes"
+    if kind == "bool_type":
+        return f"{given} is not a boolean", "true or false, without quotes"
     if kind == "greater_than_equal":
         return f"{given} is too small", f"at least {context.get('ge')}"
     if kind == "less_than_equal":

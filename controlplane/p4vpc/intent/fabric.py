@@ -6,8 +6,9 @@ from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
+from p4vpc.intent.addresses import Address, LinkAddress, Prefix
 from p4vpc.intent.base import Intent, Part
-from p4vpc.intent.values import UNION_TAG, Address, Distinct, Name, Prefix, SocketAddress, SwitchPort, UnicastMac
+from p4vpc.intent.values import UNION_TAG, Distinct, Name, SocketAddress, SwitchPort, UnicastMac
 
 Vni = Annotated[int, Field(strict=True, ge=1, le=0xFFFFFF)]
 
@@ -16,7 +17,8 @@ class Fabric(Intent):
     """What holds for the fabric as a whole. There is one, its key is ``fabric``; without it the defaults hold.
 
     Attributes:
-        tenant_mtu: largest IP packet of a tenant in bytes; the underlay must carry 50 bytes more.
+        tenant_mtu: largest IP packet of a tenant in bytes, at least 1280 where a subnet has IPv6. The underlay must
+            carry 50 bytes more if VTEPs are IPv4, 70 if they are IPv6.
         vni_range: first and last VNI that p4vpc gives to subnets.
     """
 
@@ -47,7 +49,8 @@ class Switch(Intent):
 
     Attributes:
         role: a leaf has attachments and a VTEP, a spine only routes the underlay.
-        vtep: a leaf's own address in the underlay, source and destination of its tunnels.
+        vtep: a leaf's own address in the underlay, source and destination of its tunnels; IPv4 or IPv6, the same for
+            all VTEPs of a fabric.
         router_mac: its MAC on fabric ports; derived from the name if not given.
         p4runtime: where its P4Runtime server listens.
         device_id: P4Runtime device id there.
@@ -81,13 +84,13 @@ class LinkEnd(Part):
     Attributes:
         switch: name of the switch.
         port: its port number there.
-        address: the switch's own address on this link, for which it answers ARP; a neighbour that is not managed
-            needs one as its next hop, managed switches do not.
+        address: the switch's own address on this link, for which it answers ARP or neighbour discovery; a neighbour
+            that is not managed needs one as its next hop, managed switches do not.
     """
 
     switch: Name
     port: SwitchPort
-    address: Address | None = None
+    address: LinkAddress | None = None
 
 
 class Neighbor(Part):

@@ -9,6 +9,8 @@ from p4vpc.errors import IntentError, Problem
 from p4vpc.intent.base import Intent
 from p4vpc.intent.fabric import Fabric, Link, Switch
 from p4vpc.intent.ids import ObjectId
+from p4vpc.intent.network_acl import NetworkAcl
+from p4vpc.intent.qos import QosPolicy
 from p4vpc.intent.tenancy import Port, Route, SecurityGroup, Subnet, Tenant, Vpc
 from p4vpc.intent.values import NAME_PATTERN
 
@@ -17,8 +19,10 @@ KINDS: Mapping[str, type[Intent]] = {
     "switch": Switch,
     "link": Link,
     "tenant": Tenant,
+    "qos_policy": QosPolicy,
     "vpc": Vpc,
     "subnet": Subnet,
+    "network_acl": NetworkAcl,
     "security_group": SecurityGroup,
     "port": Port,
     "route": Route,

@@ -21,6 +21,7 @@ Malformed: TypeAlias = Mapping[ObjectId, tuple[Reference, ...]]
 
 _ANY = "*"
 _IN_VPC = ("subnet", "security_group")
+_IN_TENANT = ("qos_policy",)
 _PATHS: Mapping[str, tuple[tuple[tuple[str, ...], str], ...]] = {
     "link": ((("a", "switch"), "switch"), (("b", "switch"), "switch")),
     "vpc": ((("tenant",), "tenant"),),
@@ -29,9 +30,12 @@ _PATHS: Mapping[str, tuple[tuple[tuple[str, ...], str], ...]] = {
         (("subnet",), "subnet"),
         (("security_groups", _ANY), "security_group"),
         (("attachment", "switch"), "switch"),
+        (("qos",), "qos_policy"),
     ),
     "security_group": ((("rules", _ANY, "peer", "group"), "security_group"),),
     "route": (),
+    "network_acl": ((("subnets", _ANY), "subnet"),),
+    "qos_policy": ((("tenant",), "tenant"),),
 }
 """By kind, the fields that name others, and what kind those are of."""
 
@@ -39,11 +43,13 @@ _PATHS: Mapping[str, tuple[tuple[tuple[str, ...], str], ...]] = {
 def readable_references(document: Mapping[object, object], object_id: ObjectId) -> tuple[Reference, ...]:
     """The references of a document with this id whose values are names, in the order of `model.references`."""
     vpc = object_id.key.rpartition("/")[0]
-    found = [Reference("vpc", ObjectId("vpc", vpc))] if object_id.kind in (*_IN_VPC, "port", "route") else []
+    is_in_vpc = object_id.kind in (*_IN_VPC, "port", "route", "network_acl")
+    found = [Reference("vpc", ObjectId("vpc", vpc))] if is_in_vpc else []
     for path, kind in _PATHS.get(object_id.kind, ()):
         for field, name in _values(document, path, ""):
             if isinstance(name, str) and re.fullmatch(NAME_PATTERN, name):
-                found.append(Reference(field, ObjectId(kind, f"{vpc}/{name}" if kind in _IN_VPC else name)))
+                scope = vpc if kind in _IN_VPC else vpc.partition("/")[0] if kind in _IN_TENANT else ""
+                found.append(Reference(field, ObjectId(kind, f"{scope}/{name}" if scope else name)))
     return tuple(found)
 
 

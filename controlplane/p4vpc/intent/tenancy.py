@@ -1,21 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tenants' objects: tenants, VPCs, subnets, ports, security groups, routes."""
 
-from ipaddress import IPv4Address, IPv4Network
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
+from p4vpc.intent.addresses import (
+    Address,
+    AddressV4,
+    AddressV6,
+    IpNetwork,
+    Prefix,
+    PrefixV4,
+    PrefixV6,
+    hosts_of,
+    is_host_of,
+    is_unicast_block,
+)
 from p4vpc.intent.base import Intent, Part
 from p4vpc.intent.values import (
     PROTOCOL_NUMBERS,
     UNION_TAG,
-    Address,
     Distinct,
     Name,
     Ports,
-    Prefix,
     Protocol,
     SwitchPort,
     Text,
@@ -58,54 +68,61 @@ class VpcMember(Intent):
         return f"{self.tenant}/{self.vpc}"
 
 
-def is_host_of(address: IPv4Address, prefix: IPv4Network) -> bool:
-    """Whether the address is in the prefix and neither its network nor its broadcast address."""
-    return prefix.network_address < address < prefix.broadcast_address
-
-
 class Subnet(VpcMember):
-    """One broadcast domain of a VPC.
+    """One broadcast domain of a VPC. It has an IPv4 prefix, an IPv6 prefix, or both.
 
     Attributes:
-        ipv4: its prefix, /1 to /30.
-        gateway_v4: the logical router's address in it; the first address if not given.
+        ipv4: its IPv4 prefix, /1 to /30.
+        gateway_v4: the logical router's IPv4 address; the first one of `ipv4` if not given.
+        ipv6: its IPv6 prefix, /1 to /126.
+        gateway_v6: the logical router's IPv6 address; the first one of `ipv6` if not given.
         gateway_mac: the logical router's MAC; the same anycast MAC for all subnets if not given.
+        broadcast: whether broadcast and multicast frames reach all of the subnet's ports, rather than none.
     """
 
     collection: ClassVar[str] = "subnets"
     kind: Literal["subnet"] = "subnet"
-    ipv4: Prefix
-    gateway_v4: Address | None = None
+    ipv4: PrefixV4 | None = None
+    gateway_v4: AddressV4 | None = None
+    ipv6: PrefixV6 | None = None
+    gateway_v6: AddressV6 | None = None
     gateway_mac: UnicastMac | None = None
+    broadcast: Annotated[bool, Field(strict=True)] = False
 
     @property
-    def gateway(self) -> IPv4Address:
-        """The logical router's address, given or not."""
-        return self.gateway_v4 or self.ipv4[1]
+    def prefixes(self) -> tuple[IpNetwork, ...]:
+        """Its prefixes, of each family at most one."""
+        return tuple(prefix for prefix in (self.ipv4, self.ipv6) if prefix is not None)
 
     @model_validator(mode="after")
-    def _gateway_is_a_host(self) -> Self:
-        if not 1 <= self.ipv4.prefixlen <= 30:
-            raise PydanticCustomError(
-                "value",
-                "{message}",
-                {
-                    "field": "ipv4",
-                    "message": f"{self.ipv4} has no room for a gateway and a port",
-                    "remedy": "a prefix length from 1 to 30",
-                },
-            )
-        if self.gateway_v4 is not None and not is_host_of(self.gateway_v4, self.ipv4):
-            raise PydanticCustomError(
-                "value",
-                "{message}",
-                {
-                    "field": "gateway_v4",
-                    "message": f"{self.gateway_v4} is not a host address of {self.ipv4}",
-                    "remedy": f"{self.ipv4[1]} to {self.ipv4[-2]}",
-                },
-            )
+    def _addresses_fit(self) -> Self:
+        mistake = next(self._mistakes(), None)
+        if mistake is not None:
+            field, message, remedy = mistake
+            raise PydanticCustomError("value", "{message}", {"field": field, "message": message, "remedy": remedy})
         return self
+
+    def _mistakes(self) -> Iterator[tuple[str, str, str]]:
+        if not self.prefixes:
+            yield "ipv4", "a subnet needs a prefix", "ipv4: 10.0.1.0/24, or ipv6: 2001:db8:1::/64, or both"
+        for family, prefix, gateway, longest in (
+            ("v4", self.ipv4, self.gateway_v4, 30),
+            ("v6", self.ipv6, self.gateway_v6, 126),
+        ):
+            if prefix is None:
+                if gateway is not None:
+                    yield f"gateway_{family}", f"{gateway} has no prefix", f"give ip{family}, or remove it"
+                continue
+            if not 1 <= prefix.prefixlen <= longest:
+                message = f"{prefix} has no room for a gateway and a port"
+                yield f"ip{family}", message, f"a prefix length from 1 to {longest}"
+                continue
+            first, last = hosts_of(prefix)
+            if not is_unicast_block(prefix):
+                yield f"ip{family}", f"{prefix} has no address that a host could have", "a unicast prefix"
+            if gateway is not None and not is_host_of(gateway, prefix):
+                message = f"{gateway} is not a host address of {prefix}"
+                yield f"gateway_{family}", message, f"{first} to {last}"
 
 
 class SwitchAttachment(Part):
@@ -141,9 +158,11 @@ class Port(VpcMember):
     Attributes:
         subnet: name of a subnet of the same VPC.
         mac: its MAC address.
-        addresses: its fixed addresses, all inside of the subnet.
+        addresses: its fixed addresses of both families, all inside of the subnet. Where the subnet has an IPv6 prefix
+            a port may also use the link-local address made of its MAC, which is not given here.
         security_groups: names of security groups of the same VPC; without any, nothing may reach it.
         attachment: where it is plugged in; None while it is unbound.
+        qos: name of a QoS policy of the same tenant; it limits the port where that is plugged into a leaf.
     """
 
     collection: ClassVar[str] = "ports"
@@ -153,6 +172,7 @@ class Port(VpcMember):
     addresses: Annotated[tuple[Address, ...], Field(min_length=1, max_length=64), Distinct]
     security_groups: Annotated[tuple[Name, ...], Field(max_length=64), Distinct] = ()
     attachment: Attachment | None = None
+    qos: Name | None = None
 
 
 class GroupPeer(Part):
@@ -162,7 +182,11 @@ class GroupPeer(Part):
 
 
 class CidrPeer(Part):
-    """All ports whose addresses lie in a prefix."""
+    """All ports that have addresses of the prefix's family and whose addresses of that family all lie in it.
+
+    Being a member says nothing of the family of a packet: a rule for 10.0.0.0/8 lets two dual-stack ports talk over
+    IPv6 too. What tells the families apart in a rule is the protocol (`icmp`, `icmpv6`).
+    """
 
     cidr: Prefix
 
@@ -186,7 +210,7 @@ class Rule(Part):
         direction: seen from the group's ports: `ingress` is towards them.
         protocol: a name, or an IP protocol number.
         ports: destination ports (TCP and UDP); all if not given.
-        icmp_type: ICMP type; all if not given.
+        icmp_type: type of ICMP or ICMPv6, whichever the protocol is; all if not given.
         peer: the other side.
     """
 
@@ -209,11 +233,11 @@ class Rule(Part):
             raise PydanticCustomError(
                 "value", "only TCP and UDP have ports", {"field": "ports", "remedy": "protocol: tcp, or remove ports"}
             )
-        if self.icmp_type is not None and self.protocol_number != 1:
+        if self.icmp_type is not None and self.protocol_number not in (1, 58):
             raise PydanticCustomError(
                 "value",
                 "only ICMP has types",
-                {"field": "icmp_type", "remedy": "protocol: icmp, or remove icmp_type"},
+                {"field": "icmp_type", "remedy": "protocol: icmp or icmpv6, or remove icmp_type"},
             )
         return self
 
@@ -238,3 +262,13 @@ class Route(VpcMember):
     kind: Literal["route"] = "route"
     prefix: Prefix
     next_hop: Address
+
+    @model_validator(mode="after")
+    def _one_family(self) -> Self:
+        if self.prefix.version != self.next_hop.version:
+            message = (
+                f"{self.next_hop} is IPv{self.next_hop.version}, the prefix {self.prefix} IPv{self.prefix.version}"
+            )
+            remedy = f"an IPv{self.prefix.version} address of a port in the VPC"
+            raise PydanticCustomError("value", "{message}", {"field": "next_hop", "message": message, "remedy": remedy})
+        return self

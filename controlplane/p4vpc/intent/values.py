@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Value types of the fields: names, MAC addresses, IPv4 addresses and prefixes, port ranges, sockets.
+"""Value types of the fields: names, MAC addresses, port ranges, sockets. Addresses are in `addresses`.
 
 They accept exactly one spelling of each thing and serialise to it, so that a document survives a round trip. Numbers
 and booleans are strict: YAML's `no` is not 0, and "5" is not 5.
@@ -7,7 +7,6 @@ and booleans are strict: YAML's `no` is not 0, and "5" is not 5.
 
 import re
 from dataclasses import dataclass
-from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StringConstraints
@@ -17,7 +16,7 @@ NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 UNION_TAG = "="
 """First character of the tags of unions, which pydantic puts into the paths of its errors."""
 
-PROTOCOL_NUMBERS = {"icmp": 1, "tcp": 6, "udp": 17}
+PROTOCOL_NUMBERS = {"icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58}
 """IANA protocol numbers of the protocols that rules may name."""
 
 _T = TypeVar("_T")
@@ -59,7 +58,8 @@ class PortRange:
         return str(self.low) if self.low == self.high else f"{self.low}-{self.high}"
 
 
-def _wrong(message: str, remedy: str) -> PydanticCustomError:
+def wrong(message: str, remedy: str) -> PydanticCustomError:
+    """Return the error of a value that cannot be: what is wrong, and what would be right."""
     # Braces would be taken for placeholders by pydantic's template.
     return PydanticCustomError("value", "{message}", {"message": message, "remedy": remedy})
 
@@ -68,50 +68,19 @@ def _read_mac(value: Any) -> Mac:
     if isinstance(value, Mac):
         return value
     if isinstance(value, int):
-        raise _wrong(
+        raise wrong(
             f"the number {str(value)[:20]} is not a MAC address",
             'YAML reads an unquoted MAC of digits alone as a number; write it in quotes, like "02:00:00:00:00:01"',
         )
     if not isinstance(value, str) or not _MAC_PATTERN.fullmatch(value):
-        raise _wrong(f"{shorten(value)} is not a MAC address", "six hexadecimal octets, like 02:00:00:00:00:01")
+        raise wrong(f"{shorten(value)} is not a MAC address", "six hexadecimal octets, like 02:00:00:00:00:01")
     return Mac.parse(value)
 
 
 def _check_unicast(mac: Mac) -> Mac:
     if not mac.is_unicast:
-        raise _wrong(f"{mac} is not a unicast MAC address", "the first octet is even, and not all octets are 0")
+        raise wrong(f"{mac} is not a unicast MAC address", "the first octet is even, and not all octets are 0")
     return mac
-
-
-def _read_address(value: Any) -> IPv4Address:
-    if isinstance(value, IPv4Address):
-        return value
-    if isinstance(value, str):
-        try:
-            return IPv4Address(value)
-        except AddressValueError:
-            pass
-    raise _wrong(f"{shorten(value)} is not an IPv4 address", "four decimal numbers from 0 to 255, like 10.0.1.11")
-
-
-def _check_host_address(address: IPv4Address) -> IPv4Address:
-    if address.is_multicast or address.is_unspecified or address.is_loopback or int(address) >= 0xF0000000:
-        raise _wrong(f"{address} cannot belong to one host", "a unicast address, neither 0.0.0.0 nor in 127.0.0.0/8")
-    return address
-
-
-def _read_prefix(value: Any) -> IPv4Network:
-    if isinstance(value, IPv4Network):
-        return value
-    if isinstance(value, str) and "/" in value and "." not in value.partition("/")[2]:
-        try:
-            return IPv4Network(value)
-        except (AddressValueError, NetmaskValueError):
-            pass
-        except ValueError:
-            network = IPv4Network(value, strict=False)
-            raise _wrong(f"{value} has bits set right of the prefix length", f"the prefix is {network}") from None
-    raise _wrong(f"{shorten(value)} is not an IPv4 prefix", "address/length, like 10.0.1.0/24")
 
 
 def _read_ports(value: Any) -> PortRange:
@@ -120,19 +89,19 @@ def _read_ports(value: Any) -> PortRange:
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else value
     match = _PORTS_PATTERN.fullmatch(text) if isinstance(text, str) else None
     if match is None:
-        raise _wrong(f"{shorten(value)} is not a port or a range of ports", 'like "80" or "8000-8099"')
+        raise wrong(f"{shorten(value)} is not a port or a range of ports", 'like "80" or "8000-8099"')
     low, high = int(match[1]), int(match[2] or match[1])
     if high > 0xFFFF:
-        raise _wrong(f"{text} goes beyond port 65535", "ports are 0 to 65535")
+        raise wrong(f"{text} goes beyond port 65535", "ports are 0 to 65535")
     if low > high:
-        raise _wrong(f"{text} runs backwards", f"{high}-{low}")
+        raise wrong(f"{text} runs backwards", f"{high}-{low}")
     return PortRange(low, high)
 
 
 def _read_socket(value: Any) -> str:
     match = _SOCKET_PATTERN.fullmatch(value) if isinstance(value, str) else None
     if match is None or not 1 <= int(match["port"]) <= 0xFFFF:
-        raise _wrong(f"{shorten(value)} is not host:port", "like 127.0.0.1:9559, leaf1.example.net:9559 or [::1]:9559")
+        raise wrong(f"{shorten(value)} is not host:port", "like 127.0.0.1:9559, leaf1.example.net:9559 or [::1]:9559")
     return match[0]
 
 
@@ -160,26 +129,27 @@ def _read_protocol(value: Any) -> int | str:
         return value
     if isinstance(value, str) and value in PROTOCOL_NUMBERS | {"any": 0}:
         return value
-    raise _wrong(f"{shorten(value)} is not a protocol", "any, tcp, udp, icmp, or an IP protocol number from 0 to 255")
+    raise wrong(
+        f"{shorten(value)} is not a protocol", "any, tcp, udp, icmp, icmpv6, or an IP protocol number from 0 to 255"
+    )
 
 
 def _check_distinct(values: tuple[_T, ...]) -> tuple[_T, ...]:
     for position, value in enumerate(values):
         if value in values[:position]:
-            raise _wrong(f"{value} is given twice", "give it once")
+            raise wrong(f"{value} is given twice", "give it once")
     return values
 
 
 def _check_text(text: str) -> str:
     bad = next((character for character in text if not (character.isprintable() or character == "\n")), None)
     if bad is not None:
-        raise _wrong(
-            f"has the character U+{ord(bad):04X}, which does not print", "letters, signs, spaces and new lines"
-        )
+        raise wrong(f"has the character U+{ord(bad):04X}, which does not print", "letters, signs, spaces and new lines")
     return text
 
 
-_as_text = PlainSerializer(str, return_type=str)
+as_text = PlainSerializer(str, return_type=str)
+"""The value is written as its `str`."""
 
 Name: TypeAlias = Annotated[str, StringConstraints(strict=True, pattern=NAME_PATTERN)]
 """A DNS label (RFC 1123 section 2.1): lower case letters, digits, inner hyphens; at most 63 characters."""
@@ -187,12 +157,8 @@ Name: TypeAlias = Annotated[str, StringConstraints(strict=True, pattern=NAME_PAT
 Text: TypeAlias = Annotated[str, StringConstraints(strict=True, max_length=1000), AfterValidator(_check_text)]
 """A remark of at most 1000 characters; it will be shown on terminals, so it has no control characters."""
 
-UnicastMac: TypeAlias = Annotated[Mac, BeforeValidator(_read_mac), AfterValidator(_check_unicast), _as_text]
-Address: TypeAlias = Annotated[
-    IPv4Address, BeforeValidator(_read_address), AfterValidator(_check_host_address), _as_text
-]
-Prefix: TypeAlias = Annotated[IPv4Network, BeforeValidator(_read_prefix), _as_text]
-Ports: TypeAlias = Annotated[PortRange, BeforeValidator(_read_ports), _as_text]
+UnicastMac: TypeAlias = Annotated[Mac, BeforeValidator(_read_mac), AfterValidator(_check_unicast), as_text]
+Ports: TypeAlias = Annotated[PortRange, BeforeValidator(_read_ports), as_text]
 SocketAddress: TypeAlias = Annotated[str, BeforeValidator(_read_socket)]
 
 Protocol: TypeAlias = Annotated[int | str, BeforeValidator(_read_protocol)]

@@ -24,20 +24,24 @@ from p4vpc.intent import (
     Port,
     SwitchAttachment,
     VtepAttachment,
+    ip_order,
 )
 from p4vpc.model import numbers
-from p4vpc.model.defaults import gateway_mac, router_mac
+from p4vpc.model.defaults import gateway_mac, gateway_v4, gateway_v6, router_mac
 from p4vpc.model.fabric_checks import check_fabric
 from p4vpc.model.index import Index
 from p4vpc.model.labels import LabelSet, cidr_peers, label_of_port, label_of_route
+from p4vpc.model.limits import check_acls, check_qos
 from p4vpc.model.references import check_references
 from p4vpc.model.tenant_checks import check_attachments, check_vpc
 from p4vpc.model.types import (
     FabricPort,
     LocalPlace,
     Model,
+    ModelAcl,
     ModelGroup,
     ModelPort,
+    ModelQos,
     ModelRoute,
     ModelSubnet,
     ModelSwitch,
@@ -108,6 +112,9 @@ def _problems(
     for key in sorted(index.members):
         is_complete = not any(kind == "port" and name.startswith(f"{key}/") for kind, name in malformed or ())
         yield from check_vpc(index.members[key], are_ports_complete=is_complete)
+        yield from check_acls(index.members[key])
+    if not any(kind == "fabric" for kind, _ in malformed or ()):
+        yield from check_qos(index)
     yield from check_attachments(index, are_links_complete=not any(kind == "link" for kind, _ in malformed or ()))
 
 
@@ -144,7 +151,7 @@ class _Builder:
                 ports[a.switch].append(FabricPort(a.port, link.id, a.address, mac_b, b.switch))
                 ports[b.switch].append(FabricPort(b.port, link.id, b.address, mac_a, a.switch))
             else:
-                prefixes = tuple(sorted(b.prefixes))
+                prefixes = tuple(sorted(b.prefixes, key=ip_order))
                 ports[a.switch].append(FabricPort(a.port, link.id, a.address, b.mac, None, prefixes))
         return {name: tuple(sorted(ends, key=lambda end: end.port)) for name, ends in ports.items()}
 
@@ -155,10 +162,13 @@ class _Builder:
             name: ModelSubnet(
                 subnet.id,
                 subnet.ipv4,
-                subnet.gateway,
+                gateway_v4(subnet),
+                subnet.ipv6,
+                gateway_v6(subnet),
                 gateway_mac(subnet),
                 self._number(numbers.VNI, subnet.key),
                 self._number(numbers.BRIDGE_DOMAIN, subnet.key),
+                subnet.broadcast,
             )
             for name, subnet in members.subnets.items()
         }
@@ -178,6 +188,7 @@ class _Builder:
                 port.addresses,
                 number_of(label_of_port(port, cidrs)),
                 self._place(port),
+                self._qos(port),
             )
             for name, port in members.ports.items()
         }
@@ -198,7 +209,11 @@ class _Builder:
             {name: ModelGroup(group.id, group.rules) for name, group in members.groups.items()},
             dict(sorted(labels.items())),
             frozenset(place.switch for place in places if isinstance(place, LocalPlace)),
-            tuple(foreign[address] for address in sorted(foreign)),
+            tuple(foreign[address] for address in sorted(foreign, key=ip_order)),
+            tuple(
+                ModelAcl(acl.id, tuple(subnets[name] for name in acl.subnets), acl.inbound, acl.outbound)
+                for acl in members.acls.values()
+            ),
         )
 
     def _place(self, port: Port) -> LocalPlace | Vtep | None:
@@ -209,6 +224,12 @@ class _Builder:
             case VtepAttachment(vtep=address):
                 return Vtep(address, self._number(numbers.TUNNEL, str(address)), None)
         return None
+
+    def _qos(self, port: Port) -> ModelQos | None:
+        if port.qos is None:
+            return None
+        policy = self._index.qos_policies[f"{port.tenant}/{port.qos}"]
+        return ModelQos(policy.id, policy.from_port, policy.to_port)
 
     def _number(self, pool: str, owner: str) -> int:
         number = self._identifiers.get(pool, owner)

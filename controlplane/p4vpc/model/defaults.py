@@ -2,6 +2,7 @@
 """Values that the model fills in where the intent leaves them out."""
 
 from hashlib import sha256
+from ipaddress import IPv4Address, IPv6Address
 
 from p4vpc.intent import Mac, Subnet, Switch
 
@@ -19,3 +20,13 @@ def router_mac(switch: Switch) -> Mac:
 def gateway_mac(subnet: Subnet) -> Mac:
     """Return the gateway's MAC in the subnet."""
     return subnet.gateway_mac or ANYCAST_GATEWAY_MAC
+
+
+def gateway_v4(subnet: Subnet) -> IPv4Address | None:
+    """Return the gateway's IPv4 address: as given, else the prefix's first; None without a prefix."""
+    return subnet.gateway_v4 or (None if subnet.ipv4 is None else subnet.ipv4[1])
+
+
+def gateway_v6(subnet: Subnet) -> IPv6Address | None:
+    """Return the gateway's IPv6 address: as given, else the prefix's first; None without a prefix."""
+    return subnet.gateway_v6 or (None if subnet.ipv6 is None else subnet.ipv6[1])

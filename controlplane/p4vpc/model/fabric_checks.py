@@ -2,13 +2,14 @@
 """Conflicts among the operator's objects."""
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from ipaddress import IPv4Address
 from typing import NamedTuple
 
 from p4vpc.errors import Problem
-from p4vpc.intent import Intent, Link, LinkEnd, Switch
+from p4vpc.intent import Intent, IpAddress, Link, LinkEnd, Switch, VtepAttachment
 from p4vpc.model.defaults import router_mac
 from p4vpc.model.index import Index
+
+IPV6_LEAST_MTU = 1280
 
 
 class Use(NamedTuple):
@@ -48,6 +49,8 @@ def check_fabric(index: Index) -> Iterator[Problem]:
         if isinstance(link.b, LinkEnd) and link.a.switch == link.b.switch:
             yield Problem(str(link), "b.switch", f"connects {link.a.switch} to itself", "two different switches")
         yield from _check_addresses(link, vteps)
+    yield from _check_vtep_family(index)
+    yield from _check_mtu(index)
 
 
 def _link_ends(links: Iterable[Link]) -> Iterator[Use]:
@@ -57,7 +60,7 @@ def _link_ends(links: Iterable[Link]) -> Iterator[Use]:
                 yield Use(f"port {end.port} of {end.switch}", link, f"{name}.port")
 
 
-def _check_addresses(link: Link, vteps: Mapping[IPv4Address, Switch]) -> Iterator[Problem]:
+def _check_addresses(link: Link, vteps: Mapping[IpAddress, Switch]) -> Iterator[Problem]:
     for name, end in (("a", link.a), ("b", link.b)):
         if isinstance(end, LinkEnd):
             if end.address is not None and end.address in vteps:
@@ -65,7 +68,38 @@ def _check_addresses(link: Link, vteps: Mapping[IPv4Address, Switch]) -> Iterato
                 yield Problem(str(link), f"{name}.address", message, "an address that is not used yet")
             continue
         for position, prefix in enumerate(end.prefixes):
-            if prefix.prefixlen == 32 and prefix.network_address in vteps:
+            if prefix.prefixlen == prefix.max_prefixlen and prefix.network_address in vteps:
                 owner = vteps[prefix.network_address].name
                 message = f"{prefix} is the VTEP of {owner}"
                 yield Problem(str(link), f"b.prefixes[{position}]", message, "prefixes behind the neighbour")
+
+
+def _check_vtep_family(index: Index) -> Iterator[Problem]:
+    """Yield a problem for each VTEP of another family than that of the first leaf: tunnels have two ends of one."""
+    leaves = [switch for switch in index.switches.values() if switch.vtep is not None]
+    if not leaves:
+        return
+    first = leaves[0].vtep
+    ends = [(str(leaf), "vtep", leaf.vtep) for leaf in leaves]
+    for members in index.members.values():
+        for port in members.ports.values():
+            if isinstance(port.attachment, VtepAttachment):
+                ends.append((str(port), "attachment.vtep", port.attachment.vtep))
+    for name, field, vtep in ends:
+        if first is not None and vtep is not None and vtep.version != first.version:
+            message = (
+                f"{vtep} is IPv{vtep.version}, but the fabric's VTEPs are IPv{first.version} ({leaves[0]}: {first})"
+            )
+            yield Problem(name, field, message, f"an IPv{first.version} address, or IPv{vtep.version} for all VTEPs")
+
+
+def _check_mtu(index: Index) -> Iterator[Problem]:
+    """Yield a problem if IPv6 cannot work at the fabric's MTU (RFC 8200 section 5)."""
+    if index.fabric.tenant_mtu >= IPV6_LEAST_MTU:
+        return
+    for members in index.members.values():
+        for subnet in members.subnets.values():
+            if subnet.ipv6 is not None:
+                message = f"subnet {subnet.key} has IPv6, which needs an MTU of {IPV6_LEAST_MTU} at least"
+                yield Problem(str(index.fabric), "tenant_mtu", message, f"at least {IPV6_LEAST_MTU}")
+                return

@@ -10,8 +10,10 @@ from p4vpc.intent import (
     Intent,
     Link,
     Neighbor,
+    NetworkAcl,
     ObjectId,
     Port,
+    QosPolicy,
     Route,
     SecurityGroup,
     Subnet,
@@ -30,6 +32,7 @@ class VpcIndex:
     ports: dict[str, Port] = field(default_factory=dict)
     groups: dict[str, SecurityGroup] = field(default_factory=dict)
     routes: dict[str, Route] = field(default_factory=dict)
+    acls: dict[str, NetworkAcl] = field(default_factory=dict)
 
 
 class Index:
@@ -41,6 +44,7 @@ class Index:
         self.switches: dict[str, Switch] = {}
         self.links: dict[str, Link] = {}
         self.tenants: dict[str, Tenant] = {}
+        self.qos_policies: dict[str, QosPolicy] = {}
         self.vpcs: dict[str, Vpc] = {}
         self.members: dict[str, VpcIndex] = {}
         problems = []
@@ -62,6 +66,8 @@ class Index:
                 self.links[intent.name] = intent
             case Tenant():
                 self.tenants[intent.name] = intent
+            case QosPolicy():
+                self.qos_policies[intent.key] = intent
             case Vpc():
                 self.vpcs[intent.key] = intent
             case Subnet():
@@ -72,6 +78,8 @@ class Index:
                 self._members_of(intent).groups[intent.name] = intent
             case Route():
                 self._members_of(intent).routes[intent.name] = intent
+            case NetworkAcl():
+                self._members_of(intent).acls[intent.name] = intent
             case _:
                 raise TypeError(f"no place for {intent}")
 
@@ -89,8 +97,8 @@ class Index:
             if isinstance(link.b, Neighbor):
                 yield link, link.b
 
-    def names(self, kind: str, vpc_key: str = "") -> list[str]:
-        """Return the names of one kind, of one VPC if the kind belongs to VPCs: for remedies."""
-        prefix = f"{vpc_key}/" if vpc_key else ""
+    def names(self, kind: str, scope: str = "") -> list[str]:
+        """Return the names of one kind, of one VPC or tenant if the kind belongs to those: for remedies."""
+        prefix = f"{scope}/" if scope else ""
         keys = (object_id.key for object_id in self.by_id if object_id.kind == kind)
         return [key.removeprefix(prefix) for key in keys if key.startswith(prefix)]

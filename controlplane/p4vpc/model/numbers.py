@@ -15,7 +15,8 @@ LABEL = "policy_label"
 TUNNEL = "tunnel_index"
 _MAX_16 = 0xFFFF
 _MAX_15 = 0x7FFF
-"""Port and tunnel indexes share a field: its top bit says which of the two it holds."""
+"""Port and tunnel indexes share a field: its top bit says which of the two it holds. So do the two multicast groups of
+a bridge domain (`compiler.flood`)."""
 
 
 def port_index_pool(switch: str) -> str:
@@ -37,7 +38,7 @@ def _vpc_claims(index: Index, vpc_key: str, members: VpcIndex) -> Iterator[Claim
     low, high = index.fabric.vni_range
     for subnet in members.subnets.values():
         yield Claim(ClaimId(VNI, subnet.key), low, high, str(subnet.id))
-        yield _claim(BRIDGE_DOMAIN, subnet.key, _MAX_16, subnet.id)
+        yield _claim(BRIDGE_DOMAIN, subnet.key, _MAX_15, subnet.id)
     cidrs = cidr_peers(members)
     for port in members.ports.values():
         yield _claim(LABEL, label_of_port(port, cidrs).owner(vpc_key), _MAX_16, port.id)

@@ -12,8 +12,10 @@ from p4vpc.intent import (
     Link,
     LinkEnd,
     Malformed,
+    NetworkAcl,
     ObjectId,
     Port,
+    QosPolicy,
     Reference,
     SecurityGroup,
     SwitchAttachment,
@@ -33,7 +35,7 @@ def references(intent: Intent) -> Iterator[Reference]:
             yield Reference("a.switch", ObjectId("switch", intent.a.switch))
             if isinstance(intent.b, LinkEnd):
                 yield Reference("b.switch", ObjectId("switch", intent.b.switch))
-        case Vpc():
+        case Vpc() | QosPolicy():
             yield Reference("tenant", ObjectId("tenant", intent.tenant))
         case VpcMember():
             yield Reference("vpc", ObjectId("vpc", intent.vpc_key))
@@ -45,6 +47,11 @@ def references(intent: Intent) -> Iterator[Reference]:
                 yield Reference(f"security_groups[{position}]", target)
             if isinstance(intent.attachment, SwitchAttachment):
                 yield Reference("attachment.switch", ObjectId("switch", intent.attachment.switch))
+            if intent.qos is not None:
+                yield Reference("qos", ObjectId("qos_policy", f"{intent.tenant}/{intent.qos}"))
+        case NetworkAcl():
+            for position, subnet in enumerate(intent.subnets):
+                yield Reference(f"subnets[{position}]", ObjectId("subnet", f"{intent.vpc_key}/{subnet}"))
         case SecurityGroup():
             for position, rule in enumerate(intent.rules):
                 if isinstance(rule.peer, GroupPeer):
@@ -78,11 +85,10 @@ def check_references(
 
 
 def _dangling(index: Index, owner: ObjectId, field: str, target: ObjectId) -> Problem:
-    if target.kind in ("subnet", "security_group"):
+    scope, name, where = "", target.key, ""
+    if target.kind in ("subnet", "security_group", "qos_policy"):
         scope, _, name = target.key.rpartition("/")
-        where = f" in VPC {scope}"
-    else:
-        scope, name, where = "", target.key, ""
-    kind = target.kind.replace("_", " ") if target.kind != "vpc" else "VPC"
+        where = f" of tenant {scope}" if target.kind == "qos_policy" else f" in VPC {scope}"
+    kind = {"vpc": "VPC", "qos_policy": "QoS policy"}.get(target.kind, target.kind.replace("_", " "))
     remedy = closest(name, index.names(target.kind, scope)) or f"define the {kind} first"
     return Problem(str(owner), field, f"there is no {kind} {name!r}{where}", remedy)

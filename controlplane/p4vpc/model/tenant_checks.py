@@ -3,11 +3,22 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from ipaddress import IPv4Address
 
 from p4vpc.errors import Problem
-from p4vpc.intent import LinkEnd, Port, Subnet, SwitchAttachment, VtepAttachment, is_host_of
-from p4vpc.model.defaults import gateway_mac
+from p4vpc.intent import (
+    IpAddress,
+    IpNetwork,
+    LinkEnd,
+    Port,
+    Subnet,
+    SwitchAttachment,
+    VtepAttachment,
+    hosts_of,
+    ip_order,
+    is_host_of,
+    is_within,
+)
+from p4vpc.model.defaults import gateway_mac, gateway_v4, gateway_v6
 from p4vpc.model.fabric_checks import Use, only_once
 from p4vpc.model.index import Index, VpcIndex
 
@@ -61,24 +72,33 @@ def check_attachments(index: Index, *, are_links_complete: bool = True) -> Itera
 
 
 def _check_overlaps(members: VpcIndex) -> Iterator[Problem]:
-    widest: Subnet | None = None
-    for subnet in sorted(members.subnets.values(), key=lambda subnet: (subnet.ipv4, subnet.name)):
-        if widest is not None and subnet.ipv4.overlaps(widest.ipv4):
-            message = f"{subnet.ipv4} overlaps {widest.ipv4} of subnet {widest.key}"
-            yield Problem(str(subnet), "ipv4", message, "subnets of a VPC are disjoint")
-        if widest is None or subnet.ipv4.broadcast_address > widest.ipv4.broadcast_address:
-            widest = subnet
+    prefixes = ((prefix, subnet) for subnet in members.subnets.values() for prefix in subnet.prefixes)
+    widest: tuple[IpNetwork, Subnet] | None = None
+    for prefix, subnet in sorted(prefixes, key=lambda found: (ip_order(found[0]), found[1].name)):
+        if widest is not None and prefix.overlaps(widest[0]):
+            message = f"{prefix} overlaps {widest[0]} of subnet {widest[1].key}"
+            yield Problem(str(subnet), f"ipv{prefix.version}", message, "subnets of a VPC are disjoint")
+        if widest is None or ip_order(prefix.broadcast_address) > ip_order(widest[0].broadcast_address):
+            widest = prefix, subnet
 
 
 def _check_port(port: Port, subnet: Subnet) -> Iterator[Problem]:
+    prefixes = {prefix.version: prefix for prefix in subnet.prefixes}
     for position, address in enumerate(port.addresses):
         field = f"addresses[{position}]"
-        hosts = f"{subnet.ipv4[1]} to {subnet.ipv4[-2]}"
-        if address not in subnet.ipv4:
-            yield Problem(str(port), field, f"{address} is outside of subnet {subnet.name} ({subnet.ipv4})", hosts)
-        elif not is_host_of(address, subnet.ipv4):
-            yield Problem(str(port), field, f"{address} is not a host address of {subnet.ipv4}", hosts)
-        elif address == subnet.gateway:
+        prefix = prefixes.get(address.version)
+        if prefix is None:
+            message = f"{address} is IPv{address.version}, and subnet {subnet.name} has no ipv{address.version} prefix"
+            some = subnet.prefixes[0]
+            yield Problem(str(port), field, message, f"give the subnet one, or an address in {some}")
+            continue
+        first, last = hosts_of(prefix)
+        if address not in prefix:
+            message = f"{address} is outside of subnet {subnet.name} ({prefix})"
+            yield Problem(str(port), field, message, f"{first} to {last}")
+        elif not is_host_of(address, prefix):
+            yield Problem(str(port), field, f"{address} is not a host address of {prefix}", f"{first} to {last}")
+        elif address in (gateway_v4(subnet), gateway_v6(subnet)):
             yield Problem(str(port), field, f"{address} is the gateway of subnet {subnet.name}", "another address")
     if port.mac == gateway_mac(subnet):
         yield Problem(str(port), "mac", f"{port.mac} is the gateway's MAC in subnet {subnet.name}", "another MAC")
@@ -93,9 +113,10 @@ def _check_routes(members: VpcIndex, are_ports_complete: bool) -> Iterator[Probl
             message = f"no port of the VPC has the address {route.next_hop}"
             yield Problem(str(route), "next_hop", message, "an address of a port in the VPC")
         for subnet in members.subnets.values():
-            if route.prefix.subnet_of(subnet.ipv4):
-                message = f"{route.prefix} lies in subnet {subnet.name} ({subnet.ipv4})"
-                yield Problem(str(route), "prefix", message, "a destination outside of the VPC's subnets")
+            for prefix in subnet.prefixes:
+                if is_within(route.prefix, prefix):
+                    message = f"{route.prefix} lies in subnet {subnet.name} ({prefix})"
+                    yield Problem(str(route), "prefix", message, "a destination outside of the VPC's subnets")
 
 
 def _check_switch_port(
@@ -114,7 +135,7 @@ def _check_switch_port(
 
 
 def _check_vtep(
-    index: Index, vteps: Mapping[IPv4Address, str], port: Port, vtep: IPv4Address, are_links_complete: bool
+    index: Index, vteps: Mapping[IpAddress, str], port: Port, vtep: IpAddress, are_links_complete: bool
 ) -> Iterator[Problem]:
     if vtep in vteps:
         remedy = f"attachment: {{switch: {vteps[vtep]}, port: ...}}"

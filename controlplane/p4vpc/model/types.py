@@ -3,9 +3,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-from p4vpc.intent import Mac, ObjectId, Rule
+from p4vpc.intent import AclRule, IpAddress, IpNetwork, Mac, ObjectId, RateLimit, Rule
 from p4vpc.model.labels import LabelSet
 
 
@@ -15,7 +15,7 @@ class ModelSwitch:
 
     name: str
     is_leaf: bool
-    vtep: IPv4Address | None
+    vtep: IpAddress | None
     router_mac: Mac
     p4runtime: str
     device_id: int
@@ -41,31 +41,50 @@ class FabricPort:
 
     port: int
     link: ObjectId
-    address: IPv4Address | None
+    address: IpAddress | None
     peer_mac: Mac
     peer_switch: str | None = None
-    prefixes: tuple[IPv4Network, ...] = ()
+    prefixes: tuple[IpNetwork, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Vtep:
     """A tunnel end: one of our leaves (`switch`), or a foreign one (None)."""
 
-    address: IPv4Address
+    address: IpAddress
     tunnel_index: int
     switch: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSubnet:
-    """A broadcast domain."""
+    """A broadcast domain.
+
+    Attributes:
+        ipv4: None if it has no IPv4 prefix; likewise `ipv6`. One of the two is there.
+        gateway_v4: the logical router's address; None if there is no prefix of the family; likewise `gateway_v6`.
+        is_flooded: whether broadcast and multicast frames reach all of its ports, rather than none.
+    """
 
     id: ObjectId
-    ipv4: IPv4Network
-    gateway: IPv4Address
+    ipv4: IPv4Network | None
+    gateway_v4: IPv4Address | None
+    ipv6: IPv6Network | None
+    gateway_v6: IPv6Address | None
     gateway_mac: Mac
     vni: int
     bridge_domain: int
+    is_flooded: bool = False
+
+    @property
+    def prefixes(self) -> tuple[IpNetwork, ...]:
+        """Its prefixes, IPv4 first."""
+        return tuple(prefix for prefix in (self.ipv4, self.ipv6) if prefix is not None)
+
+    @property
+    def gateways(self) -> tuple[IpAddress, ...]:
+        """The logical router's addresses, IPv4 first."""
+        return tuple(gateway for gateway in (self.gateway_v4, self.gateway_v6) if gateway is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +98,25 @@ class LocalPlace:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelQos:
+    """What a port may send and receive."""
+
+    id: ObjectId
+    from_port: RateLimit | None
+    to_port: RateLimit | None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelPort:
-    """A workload's interface. `place` is None while it is unbound."""
+    """A workload's interface. `place` is None while it is unbound, `qos` if nothing limits it."""
 
     id: ObjectId
     subnet: ModelSubnet
     mac: Mac
-    addresses: tuple[IPv4Address, ...]
+    addresses: tuple[IpAddress, ...]
     label: int
     place: LocalPlace | Vtep | None
+    qos: ModelQos | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +124,7 @@ class ModelRoute:
     """A static route to a port of the VPC. `label` is that of what lies behind the port."""
 
     id: ObjectId
-    prefix: IPv4Network
+    prefix: IpNetwork
     next_hop: ModelPort
     label: int
 
@@ -106,6 +135,16 @@ class ModelGroup:
 
     id: ObjectId
     rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAcl:
+    """A network ACL. A direction that is None lets everything pass."""
+
+    id: ObjectId
+    subnets: tuple[ModelSubnet, ...]
+    inbound: tuple[AclRule, ...] | None
+    outbound: tuple[AclRule, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +167,7 @@ class ModelVpc:
     labels: Mapping[int, LabelSet]
     switches: frozenset[str]
     foreign_vteps: tuple[Vtep, ...]
+    acls: tuple[ModelAcl, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from p4vpc.compiler.entries import MULTICAST_TABLE, ActionSet, DesiredEntry, Entry, Identity, Origin, TableEntry
-from p4vpc.reconcile.schema import Reference, Schema, SelectorSchema, TableSchema, key_values
+from p4vpc.compiler.entries import (
+    MULTICAST_TABLE,
+    ActionSet,
+    DesiredEntry,
+    Entry,
+    Identity,
+    MeterEntry,
+    Origin,
+    TableEntry,
+)
+from p4vpc.reconcile.schema import MeterSchema, Reference, Schema, SelectorSchema, TableSchema, key_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,8 @@ def _may_not_fit(name: str, items: Mapping[Identity, DesiredEntry], schema: Sche
     """Whether a closer look is needed: cheap, as a table that overflows is the exception."""
     if name == MULTICAST_TABLE:
         return False
+    if name in schema.meters:
+        return any(not _has_cell(item.entry, schema.meters[name]) for item in items.values())
     table = schema.tables.get(name)
     return table is None or table.is_const or table.selector is not None or 0 < table.size < len(items)
 
@@ -76,8 +87,15 @@ class _Fitting:
     def _without_table(self, name: str, items: dict[Identity, DesiredEntry]) -> dict[Identity, DesiredEntry]:
         if name == MULTICAST_TABLE:
             return items
-        self._leave_out(items, f"the pipeline has no table {name}")
-        return {}
+        meter = self._schema.meters.get(name)
+        if meter is None:
+            kinds = {"meter" if isinstance(item.entry, MeterEntry) else "table" for item in items.values()}
+            self._leave_out(items, f"the pipeline has no {' or '.join(sorted(kinds))} {name}")
+            return {}
+        fitting = {identity: item for identity, item in items.items() if _has_cell(item.entry, meter)}
+        beyond = {identity: item for identity, item in items.items() if identity not in fitting}
+        self._leave_out(beyond, f"meter {name} has only the cells 0 to {meter.size - 1}")
+        return fitting
 
     def _with_referents(
         self, table: TableSchema, items: dict[Identity, DesiredEntry], kept: Mapping[Identity, DesiredEntry]
@@ -136,6 +154,10 @@ def _named(reference: Reference, identities: Iterable[Identity]) -> set[tuple[in
     """The values under which a reference finds these entries."""
     values = (key_values(identity[1], reference.target_fields) for identity in identities)
     return {value for value in values if value is not None}
+
+
+def _has_cell(entry: Entry, meter: MeterSchema) -> bool:
+    return isinstance(entry, MeterEntry) and 0 <= entry.index < meter.size
 
 
 def _members(entry: Entry, selector: SelectorSchema) -> int:

@@ -3,7 +3,7 @@
 
 from dataclasses import replace
 
-from p4vpc.compiler.entries import ActionSet, Entry, Lpm, Match, MulticastEntry, Ternary, WeightedAction
+from p4vpc.compiler.entries import ActionSet, Entry, Lpm, Match, MeterEntry, MulticastEntry, Ternary, WeightedAction
 from p4vpc.reconcile.schema import Schema
 
 
@@ -16,6 +16,8 @@ def normalise(entry: Entry, schema: Schema) -> Entry:
     if isinstance(entry, MulticastEntry):
         replicas = tuple(sorted(set(entry.replicas)))
         return entry if replicas == entry.replicas else replace(entry, replicas=replicas)
+    if isinstance(entry, MeterEntry):
+        return entry
     table = schema.tables.get(entry.table)
     if table is None or len(table.key) != len(entry.key):
         return entry  # the codec says what is wrong with it

@@ -124,8 +124,10 @@ class _Difference:
                 self._makes[identity] = Change(Operation.MODIFY, item.entry, item.origins)
 
     def _is_const(self, table: str) -> bool:
+        if table == MULTICAST_TABLE or table in self._schema.meters:
+            return False
         schema = self._schema.tables.get(table)
-        return table != MULTICAST_TABLE and (schema is None or schema.is_const)
+        return schema is None or schema.is_const
 
     def make_room(self) -> None:
         """Move as many deletes to the front as full tables need, with everything that refers to them."""

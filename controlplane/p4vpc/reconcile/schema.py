@@ -3,10 +3,12 @@
 
 The southbound builds it from a P4Info; nothing here knows protobuf. References come from `@refers_to(table, field)` on
 key fields and action parameters. They give each table a rank: a table has a higher rank than every table it refers to,
-so inserting by rising rank and deleting by falling rank never leaves a reference dangling.
+so inserting by rising rank and deleting by falling rank never leaves a reference dangling. The replicas of a multicast
+group name ports and instances that tables describe, and no annotation says which; so groups have a higher rank than
+every table that does not itself depend on groups.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -135,21 +137,33 @@ class TableSchema:
         return any(column.kind in NEEDS_PRIORITY for column in self.key)
 
 
+@dataclass(frozen=True, slots=True)
+class MeterSchema:
+    """An indirect meter. `size` is its number of cells, `unit` what they count per second."""
+
+    name: str
+    size: int
+    unit: str = "bytes"
+
+
 @dataclass(frozen=True)
 class Schema:
-    """All tables of a pipeline, with their ranks.
+    """All tables of a pipeline, with their ranks, and its indirect meters.
 
     Raises:
-        SchemaError: a reference names a table or field that does not exist.
+        SchemaError: a reference names a table or field that does not exist, or a meter has the name of a table.
         DependencyCycleError: the references go in a circle.
     """
 
     tables: Mapping[str, TableSchema]
+    meters: Mapping[str, MeterSchema] = field(default_factory=lambda: MappingProxyType({}))
     ranks: Mapping[str, int] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         for table in self.tables.values():
             self._check_references(table)
+        for name in sorted(self.tables.keys() & self.meters.keys()):
+            raise SchemaError(f"{name} is the name of a table and of a meter")
         object.__setattr__(self, "ranks", MappingProxyType(_ranks(self.tables)))
 
     def _check_references(self, table: TableSchema) -> None:
@@ -165,23 +179,43 @@ class Schema:
 
 def _ranks(tables: Mapping[str, TableSchema]) -> dict[str, int]:
     """Rank of each table: 0 for those that refer to nothing, else one more than the highest rank referred to."""
-    ranks = {MULTICAST_TABLE: 0}
+    targets = {name: {reference.target for reference in table.references} for name, table in tables.items()}
+    order = _referents_first(targets)
+    above_groups: set[str] = set()
+    for name in order:
+        if targets[name] & {MULTICAST_TABLE, *above_groups}:
+            above_groups.add(name)
+    ranks: dict[str, int] = {}
+    for name in order:
+        if name not in above_groups:
+            ranks[name] = max((1 + ranks[target] for target in targets[name]), default=0)
+    ranks[MULTICAST_TABLE] = max((1 + rank for rank in ranks.values()), default=0)
+    for name in order:
+        if name in above_groups:
+            ranks[name] = max(1 + ranks[target] for target in targets[name])
+    return ranks
+
+
+def _referents_first(targets: Mapping[str, Set[str]]) -> list[str]:
+    """All tables, each after those that it refers to; DependencyCycleError if there is no such order."""
+    order: dict[str, None] = {}
     path: list[str] = []
 
-    def rank(name: str) -> int:
-        if name in ranks:
-            return ranks[name]
+    def visit(name: str) -> None:
+        if name in order or name == MULTICAST_TABLE:
+            return
         if name in path:
             circle = [*path[path.index(name) :], name]
             raise DependencyCycleError("tables refer to each other in a circle: " + " -> ".join(circle))
         path.append(name)
-        ranks[name] = max((1 + rank(reference.target) for reference in tables[name].references), default=0)
+        for target in sorted(targets[name]):
+            visit(target)
         path.pop()
-        return ranks[name]
+        order[name] = None
 
-    for name in tables:
-        rank(name)
-    return ranks
+    for name in targets:
+        visit(name)
+    return list(order)
 
 
 def action_calls(entry: Entry) -> Iterator[ActionCall]:

@@ -120,7 +120,7 @@ class Agent:
             address=self.target.address,
             state=self._state,
             pipeline=self._pipeline_state,
-            desired_revision=self._desired.revision if self._desired else 0,
+            desired_revision=self._desired.revision if self._desired is not None else 0,
             changed_revision=self._changed_revision,
             settled_revision=self._settled_revision,
             realised_revision=self._realised_revision,
@@ -248,7 +248,7 @@ class Agent:
         if self._image is None or self._image.is_stale:
             self._change_state(SwitchState.SYNCHRONISING)
             await self._ensure_pipeline(session)
-            self._image = _Image(await read_entries(session, self._pipeline.codec))
+            self._image = _Image(await read_entries(session, self._pipeline.codec, self._desired or {}))
             self._log.info("read back", entries=len(self._image.entries))
         await self._reconcile(session, self._image)
 
@@ -331,7 +331,7 @@ class Agent:
         if image.is_stale:
             return
         # A state that came meanwhile with the same entries is as settled as the one that was written.
-        latest = self._desired if self._desired and self._desired.entries == desired.entries else desired
+        latest = self._desired if self._desired is not None and self._desired.entries == desired.entries else desired
         self._settled_revision = latest.revision
         if not self._left_out and not len(self._refusals):
             self._realised_revision = latest.revision

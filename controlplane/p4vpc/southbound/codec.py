@@ -14,6 +14,7 @@ from p4vpc.compiler.entries import (
     Entry,
     Exact,
     Match,
+    MeterEntry,
     MulticastEntry,
     TableEntry,
     WeightedAction,
@@ -21,6 +22,7 @@ from p4vpc.compiler.entries import (
 from p4vpc.reconcile import MatchKind, Operation, TableSchema
 from p4vpc.reconcile.normalise import normalise_action_set
 from p4vpc.southbound.match_codec import DecodeError, EncodeError, canonical, getter, misfit, number, setter
+from p4vpc.southbound.meter_codec import MeterCodec
 from p4vpc.southbound.p4info import PipelineInfo, TableIds
 
 _MAX_PRIORITY = 2**31 - 1
@@ -33,11 +35,12 @@ _UPDATE_TYPES = {
 
 
 class Codec:
-    """All tables of a pipeline, and multicast groups."""
+    """All tables and meters of a pipeline, and multicast groups."""
 
     def __init__(self, info: PipelineInfo):
         self._tables = {name: TableCodec(table, info.ids[name]) for name, table in info.schema.tables.items()}
         self._by_id = {info.ids[name].table: table for name, table in self._tables.items()}
+        self.meters = MeterCodec(info)
 
     def encode(self, operation: Operation, entry: Entry, into: p4r.Update) -> None:
         """Fill an empty update message.
@@ -45,6 +48,9 @@ class Codec:
         Raises:
             EncodeError: the entry does not fit; `into` is then in an undefined state.
         """
+        if isinstance(entry, MeterEntry):
+            self.meters.encode(operation, entry, into)
+            return
         into.type = _UPDATE_TYPES[operation]
         if isinstance(entry, MulticastEntry):
             _encode_multicast(entry, into.entity.packet_replication_engine_entry.multicast_group_entry)
@@ -55,10 +61,11 @@ class Codec:
         table.encode(entry, into.entity.table_entry)
 
     def decode(self, entity: p4r.Entity) -> Entry | None:
-        """The entry in normal form; None for what is not p4vpc's to manage (default entries, constant entries).
+        """The entry in normal form; None for what is not p4vpc's to manage (default entries, constant entries), and for
+        the cells of meters that are not configured.
 
         Raises:
-            DecodeError: the switch sent a table, field or action that is not in the pipeline.
+            DecodeError: the switch sent a table, field, action or meter that is not in the pipeline.
         """
         if entity.HasField("table_entry"):
             message = entity.table_entry
@@ -68,6 +75,8 @@ class Codec:
             if table is None:
                 raise DecodeError(f"the switch has sent an entry of table {message.table_id:#x}, which is unknown")
             return None if table.is_const else table.decode(message)
+        if entity.HasField("meter_entry"):
+            return self.meters.decode(entity.meter_entry)
         if entity.HasField("packet_replication_engine_entry"):
             group = entity.packet_replication_engine_entry
             return _decode_multicast(group.multicast_group_entry) if group.HasField("multicast_group_entry") else None

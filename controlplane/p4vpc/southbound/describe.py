@@ -3,7 +3,7 @@
 
 from ipaddress import IPv4Address, IPv6Address
 
-from p4vpc.compiler.entries import ActionCall, Entry, Exact, Lpm, Match, TableEntry, Ternary
+from p4vpc.compiler.entries import ActionCall, Entry, Exact, Lpm, Match, MeterEntry, TableEntry, Ternary
 from p4vpc.reconcile import FieldSchema, Schema
 
 
@@ -12,6 +12,11 @@ def describe(entry: Entry, schema: Schema) -> str:
 
     An entry that the schema does not know (that is why it was refused) is shown with positions for names.
     """
+    if isinstance(entry, MeterEntry):
+        meter = schema.meters.get(entry.meter)
+        unit = meter.unit if meter else "units"
+        rates = f"{entry.cir} {unit}/s burst {entry.cburst}, peak {entry.pir} {unit}/s burst {entry.pburst}"
+        return f"{entry.meter}[{entry.index}] -> {rates}"
     if not isinstance(entry, TableEntry):
         return f"multicast group {entry.group_id}"
     table = schema.tables.get(entry.table)

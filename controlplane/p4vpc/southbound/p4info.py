@@ -11,7 +11,16 @@ from google.protobuf import text_format
 
 from p4vpc.compiler.entries import MULTICAST_TABLE
 from p4vpc.errors import SouthboundError
-from p4vpc.reconcile import ActionSchema, FieldSchema, MatchKind, Reference, Schema, SelectorSchema, TableSchema
+from p4vpc.reconcile import (
+    ActionSchema,
+    FieldSchema,
+    MatchKind,
+    MeterSchema,
+    Reference,
+    Schema,
+    SelectorSchema,
+    TableSchema,
+)
 
 _KINDS = {
     p4i.MatchField.EXACT: MatchKind.EXACT,
@@ -53,12 +62,14 @@ class PipelineInfo:
 
     Attributes:
         counted_tables: tables with a direct counter.
+        meters: the P4Info number of each indirect meter.
         packet_in, packet_out: fields of the controller headers; empty if the pipeline has none.
     """
 
     schema: Schema
     ids: Mapping[str, TableIds]
     counted_tables: frozenset[str]
+    meters: Mapping[str, int]
     packet_in: tuple[MetadataField, ...]
     packet_out: tuple[MetadataField, ...]
 
@@ -114,9 +125,10 @@ def digest(p4info: p4i.P4Info) -> PipelineInfo:
     table_names = {number.table: name for name, number in ids.items()}
     headers = {header.preamble.name: tuple(_metadata(header)) for header in p4info.controller_packet_metadata}
     return PipelineInfo(
-        schema=Schema(tables),
+        schema=Schema(tables, {meter.preamble.name: _meter(meter) for meter in p4info.meters}),
         ids=ids,
         counted_tables=frozenset(table_names[counter.direct_table_id] for counter in p4info.direct_counters),
+        meters={meter.preamble.name: meter.preamble.id for meter in p4info.meters},
         packet_in=headers.get("packet_in", ()),
         packet_out=headers.get("packet_out", ()),
     )
@@ -172,6 +184,11 @@ def _selector(profile: p4i.ActionProfile) -> SelectorSchema | None:
     return SelectorSchema(
         profile.preamble.name, max(0, profile.size), max(0, profile.max_group_size), is_sum_of_weights
     )
+
+
+def _meter(meter: p4i.Meter) -> MeterSchema:
+    unit = p4i.MeterSpec.Unit.Name(meter.spec.unit).lower()
+    return MeterSchema(meter.preamble.name, max(0, meter.size), unit)
 
 
 def _metadata(header: p4i.ControllerPacketMetadata) -> Iterator[MetadataField]:

@@ -16,13 +16,19 @@
   accepts by default (`CHANNEL_OPTIONS`).
 - gRPC servers with default settings cut off a client that sends keepalive pings more often than every five minutes; so
   a dead peer is found with a cheap call instead (`Agent` asks for the pipeline's cookie now and then).
-- Not every target has multicast groups; one that has none says UNIMPLEMENTED when they are read (`HAS_NONE_CODES`).
+- Not every target has multicast groups, or meters; one that has none says UNIMPLEMENTED when they are read
+  (`HAS_NONE_CODES`).
+- `simple_switch_grpc` keeps rates of meters as floating point numbers per microsecond and cuts off the rest when it
+  tells them, so a rate may come back one lower than it was written (`is_same_meter`). A target that rounds more
+  coarsely gets its meters written again after each reconnect, once: from then on we go by what we wrote.
 - Wildcard reads of DirectCounterEntry come back without priorities, and not at all for all tables at once; so counters
   are read with their table entries (`counters`).
 """
 
 from finsy import GRPCStatusCode
 from finsy.proto import U128, p4r
+
+from p4vpc.compiler.entries import MeterEntry
 
 MAX_METADATA_BYTES = 4 * 1024 * 1024
 
@@ -51,3 +57,13 @@ def is_primary(update: p4r.MasterArbitrationUpdate, election_id: int) -> bool:
 def is_election_id_taken(code: GRPCStatusCode, message: str) -> bool:
     """Whether the stream was closed because another connection uses our election id."""
     return code == GRPCStatusCode.INVALID_ARGUMENT and "election id" in message.lower()
+
+
+def is_same_meter(have: MeterEntry, want: MeterEntry) -> bool:
+    """Whether a cell that was read is what writing `want` leads to, on a target that cuts off rates."""
+    rates = ((have.cir, want.cir), (have.pir, want.pir))
+    return (
+        have.identity == want.identity
+        and (have.cburst, have.pburst) == (want.cburst, want.pburst)
+        and all(wanted - told in (0, 1) for told, wanted in rates)
+    )

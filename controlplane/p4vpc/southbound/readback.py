@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read what a switch holds: all tables at once, and counters table by table."""
+"""Read what a switch holds: all tables at once, meters one by one, and counters table by table."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from finsy.proto import p4r
 
-from p4vpc.compiler.entries import Entry, Identity, TableEntry
+from p4vpc.compiler.entries import DesiredEntry, Entry, Identity, MeterEntry, TableEntry
 from p4vpc.southbound import quirks
 from p4vpc.southbound.codec import Codec
 from p4vpc.southbound.rpc import RpcError
@@ -26,8 +26,12 @@ class CounterReading:
     bytes: int
 
 
-async def read_entries(session: Session, codec: Codec) -> dict[Identity, Entry]:
-    """All table entries and multicast groups, in normal form; without default and constant ones.
+async def read_entries(
+    session: Session, codec: Codec, wanted: Mapping[Identity, DesiredEntry]
+) -> dict[Identity, Entry]:
+    """All table entries (but default and constant ones), multicast groups and configured meter cells, in normal form.
+
+    A meter cell that differs from what is `wanted` only as far as a target rounds rates is given as it is wanted.
 
     Raises:
         RpcError: the read failed.
@@ -39,15 +43,25 @@ async def read_entries(session: Session, codec: Codec) -> dict[Identity, Entry]:
         if entry is not None:
             entries[entry.identity] = entry
     groups = p4r.PacketReplicationEngineEntry(multicast_group_entry=p4r.MulticastGroupEntry())
-    try:
-        async for entity in _entities(session, p4r.Entity(packet_replication_engine_entry=groups)):
-            entry = codec.decode(entity)
-            if entry is not None:
-                entries[entry.identity] = entry
-    except RpcError as error:
-        if error.code not in quirks.HAS_NONE_CODES:
-            raise
+    optional = [p4r.Entity(packet_replication_engine_entry=groups), *codec.meters.wildcards()]
+    for wildcard in optional:
+        try:
+            async for entity in _entities(session, wildcard):
+                entry = codec.decode(entity)
+                if isinstance(entry, MeterEntry):
+                    entry = _unrounded(entry, wanted)
+                if entry is not None:
+                    entries[entry.identity] = entry
+        except RpcError as error:
+            if error.code not in quirks.HAS_NONE_CODES:
+                raise
     return entries
+
+
+def _unrounded(have: MeterEntry, wanted: Mapping[Identity, DesiredEntry]) -> MeterEntry:
+    item = wanted.get(have.identity)
+    want = item.entry if item else None
+    return want if isinstance(want, MeterEntry) and quirks.is_same_meter(have, want) else have
 
 
 async def read_counters(session: Session, codec: Codec, table: str) -> AsyncIterator[CounterReading]:

@@ -49,7 +49,8 @@ class SwitchStatus:
         changed_revision: the last revision that wants anything else on this switch than the one before it.
         settled_revision: the last one after which there was nothing left to write but what is refused.
         realised_revision: the last one of which the switch shows everything.
-        entries: table entries and multicast groups on the switch; constant and default ones not counted.
+        entries: table entries, multicast groups and configured meter cells on the switch; constant and
+            default entries not counted.
         updates_written: updates that the switch accepted since this controller started.
         updates_refused: updates that it refused, or that were held back as it could only refuse them.
         connections: sessions opened since this controller started.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What commands print, apart from who asked."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,28 @@ def test_every_kind_has_columns(capsys: pytest.CaptureFixture[str]) -> None:
 def test_attachments(attachment: dict[str, object] | None, text: str, capsys: pytest.CaptureFixture[str]) -> None:
     show.print_objects("port", [{"name": "a", "tenant": "t", "vpc": "v", "attachment": attachment}])
     assert capsys.readouterr().out.splitlines()[1].endswith(text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "cells"),
+    [
+        (
+            "network_acl",
+            {"subnets": ["a", "b"], "inbound": [], "outbound": None},
+            ["t/v/x", "a, b", "0", "open"],
+        ),
+        (
+            "qos_policy",
+            {"to_port": {"rate_bps": 8000, "burst_bytes": 2000, "peak_rate_bps": 9000}},
+            ["t/x", "unlimited", "8000 bit/s, peak 9000 bit/s"],
+        ),
+    ],
+)
+def test_what_limits_traffic(
+    kind: str, fields: dict[str, object], cells: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    show.print_objects(kind, [{"kind": kind, "tenant": "t", "vpc": "v", "name": "x", **fields}])
+    assert re.split(" {2,}| (?=open$)", capsys.readouterr().out.splitlines()[1]) == cells
 
 
 def test_square_brackets_are_not_taken_for_markup(capsys: pytest.CaptureFixture[str]) -> None:

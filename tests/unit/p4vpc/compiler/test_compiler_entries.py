@@ -34,6 +34,9 @@ class World:
                 entries[entry.key] = entry.action
         return entries
 
+    def states(self, switch: str) -> DesiredState:
+        return compile_switch(self.model, switch)
+
     def origins(self, switch: str, table: str, key: Key, priority: int = 0) -> tuple[Origin, ...]:
         return compile_switch(self.model, switch)[table, key, priority].origins
 
@@ -60,8 +63,8 @@ def test_access_ports_and_egress_ports(it: World) -> None:
     no_label = it.n("policy_label", "red/prod groups= cidrs=")
     web_2, db_1 = it.n("port_index of leaf2", "red/prod/web-2"), it.n("port_index of leaf2", "red/prod/db-1")
     assert it.table("leaf2", "access_ports") == {
-        exact(11, 7): ActionCall("set_access", (web_2, web, vrf, web_label)),
-        exact(12, 0): ActionCall("set_access", (db_1, db, vrf, no_label)),
+        exact(11, 7): ActionCall("set_access", (web_2, web, vrf, web_label, 1500)),
+        exact(12, 0): ActionCall("set_access", (db_1, db, vrf, no_label, 1500)),
     }
     assert it.table("leaf2", "egress_ports") == {
         exact(web_2): ActionCall("set_tagged", (7,)),
@@ -74,7 +77,7 @@ def test_fabric_ports_take_the_routers_mac_broadcast_and_lldp(it: World) -> None
     own = it.model.switches["leaf2"].router_mac.value
     expected = {exact(port, mac) for port in (1, 9) for mac in (own, 0xFFFFFFFFFFFF, 0x0180C200000E)}
     assert set(it.table("leaf2", "fabric_ports")) == expected
-    assert it.table("leaf2", "traps") == {exact(1, 0x88CC): ActionCall("punt", (1,))}
+    assert it.table("leaf2", "traps") == {exact(1, 0x88CC): ActionCall("punt", (128,))}
     assert it.origins("leaf2", "fabric_ports", exact(9, own)) == (Origin("link", "leaf2-router"),)
 
 
@@ -82,12 +85,12 @@ def test_leaves_trust_each_other_and_not_foreign_vteps(it: World) -> None:
     leaf1, leaf2, foreign = (it.n("tunnel_index", vtep) for vtep in ("10.255.0.1", "10.255.0.2", "10.255.9.1"))
     assert it.table("leaf1", "local_vteps_v4") == {exact(address("10.255.0.1")): ActionCall("terminate")}
     assert it.table("leaf1", "peer_vteps_v4") == {
-        exact(address("10.255.0.2")): ActionCall("set_peer", (leaf2, 1)),
-        exact(address("10.255.9.1")): ActionCall("set_peer", (foreign, 0)),
+        exact(address("10.255.0.2")): ActionCall("set_peer", (leaf2, 1, 0, 0)),
+        exact(address("10.255.9.1")): ActionCall("set_peer", (foreign, 0, 0, 0)),
     }
     assert it.table("leaf2", "tunnels") == {
-        exact(leaf1): ActionCall("set_tunnel", (address("10.255.0.2"), address("10.255.0.1"))),
-        exact(foreign): ActionCall("set_tunnel", (address("10.255.0.2"), address("10.255.9.1"))),
+        exact(leaf1): ActionCall("set_tunnel_v4", (address("10.255.0.2"), address("10.255.0.1"), 0, 0, 0, 0)),
+        exact(foreign): ActionCall("set_tunnel_v4", (address("10.255.0.2"), address("10.255.9.1"), 1, 0, 0, 0)),
     }
     assert it.origins("leaf1", "peer_vteps_v4", exact(address("10.255.9.1"))) == (Origin("port", "red/prod/far-1"),)
 
@@ -104,8 +107,8 @@ def test_vnis_where_the_subnet_is_and_bridge_domains_where_it_can_be_reached(it:
     domain = {name: it.n("bridge_domain", name) for name in names}
     prod, lab = it.n("vrf", "red/prod"), it.n("vrf", "red/lab")
     assert it.table("leaf1", "vni_map") == {
-        exact(vni["red/lab/web"]): ActionCall("set_vni", (domain["red/lab/web"], lab)),
-        exact(vni["red/prod/web"]): ActionCall("set_vni", (domain["red/prod/web"], prod)),
+        exact(vni["red/lab/web"]): ActionCall("set_vni", (domain["red/lab/web"], lab, 1500)),
+        exact(vni["red/prod/web"]): ActionCall("set_vni", (domain["red/prod/web"], prod, 1500)),
     }
     assert it.table("leaf1", "bridge_domains") == {
         exact(domain[name]): ActionCall("set_bridge_domain", (vni[name], GATEWAY_MAC)) for name in names
@@ -134,7 +137,7 @@ def test_source_guard(it: World) -> None:
 def test_gateways_of_subnets_and_link_addresses_are_answered(it: World) -> None:
     web, db = it.n("bridge_domain", "red/prod/web"), it.n("bridge_domain", "red/prod/db")
     router_mac = it.model.switches["leaf2"].router_mac.value
-    assert it.table("leaf2", "gateway_addresses") == {
+    assert it.table("leaf2", "gateway_addresses_v4") == {
         exact(0, address("10.254.0.1")): ActionCall("answer_gateway", (router_mac,)),
         exact(web, address("10.0.1.1")): ActionCall("answer_gateway", (GATEWAY_MAC,)),
         exact(db, address("10.0.2.1")): ActionCall("answer_gateway", (GATEWAY_MAC,)),
@@ -189,17 +192,20 @@ def test_a_default_route_does_not_swallow_unused_addresses_and_an_unbound_next_h
     assert routes[vrf, Lpm(address("192.0.2.0"), 24)].name == "set_remote_host"
 
 
-def test_every_drop_reason_is_counted_in_both_directions(it: World) -> None:
-    reasons = [exact(reason) for reason in range(1, 27)]
+def test_every_drop_reason_is_counted_in_both_directions_and_shown_if_the_controller_answers(it: World) -> None:
+    reasons = [exact(reason) for reason in range(1, 34)]
+    drops = dict.fromkeys(reasons, ActionCall("count_drop"))
+    drops |= {exact(reason): ActionCall("punt_drop") for reason in (8, 19, 30, 33)}
     for switch in ("leaf1", "spine1"):
-        assert it.table(switch, "drop_reasons") == dict.fromkeys(reasons, ActionCall("count_drop"))
+        assert it.table(switch, "drop_reasons") == drops
         assert it.table(switch, "egress_drop_reasons") == dict.fromkeys(reasons, ActionCall("count_egress_drop"))
     assert (DropReason.SPOOF, DropReason.POLICY, DropReason.MALFORMED) == (7, 11, 26)
 
 
 def test_a_spine_holds_the_underlay_and_nothing_of_tenants(it: World) -> None:
     tables = {identity[0] for identity in compile_switch(it.model, "spine1")}
-    assert tables == {"fabric_ports", "traps", "underlay_routes", "neighbors", "drop_reasons", "egress_drop_reasons"}
+    counted = {"drop_reasons", "egress_drop_reasons", "punt_meter"}
+    assert tables == {"fabric_ports", "traps", "underlay_routes_v4", "neighbors", *counted}
 
 
 def test_a_leaf_holds_only_the_vpcs_that_have_a_port_there(it: World) -> None:
@@ -247,14 +253,14 @@ def test_contradictions_name_both_origins() -> None:
 
 
 def test_the_same_entry_from_two_objects_has_both_origins() -> None:
-    entry = TableEntry("tunnels", exact(1), 0, ActionCall("set_tunnel", (1, 2)))
+    entry = TableEntry("tunnels", exact(1), 0, ActionCall("set_tunnel_v4", (1, 2, 0, 0, 0, 0)))
     pieces = [{entry.identity: DesiredEntry(entry, (Origin("port", name),))} for name in ("r/p/two", "r/p/one")]
     assert merge(pieces)[entry.identity].origins == (Origin("port", "r/p/one"), Origin("port", "r/p/two"))
 
 
 def test_multicast_entries_have_an_identity_beside_table_entries() -> None:
     group = MulticastEntry(5, ((1, 0), (2, 0)))
-    other = TableEntry("tunnels", exact(5), 0, ActionCall("set_tunnel", (1, 2)))
+    other = TableEntry("tunnels", exact(5), 0, ActionCall("set_tunnel_v4", (1, 2, 0, 0, 0, 0)))
     assert len({group.identity, other.identity, MulticastEntry(5, ()).identity}) == 2
     assert isinstance(
         DesiredState("s", 0, {group.identity: DesiredEntry(group, ())})[group.identity].entry, MulticastEntry

@@ -10,15 +10,54 @@ from finsy.proto import p4i
 from google.protobuf import text_format
 
 from p4vpc.compiler import DropReason, compile_switch
-from p4vpc.compiler.entries import ActionCall, ActionSet, Exact, Lpm, Match, Range, TableEntry, Ternary
+from p4vpc.compiler.entries import (
+    MULTICAST_TABLE,
+    ActionCall,
+    ActionSet,
+    Exact,
+    Lpm,
+    Match,
+    MeterEntry,
+    Range,
+    TableEntry,
+    Ternary,
+)
 from p4vpc.intent import load_yaml
 from p4vpc.model import Model
-from tests.unit.p4vpc.model.world import build, world
+from p4vpc.southbound.p4info import digest
+from tests.unit.p4vpc.model.world import DUAL_STACK, build, over_ipv6, world
 
 ROOT = Path(__file__).parents[4]
 P4INFO = ROOT / "p4src" / "build" / "v1model" / "p4info.txtpb"
 EXAMPLE = ROOT / "topo" / "examples" / "two-tenants.yaml"
 DEFAULT_ROUTE = "kind: route\ntenant: red\nvpc: prod\nname: default\nprefix: 0.0.0.0/0\nnext_hop: 10.0.1.15\n"
+
+LIMITS = """
+kind: network_acl
+tenant: red
+vpc: prod
+name: edge
+subnets: [web]
+inbound: [{action: allow, protocol: tcp, ports: 443}, {action: allow, source: 2001:db8::/32}]
+outbound: [{action: allow}]
+---
+kind: qos_policy
+tenant: red
+name: gold
+from_port: {rate_bps: 100000000, burst_bytes: 150000}
+to_port: {rate_bps: 100000000, burst_bytes: 150000}
+---
+kind: port
+tenant: red
+vpc: prod
+name: web-1
+subnet: web
+mac: 02:00:00:00:01:01
+addresses: [10.0.1.11]
+security_groups: [web]
+attachment: {switch: leaf1, port: 11}
+qos: gold
+"""
 
 KINDS = {Exact: "EXACT", Lpm: "LPM", Ternary: "TERNARY", Range: "RANGE"}
 
@@ -33,14 +72,17 @@ def p4info() -> p4i.P4Info:
 def models() -> Iterator[Model]:
     yield build(load_yaml(EXAMPLE.read_text(), "example"))
     yield build(world(DEFAULT_ROUTE))
+    yield build(world(DUAL_STACK))
+    yield build(over_ipv6(world()))
+    yield build(world(LIMITS))
 
 
 def entries() -> Iterator[TableEntry]:
     for model in models():
         for switch in model.switches:
             for desired in compile_switch(model, switch).values():
-                assert isinstance(desired.entry, TableEntry)
-                yield desired.entry
+                if isinstance(desired.entry, TableEntry):
+                    yield desired.entry
 
 
 def values(match: Match) -> tuple[int, ...]:
@@ -94,33 +136,60 @@ def test_key_fields_and_parameters_are_in_the_order_that_the_compiler_writes(p4i
     assert keys["fabric_ports"] == ["ingress_port", "dst_mac"]
     assert keys["traps"] == ["is_fabric", "ether_type"]
     assert keys["source_guard_mac"] == ["port_index", "bridge_domain", "src_mac"]
-    assert keys["source_guard_v4"] == ["port_index", "bridge_domain", "src_mac", "src_address"]
-    assert keys["gateway_addresses"] == ["bridge_domain", "dst_address"]
     assert keys["router_macs"] == keys["bridge"] == ["bridge_domain", "dst_mac"]
-    assert keys["hosts_v4"] == keys["routes_v4"] == ["vrf", "dst_address"]
+    for family in ("v4", "v6"):
+        guard = ["port_index", "bridge_domain", "src_mac", "src_address"]
+        assert keys[f"source_guard_{family}"] == guard
+        assert keys[f"gateway_addresses_{family}"] == ["bridge_domain", "dst_address"]
+        assert keys[f"hosts_{family}"] == keys[f"routes_{family}"] == ["vrf", "dst_address"]
+        outer = ["src_address", "dst_address", "is_ecn_compatible", "is_dscp_uniform", "dscp", "is_gbp"]
+        assert params[f"set_tunnel_{family}"] == outer
+    assert keys["flood"] == ["bridge_domain", "is_terminated"]
     assert keys["policy"] == ["src_label", "dst_label", "ip_protocol", "l4_dst_port", "has_l4"]
-    assert params["set_access"] == ["port_index", "bridge_domain", "vrf", "policy_label"]
-    assert params["set_peer"] == ["tunnel_index", "is_trusted"]
-    assert params["set_vni"] == ["bridge_domain", "vrf"]
+    assert params["set_access"] == ["port_index", "bridge_domain", "vrf", "policy_label", "mtu"]
+    assert params["set_peer"] == ["tunnel_index", "is_trusted", "is_gbp", "is_dscp_uniform"]
+    assert params["set_vni"] == ["bridge_domain", "vrf", "mtu"]
     assert params["set_local_host"] == ["egress_port", "port_index", "bridge_domain", "mac", "policy_label"]
     assert params["set_remote_host"] == ["tunnel_index", "bridge_domain", "mac", "policy_label"]
     assert params["set_local_mac"] == ["egress_port", "port_index", "policy_label"]
     assert params["set_remote_mac"] == ["tunnel_index", "policy_label"]
-    assert params["set_tunnel"] == ["src_address", "dst_address"]
     assert params["set_bridge_domain"] == ["vni", "gateway_mac"]
     assert params["set_neighbor"] == ["src_mac", "dst_mac"]
 
 
 def test_every_table_and_action_is_used(p4info: p4i.P4Info) -> None:
     written = list(entries())
-    assert {table.preamble.name for table in p4info.tables} == {entry.table for entry in written}
+    tables = {table.preamble.name: table for table in p4info.tables}
+    assert tables.keys() == {entry.table for entry in written}
     used = {call.name for entry in written for call in calls(entry)}
     refs = {action.preamble.id: action.preamble.name for action in p4info.actions}
     defaults = {"deny", "NoAction"}
     offered = {
-        refs[ref.id] for table in p4info.tables for ref in table.action_refs if ref.scope != p4i.ActionRef.DEFAULT_ONLY
+        refs[ref.id]
+        for table in tables.values()
+        for ref in table.action_refs
+        if ref.scope != p4i.ActionRef.DEFAULT_ONLY
     }
     assert offered - used <= defaults
+
+
+def test_groups_are_filled_after_what_their_replicas_name_and_before_what_leads_to_them(p4info: p4i.P4Info) -> None:
+    ranks = digest(p4info).schema.ranks
+    assert max(ranks[table] for table in ("egress_ports", "tunnels", "tunnel_next_hops")) < ranks[MULTICAST_TABLE]
+    assert ranks[MULTICAST_TABLE] < ranks["flood"]
+
+
+def test_every_meter_is_used_in_its_unit(p4info: p4i.P4Info) -> None:
+    written = {
+        desired.entry.meter
+        for model in models()
+        for switch in model.switches
+        for desired in compile_switch(model, switch).values()
+        if isinstance(desired.entry, MeterEntry)
+    }
+    units = {meter.preamble.name: p4i.MeterSpec.Unit.Name(meter.spec.unit) for meter in p4info.meters}
+    assert units == {"port_ingress_meter": "BYTES", "port_egress_meter": "BYTES", "punt_meter": "PACKETS"}
+    assert written == units.keys()
 
 
 def test_drop_reasons_are_those_of_the_pipeline() -> None:

@@ -2,7 +2,7 @@
 """Policy entries say exactly what the rules say: against a naive evaluation of rules for single packets."""
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, ip_network
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -45,9 +45,10 @@ tenant: red
 vpc: prod
 name: web
 ipv4: 10.0.0.0/16
+ipv6: 2001:db8::/64
 """
 PLACES: list[dict[str, object] | None] = [{"switch": "leaf1"}, {"switch": "leaf2"}, {"vtep": "10.255.9.1"}, None]
-NUMBERS = {"icmp": 1, "tcp": 6, "udp": 17}
+NUMBERS = {"icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58}
 
 
 class Packet(NamedTuple):
@@ -86,7 +87,9 @@ def rules_allow(objects: list[Intent], sender: Port, receiver: Port, packet: Pac
         if "group" in peer:
             is_peer = peer["group"] in other.security_groups
         else:
-            is_peer = all(address in IPv4Network(peer["cidr"]) for address in other.addresses)
+            cidr = ip_network(peer["cidr"])
+            concerned = [address for address in other.addresses if address.version == cidr.version]
+            is_peer = concerned != [] and all(address in cidr for address in concerned)
         wanted = NUMBERS.get(str(rule.protocol), rule.protocol)
         if not is_peer or wanted not in ("any", packet.protocol):
             return False
@@ -122,7 +125,7 @@ def table_permits(entries: list[DesiredEntry], source: int, destination: int, pa
 
 
 _names = ["a", "b", "c"]
-_cidrs = ["0.0.0.0/0", "10.0.0.0/25", "10.0.0.0/30", "10.0.0.128/25"]
+_cidrs = ["0.0.0.0/0", "10.0.0.0/25", "10.0.0.0/30", "10.0.0.128/25", "::/0", "2001:db8::/126"]
 _peers = st.sampled_from([*({"group": name} for name in _names), *({"cidr": cidr} for cidr in _cidrs)])
 
 
@@ -130,13 +133,13 @@ _peers = st.sampled_from([*({"group": name} for name in _names), *({"cidr": cidr
 def _rules(draw: st.DrawFn) -> dict[str, object]:
     rule: dict[str, object] = {
         "direction": draw(st.sampled_from(["ingress", "ingress", "egress"])),
-        "protocol": draw(st.sampled_from(["any", "tcp", "udp", "icmp", 6, 47])),
+        "protocol": draw(st.sampled_from(["any", "tcp", "udp", "icmp", "icmpv6", 6, 47])),
         "peer": draw(_peers),
     }
     if rule["protocol"] in ("tcp", "udp", 6) and draw(st.booleans()):
         low = draw(st.integers(0, 12))
         rule["ports"] = f"{low}-{draw(st.integers(low, 14))}" if draw(st.booleans()) else low
-    if rule["protocol"] == "icmp" and draw(st.booleans()):
+    if rule["protocol"] in ("icmp", "icmpv6") and draw(st.booleans()):
         rule["icmp_type"] = draw(st.integers(0, 2))
     return rule
 
@@ -148,14 +151,16 @@ def _objects(draw: st.DrawFn) -> list[Intent]:
     for number in range(1, draw(st.integers(2, 5)) + 1):
         parts = draw(st.sampled_from([["0"], ["0", "1"], ["1"], ["0", "2"], ["2"]]))
         address = [f"10.0.0.{100 * int(part) + 1 + number}" for part in parts]
+        v6 = [f"2001:db8::{part}" for part in (1 + number, f"1:{number}")]
+        address = draw(st.sampled_from([address, [*address, v6[0]], [*address, *v6], v6[:1], v6[1:]]))
         place = draw(st.sampled_from(PLACES))
         objects.append(port(number, address, draw(st.lists(st.sampled_from(_names), unique=True, max_size=2)), place))
     return objects
 
 
 _packets = st.builds(
-    Packet, st.sampled_from([1, 6, 17]), st.sampled_from([*range(16), 255, 256, 511, 512, 65535]), st.just(True)
-) | st.builds(Packet, st.sampled_from([1, 6, 17, 47, 50]), st.just(0), st.just(False))
+    Packet, st.sampled_from([1, 6, 17, 58]), st.sampled_from([*range(16), 255, 256, 511, 512, 65535]), st.just(True)
+) | st.builds(Packet, st.sampled_from([1, 6, 17, 47, 50, 58]), st.just(0), st.just(False))
 
 
 @settings(max_examples=80, deadline=None)
@@ -251,6 +256,14 @@ def test_any_wildcards_protocol_and_port() -> None:
 def test_icmp_types_are_the_upper_half_of_the_field() -> None:
     assert entries_between([], [ingress(protocol="icmp", icmp_type=8)]) == {(ICMP, Range(0x800, 0x8FF)): (B,)}
     assert entries_between([], [ingress(protocol="icmp")]) == {(ICMP, Range(0, 0xFFFF)): (B,)}
+
+
+def test_icmp_is_that_of_ipv4_and_icmpv6_that_of_ipv6() -> None:
+    rules: list[object] = [ingress(protocol="icmp", icmp_type=8), ingress(protocol="icmpv6", icmp_type=128)]
+    assert entries_between([], rules) == {
+        (ICMP, Range(0x800, 0x8FF)): (B,),
+        (Ternary(58, 0xFF), Range(0x8000, 0x80FF)): (B,),
+    }
 
 
 def test_egress_rules_narrow_what_ingress_rules_allow_and_both_are_origins() -> None:

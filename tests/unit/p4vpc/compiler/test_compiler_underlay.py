@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Underlay routes: every VTEP and prefix, over all shortest paths, each next hop with its watch port."""
 
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from p4vpc.compiler import Origin, compile_fabric
+from p4vpc.compiler import Origin, compile_fabric, compile_switch
 from p4vpc.compiler.entries import ActionCall, ActionSet, Exact, Lpm, TableEntry
-from p4vpc.compiler.underlay import shortest_paths
+from p4vpc.compiler.ways import shortest_paths
 from p4vpc.intent import from_document, load_yaml
 from p4vpc.model import Model
 from tests.unit.p4vpc.model.world import build, world
@@ -18,21 +18,39 @@ from tests.unit.p4vpc.model.world import build, world
 EXAMPLE = Path(__file__).parents[4] / "topo" / "examples" / "two-tenants.yaml"
 
 
-def routes(model: Model, switch: str) -> dict[str, list[int]]:
-    """Return the egress ports by prefix; check that each next hop watches its own port."""
+def ports_of(entry: TableEntry) -> list[int]:
+    """Return the egress ports of a set of next hops; check that each of them watches its own port."""
+    assert isinstance(entry.action, ActionSet)
+    ports = []
+    for member in entry.action.members:
+        assert (member.action.name, member.weight) == ("set_next_hop", 1)
+        assert member.action.params == (member.watch_port,)
+        ports.append(member.action.params[0])
+    return ports
+
+
+def routes(model: Model, switch: str, table: str = "underlay_routes_v4") -> dict[str, list[int]]:
+    """Return the egress ports by prefix."""
     found = {}
     for desired in compile_fabric(model, switch).values():
         entry = desired.entry
-        if isinstance(entry, TableEntry) and entry.table == "underlay_routes":
+        if isinstance(entry, TableEntry) and entry.table == table:
             (prefix,) = entry.key
             assert isinstance(prefix, Lpm)
-            assert isinstance(entry.action, ActionSet)
-            ports = []
-            for member in entry.action.members:
-                assert (member.action.name, member.weight) == ("set_next_hop", 1)
-                assert member.action.params == (member.watch_port,)
-                ports.append(member.action.params[0])
-            found[f"{IPv4Address(prefix.value)}/{prefix.prefix_len}"] = ports
+            address = IPv4Address(prefix.value) if table.endswith("v4") else IPv6Address(prefix.value)
+            found[f"{address}/{prefix.prefix_len}"] = ports_of(entry)
+    return found
+
+
+def next_hops(model: Model, switch: str) -> dict[int, list[int]]:
+    """Return the egress ports by tunnel index."""
+    found = {}
+    for desired in compile_switch(model, switch).values():
+        entry = desired.entry
+        if isinstance(entry, TableEntry) and entry.table == "tunnel_next_hops":
+            (index,) = entry.key
+            assert isinstance(index, Exact)
+            found[index.value] = ports_of(entry)
     return found
 
 
@@ -62,7 +80,7 @@ def test_prefixes_behind_a_neighbour_are_routed_everywhere() -> None:
     assert routes(model, "spine1")["10.255.9.0/24"] == [2]
     assert routes(model, "leaf1")["10.255.9.0/24"] == [1]
     key = (Lpm(int(IPv4Address("10.255.9.0")), 24),)
-    assert compile_fabric(model, "leaf1")["underlay_routes", key, 0].origins == (Origin("link", "leaf2-router"),)
+    assert compile_fabric(model, "leaf1")["underlay_routes_v4", key, 0].origins == (Origin("link", "leaf2-router"),)
 
 
 def test_a_prefix_announced_twice_goes_to_the_nearest() -> None:
@@ -129,3 +147,54 @@ def test_a_short_prefix_of_a_neighbour_does_not_hide_vteps(prefix: str) -> None:
     model = build(world(link))
     assert routes(model, "leaf1")[str(IPv4Network(prefix))] == [1]
     assert routes(model, "spine1")["10.255.0.2/32"] == [2]
+
+
+def neighbor(name: str, switch: str, port: int, prefix: str) -> str:
+    ends = f"a: {{switch: {switch}, port: {port}}}\nb: {{mac: 02:00:00:00:99:0{port % 10}, prefixes: [{prefix}]}}\n"
+    return f"---\nkind: link\nname: {name}\n{ends}"
+
+
+def tunnels(model: Model, switch: str) -> dict[str, list[int]]:
+    """Return the egress ports by the address of the tunnel's far end."""
+    ends = [*model.leaf_vteps.values(), *(vtep for vpc in model.vpcs.values() for vtep in vpc.foreign_vteps)]
+    names = {vtep.tunnel_index: str(vtep.address) for vtep in ends}
+    return {names[index]: ports for index, ports in next_hops(model, switch).items()}
+
+
+def test_tunnels_to_leaves_go_all_shortest_paths() -> None:
+    model = build(world("kind: link\nname: second\na: {switch: leaf1, port: 2}\nb: {switch: spine1, port: 12}\n"))
+    assert tunnels(model, "leaf1") == {"10.255.0.2": [1, 2], "10.255.9.1": [1, 2]}
+    assert tunnels(model, "leaf2") == {"10.255.0.1": [1], "10.255.9.1": [9]}
+    assert tunnels(model, "spine1") == {}, "a spine has no tunnels"
+    model = build(world(without=["link leaf1-spine1"]))
+    assert tunnels(model, "leaf1") == {}
+
+
+def test_a_tunnel_to_a_foreign_vtep_goes_by_the_longest_prefix_and_to_the_nearest() -> None:
+    shorter = neighbor("wide", "leaf1", 7, "10.255.0.0/16")
+    assert tunnels(build(world(shorter)), "leaf1")["10.255.9.1"] == [1], "the /24 behind leaf2 is longer"
+    longer = neighbor("narrow", "leaf1", 8, "10.255.9.0/28")
+    assert tunnels(build(world(shorter + longer)), "leaf1")["10.255.9.1"] == [8]
+    assert tunnels(build(world(shorter + longer)), "leaf2")["10.255.9.1"] == [1]
+    nearer = neighbor("near", "leaf1", 8, "10.255.9.0/24")
+    assert tunnels(build(world(nearer)), "leaf1")["10.255.9.1"] == [8]
+
+
+def test_where_tunnels_go_follows_the_routes() -> None:
+    """A tunnel's first hop must be one that the rest of the underlay agrees with."""
+    model = build(world(neighbor("wide", "leaf1", 7, "10.255.0.0/16") + neighbor("near", "leaf1", 8, "10.255.9.1/32")))
+    for switch in ("leaf1", "leaf2"):
+        for vtep, ports in tunnels(model, switch).items():
+            found = routes(model, switch)
+            longest = max(
+                (prefix for prefix in found if IPv4Address(vtep) in IPv4Network(prefix)),
+                key=lambda prefix: IPv4Network(prefix).prefixlen,
+            )
+            assert ports == found[longest]
+
+
+def test_the_ways_of_a_foreign_vtep_come_from_the_ports_behind_it() -> None:
+    model = build(world())
+    (vtep,) = model.vpcs["red/prod"].foreign_vteps
+    key = (Exact(vtep.tunnel_index),)
+    assert compile_switch(model, "leaf1")["tunnel_next_hops", key, 0].origins == (Origin("port", "red/prod/far-1"),)

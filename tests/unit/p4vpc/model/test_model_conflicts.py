@@ -436,5 +436,5 @@ def test_defaults() -> None:
         == build(world(without=["route red/prod/outside"])).switches["leaf1"].router_mac
     )
     assert {str(subnet.gateway_mac) for vpc in model.vpcs.values() for subnet in vpc.subnets} == {"02:00:5e:00:01:01"}
-    assert [str(subnet.gateway) for subnet in model.vpcs["red/prod"].subnets] == ["10.0.2.1", "10.0.1.1"]
+    assert [str(subnet.gateway_v4) for subnet in model.vpcs["red/prod"].subnets] == ["10.0.2.1", "10.0.1.1"]
     assert model.tenant_mtu == 1500

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small world of intent for tests: one spine, two leaves, a neighbour with a foreign VTEP behind it, two VPCs."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 
-from p4vpc.intent import ClaimId, Identifiers, Intent, ObjectId, load_yaml
+from p4vpc.intent import ClaimId, Identifiers, Intent, ObjectId, dump_yaml, load_yaml
 from p4vpc.model import Model, build_model, plan_identifiers
 
 FABRIC = """
@@ -141,6 +142,63 @@ mac: 02:00:00:00:01:01
 addresses: [10.0.1.11]
 attachment: {switch: leaf1, port: 12}
 """
+
+DUAL_STACK = """
+kind: subnet
+tenant: red
+vpc: prod
+name: web
+ipv4: 10.0.1.0/24
+ipv6: 2001:db8:1::/64
+broadcast: true
+---
+kind: subnet
+tenant: red
+vpc: prod
+name: v6
+ipv6: 2001:db8:6::/64
+gateway_v6: 2001:db8:6::ff
+---
+kind: port
+tenant: red
+vpc: prod
+name: web-1
+subnet: web
+mac: 02:00:00:00:01:01
+addresses: [10.0.1.11, "2001:db8:1::11", "2001:db8:1::12"]
+security_groups: [web]
+attachment: {switch: leaf1, port: 11}
+---
+kind: port
+tenant: red
+vpc: prod
+name: v6-1
+subnet: v6
+mac: 02:00:00:00:01:06
+addresses: ["2001:db8:6::11"]
+attachment: {switch: leaf2, port: 16}
+---
+kind: route
+tenant: red
+vpc: prod
+name: outside-v6
+prefix: 2001:db8::/32
+next_hop: 2001:db8:6::11
+---
+kind: link
+name: leaf1-router
+a: {switch: leaf1, port: 9, address: "2001:db8:fe::1"}
+b: {mac: 02:00:00:00:99:02, prefixes: ["2001:db8:ffff::/48"]}
+"""
+"""Makes `web` dual-stack and flooding, and adds a subnet of IPv6 alone."""
+
+
+def over_ipv6(objects: Iterable[Intent]) -> list[Intent]:
+    """Return the objects with IPv6 VTEPs: `10.255.x.y` becomes `fd00::x:y`, also as a neighbour's prefix."""
+    return read(_V4_VTEP.sub(r"fd00::\1:\2", dump_yaml(objects)).replace("fd00::9:0/24", "fd00::9:0/112"))
+
+
+_V4_VTEP = re.compile(r"10\.255\.(\d+)\.(\d+)")
 
 
 def read(text: str) -> list[Intent]:

@@ -302,6 +302,18 @@ def test_a_selector_holds_only_so_many_members() -> None:
     assert planned.batches == ()
 
 
+def test_a_full_selector_does_not_fill_another() -> None:
+    other = TableSchema("tunnels_ecmp", ECMP.key, ECMP.actions, selector=SelectorSchema("other_selector", size=4))
+    schema = Schema({"ecmp": ECMP, "tunnels_ecmp": other})
+    groups = [ecmp(number, range(4)) for number in (1, 2)]
+    others = [TableEntry("tunnels_ecmp", (Lpm(number << 4, 4),), 0, groups[0].action) for number in (1, 2)]
+    planned = plan(wanted([*groups, *others]), {}, schema)
+    assert [change.entry for change in planned.changes] == [*groups, others[0]]
+    assert [(item.entry, item.reason) for item in planned.left_out] == [
+        (others[1], "selector other_selector is full: it holds 4 members")
+    ]
+
+
 def test_constant_and_unknown_tables_on_the_switch_are_left_alone() -> None:
     fixed = TableEntry("fixed", (Exact(1),), 0, ActionCall("permit"))
     assert plan({}, held([fixed]), SCHEMA).batches == ()
@@ -346,6 +358,24 @@ def test_multicast_groups_come_before_the_tables_that_refer_to_them() -> None:
     schema = Schema({"flood": flood})
     assert operations(plan(wanted(entries), {}, schema)) == [[("INSERT", MULTICAST_TABLE)], [("INSERT", "flood")]]
     assert operations(plan({}, held(entries), schema)) == [[("DELETE", "flood")], [("DELETE", MULTICAST_TABLE)]]
+
+
+def test_multicast_groups_come_after_what_their_replicas_may_name() -> None:
+    """A copy must not leave before the switch knows how: by which VLAN, into which tunnel."""
+    flood = TableSchema(
+        "flood",
+        (FieldSchema("bridge_domain", 4),),
+        {"replicate": ActionSchema("replicate", (FieldSchema("group", 16),))},
+        references=(Reference(MULTICAST_TABLE, (0,), (0,), "replicate"), Reference("hosts", (0, 1), (0, 0))),
+    )
+    schema = Schema({"flood": flood, "hosts": HOSTS, "tunnels": TUNNELS})
+    assert schema.ranks == {"tunnels": 0, "hosts": 1, MULTICAST_TABLE: 2, "flood": 3}
+    entries: list[Entry] = [
+        MulticastEntry(7, ((1, 0x8001),)),
+        TableEntry("tunnels", (Exact(1),), 0, ActionCall("set_tunnel", (9,))),
+    ]
+    assert operations(plan(wanted(entries), {}, schema)) == [[("INSERT", "tunnels")], [("INSERT", MULTICAST_TABLE)]]
+    assert operations(plan({}, held(entries), schema)) == [[("DELETE", MULTICAST_TABLE)], [("DELETE", "tunnels")]]
 
 
 def test_a_circle_of_references_is_an_error_that_names_it() -> None:

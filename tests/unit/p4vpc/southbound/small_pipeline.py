@@ -22,6 +22,7 @@ ACTIONS: Mapping[str, tuple[int, tuple[tuple[str, int, str], ...]]] = {
     "set_next_hop": (0x01000006, (("egress_port", 9, ""),)),
     "count_drop": (0x01000007, ()),
     "drop_route": (0x01000008, ()),
+    "set_tunnel_v6": (0x01000009, (("src_address", 128, ""), ("dst_address", 128, ""))),
 }
 
 TABLES: Mapping[str, tuple[int, tuple[tuple[str, int, "Match.MatchType.ValueType"], ...], tuple[str, ...], int]] = {
@@ -47,9 +48,18 @@ TABLES: Mapping[str, tuple[int, tuple[tuple[str, int, "Match.MatchType.ValueType
     "underlay_routes": (0x02000005, (("dst_address", 32, LPM),), ("set_next_hop",), 16),
     "drop_reasons": (0x02000006, (("drop_reason", 8, EXACT),), ("count_drop",), 64),
     "fixed": (0x02000007, (("x", 8, EXACT),), ("permit",), 4),
+    "hosts_v6": (0x02000008, (("vrf", 16, EXACT), ("dst_address", 128, EXACT)), ("set_remote_host",), 256),
+    "routes_v6": (0x02000009, (("vrf", 16, EXACT), ("dst_address", 128, LPM)), ("drop_route",), 64),
+    "acl_v6": (0x0200000A, (("src_address", 128, TERNARY), ("dst_address", 128, RANGE)), ("permit", "deny"), 32),
+    "tunnels_v6": (0x0200000B, (("tunnel_index", 16, EXACT),), ("set_tunnel_v6",), 64),
+    "tunnel_next_hops": (0x0200000C, (("tunnel_index", 16, EXACT),), ("set_next_hop",), 16),
 }
 
-SELECTOR_ID = 0x11000001
+SELECTORS: Mapping[str, tuple[int, str, int]] = {
+    "underlay_routes": (0x11000001, "underlay_selector", 32),
+    "tunnel_next_hops": (0x11000002, "tunnel_selector", 16),
+}
+"""By table: id, name and size of its selector."""
 
 
 def small_p4info(sizes: Mapping[str, int] | None = None) -> p4i.P4Info:
@@ -69,11 +79,12 @@ def small_p4info(sizes: Mapping[str, int] | None = None) -> p4i.P4Info:
             table.match_fields.add(id=position, name=column, bitwidth=width, match_type=kind)
         for callee in actions:
             table.action_refs.add(id=ACTIONS[callee][0])
-        if name == "underlay_routes":
-            table.implementation_id = SELECTOR_ID
-    selector = message.action_profiles.add(with_selector=True, size=32, max_group_size=8)
-    selector.preamble.id, selector.preamble.name = SELECTOR_ID, "underlay_selector"
-    selector.table_ids.append(TABLES["underlay_routes"][0])
+        if name in SELECTORS:
+            table.implementation_id = SELECTORS[name][0]
+    for name, (number, selector_name, size) in SELECTORS.items():
+        selector = message.action_profiles.add(with_selector=True, size=size, max_group_size=8)
+        selector.preamble.id, selector.preamble.name = number, selector_name
+        selector.table_ids.append(TABLES[name][0])
     for position, counted in enumerate(("policy", "drop_reasons"), start=1):
         counter = message.direct_counters.add(direct_table_id=TABLES[counted][0])
         counter.preamble.id, counter.preamble.name = 0x12000000 + position, f"{counted}_counter"

@@ -26,7 +26,7 @@ from tests.unit.p4vpc.southbound.small_pipeline import small_pipeline
 PIPELINE = small_pipeline()
 CODEC = PIPELINE.codec
 
-u8, u9, u16, u32, u48 = (st.integers(0, 2**width - 1) for width in (8, 9, 16, 32, 48))
+u8, u9, u16, u32, u48, u128 = (st.integers(0, 2**width - 1) for width in (8, 9, 16, 32, 48, 128))
 local_host = st.builds(lambda *params: ActionCall("set_local_host", params), u9, u16, u48)
 remote_host = st.builds(lambda *params: ActionCall("set_remote_host", params), u16, u48)
 members = st.builds(
@@ -68,6 +68,33 @@ entries: st.SearchStrategy[Entry] = st.one_of(
         ),
         u32,
         st.integers(0, 32),
+        st.lists(members, min_size=1, max_size=4),
+    ),
+    st.builds(
+        lambda vrf, address, action: TableEntry("hosts_v6", (Exact(vrf), Exact(address)), 0, action),
+        u16,
+        u128,
+        remote_host,
+    ),
+    st.builds(
+        lambda address, length: TableEntry("routes_v6", (Exact(1), Lpm(address, length)), 0, ActionCall("drop_route")),
+        u128,
+        st.integers(0, 128),
+    ),
+    st.builds(
+        lambda value, mask, bounds: TableEntry(
+            "acl_v6", (Ternary(value, mask), Range(*sorted(bounds))), 1, ActionCall("deny")
+        ),
+        u128,
+        u128,
+        st.tuples(u128, u128),
+    ),
+    st.builds(
+        lambda *params: TableEntry("tunnels_v6", (Exact(1),), 0, ActionCall("set_tunnel_v6", params)), u128, u128
+    ),
+    st.builds(
+        lambda index, actions: TableEntry("tunnel_next_hops", (Exact(index),), 0, ActionSet(tuple(actions))),
+        u16,
         st.lists(members, min_size=1, max_size=4),
     ),
     st.builds(

@@ -52,6 +52,14 @@ PERMIT = ActionCall("permit")
             ),
             "underlay_routes[dst_address=0.0.0.0/0] -> 1 members",
         ),
+        (
+            TableEntry("routes_v6", (Exact(2), Lpm(0x20010DB8 << 96, 32)), 0, ActionCall("drop_route")),
+            "routes_v6[vrf=2, dst_address=2001:db8::/32] -> drop_route()",
+        ),
+        (
+            TableEntry("tunnels_v6", (Exact(1),), 0, ActionCall("set_tunnel_v6", (0xFD << 120 | 1, 0xFD << 120 | 2))),
+            "tunnels_v6[tunnel_index=1] -> set_tunnel_v6(src_address=fd00::1, dst_address=fd00::2)",
+        ),
         (MulticastEntry(7, ()), "multicast group 7"),
     ],
 )

@@ -7,6 +7,7 @@ import pytest
 from finsy.proto import p4i, p4r
 from google.protobuf import text_format
 
+from p4vpc.compiler.entries import MULTICAST_TABLE
 from p4vpc.reconcile import DependencyCycleError, MatchKind, Reference
 from p4vpc.southbound import EncodeError, Packet, Pipeline, PipelineError
 from p4vpc.southbound.p4info import MetadataField, digest
@@ -26,6 +27,9 @@ def test_tables_sizes_selectors_and_counters_are_read() -> None:
     assert policy.size == 32
     assert underlay.selector is not None
     assert (underlay.selector.size, underlay.selector.max_group_size) == (32, 8)
+    tunnels = info.schema.tables["tunnel_next_hops"].selector
+    assert tunnels is not None
+    assert (tunnels.name, tunnels.size) == ("tunnel_selector", 16)
     assert info.schema.tables["fixed"].is_const
     assert info.counted_tables == {"policy", "drop_reasons"}
     assert info.packet_in[0] == MetadataField(1, "ingress_port", 9)
@@ -42,6 +46,15 @@ def test_refers_to_is_read_however_it_is_spelled(spelling: str) -> None:
     p4info = small_p4info()
     p4info.tables[5].match_fields[0].annotations.append(spelling)
     assert digest(p4info).schema.tables["drop_reasons"].references == (Reference("tunnels", (0,), (0,)),)
+
+
+@pytest.mark.parametrize("name", ["multicast_group_table", "builtin::multicast_group_table"])
+def test_a_reference_to_multicast_groups_needs_no_table_of_that_name(name: str) -> None:
+    p4info = small_p4info()
+    p4info.tables[5].match_fields[0].annotations.append(f"@refers_to({name} , multicast_group_id)")
+    schema = digest(p4info).schema
+    assert schema.tables["drop_reasons"].references == (Reference(MULTICAST_TABLE, (0,), (0,)),)
+    assert schema.ranks["tunnels"] < schema.ranks[MULTICAST_TABLE] < schema.ranks["drop_reasons"]
 
 
 def test_fields_that_refer_to_one_table_refer_together() -> None:

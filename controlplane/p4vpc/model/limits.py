@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Conflicts about what limits traffic: network ACLs and QoS policies."""
+
+from collections.abc import Iterator
+
+from p4vpc.errors import Problem
+from p4vpc.intent import QosPolicy
+from p4vpc.model.fabric_checks import Use, only_once
+from p4vpc.model.index import Index, VpcIndex
+
+FRAME_HEADER_BYTES = 18
+"""Ethernet header with a VLAN tag: meters count whole frames, the MTU is that of the packet inside."""
+
+
+def check_acls(members: VpcIndex) -> Iterator[Problem]:
+    """Yield a problem for each subnet of a VPC that more than one network ACL names."""
+    yield from only_once(
+        (
+            Use(f"subnet {subnet}", acl, f"subnets[{position}]")
+            for acl in members.acls.values()
+            for position, subnet in enumerate(acl.subnets)
+        ),
+        "a subnet has at most one network ACL",
+    )
+
+
+def check_qos(index: Index) -> Iterator[Problem]:
+    """Yield a problem for each burst that the longest frame of a tenant exceeds: such a frame could never pass."""
+    longest = index.fabric.tenant_mtu + FRAME_HEADER_BYTES
+    for policy in index.qos_policies.values():
+        for field, burst in _bursts(policy):
+            if burst < longest:
+                message = f"{burst} bytes are less than one frame of {longest} bytes (tenant_mtu and its header)"
+                yield Problem(str(policy), field, message, f"at least {longest}")
+
+
+def _bursts(policy: QosPolicy) -> Iterator[tuple[str, int]]:
+    for direction in ("from_port", "to_port"):
+        limit = getattr(policy, direction)
+        if limit is not None:
+            yield f"{direction}.burst_bytes", limit.burst_bytes
+            if limit.peak_burst_bytes is not None:
+                yield f"{direction}.peak_burst_bytes", limit.peak_burst_bytes
