@@ -54,14 +54,22 @@ def _vpc_claims(index: Index, vpc_key: str, members: VpcIndex) -> Iterator[Claim
 
 
 def plan(index: Index, held: Identifiers) -> IdentifierPlan:
-    """Return what must be allocated and retired; ModelError if `fabric.vni_range` leaves out VNIs in use."""
+    """Return what must be allocated and retired.
+
+    Raises ModelError if `fabric.vni_range` leaves out VNIs in use, or a number of an older version is out of bounds.
+    """
     needed = {claim.id: claim for claim in claims(index)}
     problems = []
     for claim_id, claim in sorted(needed.items()):
         number = held.numbers.get(claim_id)
-        if number is not None and not claim.low <= number <= claim.high:
+        if number is None or claim.low <= number <= claim.high:
+            continue
+        if claim_id.pool == VNI:
             message = f"leaves out VNI {number} of {claim.object}"
             problems.append(Problem("fabric fabric", "vni_range", message, "a range with all VNIs that are in use"))
+        else:
+            message = f"its {claim_id.pool.replace('_', ' ')} {number} is beyond {claim.high}"
+            problems.append(Problem(claim.object, "", message, "delete it, and create it again once that is realised"))
     if problems:
         raise ModelError(problems)
     return IdentifierPlan(

@@ -64,6 +64,16 @@ def test_vni_range_can_grow_but_not_leave_out_what_is_in_use() -> None:
     assert "leaves out VNI 5000 of subnet" in problem.message
 
 
+def test_a_number_beyond_its_bounds_is_told_at_its_owner() -> None:
+    held = number(world())
+    beyond = {**held.numbers, ClaimId("bridge_domain", "red/prod/web"): 0x8000}
+    with pytest.raises(ModelError) as caught:
+        plan_identifiers(world(), Identifiers(beyond))
+    (problem,) = caught.value.problems
+    assert problem.object == "subnet red/prod/web"
+    assert problem.message == "its bridge domain 32768 is beyond 32767"
+
+
 def test_exhaustion_names_the_object() -> None:
     objects = world("kind: fabric\nvni_range: [5000, 5001]\n")
     with Store("sqlite://") as store:
