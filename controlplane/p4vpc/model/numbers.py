@@ -18,6 +18,9 @@ _MAX_15 = 0x7FFF
 """Port and tunnel indexes share a field: its top bit says which of the two it holds. So do the two multicast groups of
 a bridge domain (`compiler.flood`)."""
 
+_MAX_PORT_INDEX = 4095
+"""Meters have a cell for each port index."""
+
 
 def port_index_pool(switch: str) -> str:
     """Return the pool of a switch's port indexes: each switch counts its own."""
@@ -44,7 +47,7 @@ def _vpc_claims(index: Index, vpc_key: str, members: VpcIndex) -> Iterator[Claim
         yield _claim(LABEL, label_of_port(port, cidrs).owner(vpc_key), _MAX_16, port.id)
         match port.attachment:
             case SwitchAttachment(switch=switch):
-                yield _claim(port_index_pool(switch), port.key, _MAX_15, port.id)
+                yield _claim(port_index_pool(switch), port.key, _MAX_PORT_INDEX, port.id)
             case VtepAttachment(vtep=vtep):
                 yield _claim(TUNNEL, str(vtep), _MAX_15, port.id)
     owners = port_by_address(members)

@@ -35,7 +35,9 @@ def test_bounds_are_the_widths_of_the_pipeline() -> None:
     for claim in plan_identifiers(world(), Identifiers()).allocate:
         if claim.id.pool == "vni":
             assert (claim.low, claim.high) == (4096, 0xFFFFFF)
-        elif claim.id.pool in ("tunnel_index", "bridge_domain") or claim.id.pool.startswith("port_index"):
+        elif claim.id.pool.startswith("port_index"):
+            assert (claim.low, claim.high) == (1, 4095)
+        elif claim.id.pool in ("tunnel_index", "bridge_domain"):
             assert (claim.low, claim.high) == (1, 0x7FFF)
         else:
             assert (claim.low, claim.high) == (1, 0xFFFF)
