@@ -11,6 +11,7 @@ from p4vpc.compiler.entries import (
     Identity,
     Lpm,
     Match,
+    MulticastEntry,
     Range,
     TableEntry,
     Ternary,
@@ -18,6 +19,7 @@ from p4vpc.compiler.entries import (
 )
 from p4vpc.reconcile import Batch, Operation
 from softswitch.runtime import entries as native
+from softswitch.runtime.replication import Replica
 from softswitch.runtime.switch import Switch
 
 
@@ -25,6 +27,9 @@ def apply(switch: Switch, batch: Batch) -> None:
     """Carries out one batch of updates."""
     for change in batch:
         entry = change.entry
+        if isinstance(entry, MulticastEntry):
+            _replicate(switch, change.operation, entry)
+            continue
         assert isinstance(entry, TableEntry), entry
         table = switch.tables[entry.table]
         key = tuple(_to_native(match) for match in entry.key)
@@ -46,7 +51,21 @@ def read_back(switch: Switch, tables: Iterable[str]) -> dict[Identity, Entry]:
             key = tuple(_to_neutral(field, value) for field, value in zip(table.key, held.key, strict=True))
             entry = TableEntry(name, key, held.priority, _to_neutral_action(held.action))
             found[entry.identity] = entry
+    for group_id, replicas in switch.multicast.items():
+        group = MulticastEntry(group_id, tuple(sorted((replica.port, replica.instance) for replica in replicas)))
+        found[group.identity] = group
     return found
+
+
+def _replicate(switch: Switch, operation: Operation, entry: MulticastEntry) -> None:
+    replicas = [Replica(port, instance) for port, instance in entry.replicas]
+    match operation:
+        case Operation.INSERT:
+            switch.multicast.insert(entry.group_id, replicas)
+        case Operation.MODIFY:
+            switch.multicast.modify(entry.group_id, replicas)
+        case Operation.DELETE:
+            switch.multicast.delete(entry.group_id)
 
 
 def _to_native(match: Match) -> native.MatchValue:
