@@ -12,6 +12,7 @@ from p4vpc.compiler.entries import (
     Lpm,
     Match,
     MeterEntry,
+    MulticastEntry,
     Range,
     TableEntry,
     Ternary,
@@ -20,6 +21,7 @@ from p4vpc.compiler.entries import (
 from p4vpc.reconcile import Batch, Operation
 from softswitch.runtime import entries as native
 from softswitch.runtime.externs import MeterConfig
+from softswitch.runtime.replication import Replica
 from softswitch.runtime.switch import Switch
 
 
@@ -31,6 +33,8 @@ def apply(switch: Switch, batch: Batch) -> None:
             is_reset = change.operation is Operation.DELETE
             config = None if is_reset else MeterConfig(entry.cir, entry.cburst, entry.pir, entry.pburst)
             switch.meters[entry.meter].configure(entry.index, config)
+        elif isinstance(entry, MulticastEntry):
+            _replicate(switch, change.operation, entry)
             continue
         assert isinstance(entry, TableEntry), entry
         table = switch.tables[entry.table]
@@ -59,7 +63,21 @@ def read_back(switch: Switch, tables: Iterable[str]) -> dict[Identity, Entry]:
             if it is not None:
                 cell = MeterEntry(name, index, it.committed_rate, it.committed_burst, it.peak_rate, it.peak_burst)
                 found[cell.identity] = cell
+    for group_id, replicas in switch.multicast.items():
+        group = MulticastEntry(group_id, tuple(sorted((replica.port, replica.instance) for replica in replicas)))
+        found[group.identity] = group
     return found
+
+
+def _replicate(switch: Switch, operation: Operation, entry: MulticastEntry) -> None:
+    replicas = [Replica(port, instance) for port, instance in entry.replicas]
+    match operation:
+        case Operation.INSERT:
+            switch.multicast.insert(entry.group_id, replicas)
+        case Operation.MODIFY:
+            switch.multicast.modify(entry.group_id, replicas)
+        case Operation.DELETE:
+            switch.multicast.delete(entry.group_id)
 
 
 def _to_native(match: Match) -> native.MatchValue:

@@ -31,7 +31,7 @@ def spine(weights: dict[int, int]) -> Switch:
         switch.tables["fabric_ports"].insert((port, ROUTER_MAC), ActionCall("set_fabric"))
         switch.tables["neighbors"].insert((port,), ActionCall("set_neighbor", (ROUTER_MAC, 0x02FA00000100 + port)))
     ways = (WeightedAction(ActionCall("set_next_hop", (port,)), weight, port) for port, weight in weights.items())
-    switch.tables["underlay_routes"].insert(((LEAF_PREFIX, 16),), ActionSet(tuple(ways)))
+    switch.tables["underlay_routes_v4"].insert(((LEAF_PREFIX, 16),), ActionSet(tuple(ways)))
     return switch
 
 

@@ -30,7 +30,7 @@ def emit_vpc(model: Model, vpc: ModelVpc, switch: ModelSwitch, ways: Ways) -> Em
     for subnet in vpc.subnets:
         if not subnet.is_flooded:
             continue
-        ports = [port for port in vpc.ports if port.subnet == subnet]
+        ports = [port for port in vpc.ports if port.subnet.id == subnet.id]
         local = _local(ports, switch)
         if not local:
             continue

@@ -2,7 +2,7 @@
 """Source guard: who may send with which MAC and address. For ports plugged in here, and for those behind foreign VTEPs.
 
 A port sends from its fixed addresses, and in a subnet with IPv6 from the link-local address made of its MAC, without
-which neighbour discovery does not work.
+which neighbour discovery does not work. Its MAC alone lets it ask whether an address is free (RFC 5227, RFC 4862).
 
 Writes `source_guard_mac`, `source_guard_v4` and `source_guard_v6`.
 """
@@ -25,7 +25,7 @@ def emit_vpc(vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
             continue
         port_index, permit = found
         mac_key = (Exact(port_index), Exact(port.subnet.bridge_domain), Exact(port.mac.value))
-        yield TableEntry("source_guard_mac", mac_key, 0, permit), port.id
+        yield TableEntry("source_guard_mac", mac_key, 0, ActionCall("permit_mac")), port.id
         for address in _sources(port):
             yield TableEntry(of_family("source_guard", address), (*mac_key, Exact(int(address))), 0, permit), port.id
 

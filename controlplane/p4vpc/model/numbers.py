@@ -18,6 +18,9 @@ _MAX_15 = 0x7FFF
 """Port and tunnel indexes share a field: its top bit says which of the two it holds. So do the two multicast groups of
 a bridge domain (`compiler.flood`)."""
 
+_MAX_PORT_INDEX = 4095
+"""Meters have a cell for each port index."""
+
 
 def port_index_pool(switch: str) -> str:
     """Return the pool of a switch's port indexes: each switch counts its own."""
@@ -44,7 +47,7 @@ def _vpc_claims(index: Index, vpc_key: str, members: VpcIndex) -> Iterator[Claim
         yield _claim(LABEL, label_of_port(port, cidrs).owner(vpc_key), _MAX_16, port.id)
         match port.attachment:
             case SwitchAttachment(switch=switch):
-                yield _claim(port_index_pool(switch), port.key, _MAX_15, port.id)
+                yield _claim(port_index_pool(switch), port.key, _MAX_PORT_INDEX, port.id)
             case VtepAttachment(vtep=vtep):
                 yield _claim(TUNNEL, str(vtep), _MAX_15, port.id)
     owners = port_by_address(members)
@@ -54,14 +57,22 @@ def _vpc_claims(index: Index, vpc_key: str, members: VpcIndex) -> Iterator[Claim
 
 
 def plan(index: Index, held: Identifiers) -> IdentifierPlan:
-    """Return what must be allocated and retired; ModelError if `fabric.vni_range` leaves out VNIs in use."""
+    """Return what must be allocated and retired.
+
+    Raises ModelError if `fabric.vni_range` leaves out VNIs in use, or a number of an older version is out of bounds.
+    """
     needed = {claim.id: claim for claim in claims(index)}
     problems = []
     for claim_id, claim in sorted(needed.items()):
         number = held.numbers.get(claim_id)
-        if number is not None and not claim.low <= number <= claim.high:
+        if number is None or claim.low <= number <= claim.high:
+            continue
+        if claim_id.pool == VNI:
             message = f"leaves out VNI {number} of {claim.object}"
             problems.append(Problem("fabric fabric", "vni_range", message, "a range with all VNIs that are in use"))
+        else:
+            message = f"its {claim_id.pool.replace('_', ' ')} {number} is beyond {claim.high}"
+            problems.append(Problem(claim.object, "", message, "delete it, and create it again once that is realised"))
     if problems:
         raise ModelError(problems)
     return IdentifierPlan(

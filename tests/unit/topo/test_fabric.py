@@ -85,6 +85,18 @@ def test_a_long_switch_name_still_gives_an_interface_name_that_linux_takes(tmp_p
         (switch("leaf1", 1, "192.0.2.7:9559"), "switch leaf1: p4runtime: switches of this machine listen on 127.0.0.1"),
         (switch("leaf1", 1) + switch("leaf2", 2, "127.0.0.1:9561"), "port 9561 is taken by another switch"),
         ("kind: switch\nname: leaf1\nrole: hub\n", "role"),
+        (
+            switch("leaf1", 1)
+            + SUBNET.replace("ipv4: 10.0.1.0/24", "ipv6: 2001:db8::/64")
+            + port().replace("10.0.1.11", '"2001:db8::11"'),
+            "port red/prod/web-1: addresses: hosts are reached by IPv4 here",
+        ),
+        (
+            switch("leaf1", 1)
+            + "kind: link\nname: up\na: {switch: leaf1, port: 1, address: 192.0.2.1}\n"
+            + 'b: {mac: 02:00:00:00:99:01, prefixes: ["2001:db8::/64"]}\n',
+            "link up: b.prefixes[0]: machines on the underlay are IPv4 here",
+        ),
     ],
 )
 def test_what_cannot_be_built_is_refused_by_name(tmp_path: Path, text: str, message: str) -> None:

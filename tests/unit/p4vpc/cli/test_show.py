@@ -61,6 +61,12 @@ def test_what_limits_traffic(
     assert re.split(" {2,}| (?=open$)", capsys.readouterr().out.splitlines()[1]) == cells
 
 
+def test_a_subnet_is_shown_with_both_families(capsys: pytest.CaptureFixture[str]) -> None:
+    names = {"tenant": "t", "vpc": "v", "name": "a"}
+    show.print_objects("subnet", [{**names, "ipv4": "10.0.0.0/24", "ipv6": "2001:db8::/64", "broadcast": True}])
+    assert capsys.readouterr().out.splitlines()[1].split() == ["t/v/a", "10.0.0.0/24", "2001:db8::/64", "true"]
+
+
 def test_square_brackets_are_not_taken_for_markup(capsys: pytest.CaptureFixture[str]) -> None:
     show.print_table(("A",), [("tunnels[0x1] [bold]x[/bold]",)])
     assert "tunnels[0x1] [bold]x[/bold]" in capsys.readouterr().out

@@ -47,9 +47,11 @@ class Controller:
 
 @st.composite
 def _edits(draw: st.DrawFn) -> Change:
-    """A change of one object of the world: deleted, or with another place, groups, rules or address."""
+    """A change of one object of the world: deleted, or with another place, groups, rules, prefix or flooding."""
     intent = draw(
-        st.sampled_from([it for it in BASE.values() if it.kind in ("port", "security_group", "route", "link")])
+        st.sampled_from(
+            [it for it in BASE.values() if it.kind in ("port", "security_group", "route", "link", "subnet")]
+        )
     )
     if draw(st.integers(0, 3)) == 0:
         return Delete(intent.id)
@@ -69,6 +71,10 @@ def _edits(draw: st.DrawFn) -> Change:
             document["rules"] = [{"direction": direction, "protocol": "tcp", "ports": "80", "peer": peer}]
         case "route":
             document["prefix"] = draw(st.sampled_from(["0.0.0.0/0", "198.51.100.0/24"]))
+        case "subnet":
+            document["broadcast"] = draw(st.booleans())
+            if draw(st.booleans()):
+                document["ipv6"] = {"web": "2001:db8:1::/64", "db": "2001:db8:2::/64"}[document["name"]]
         case "link":
             document["a"] = {**document["a"], "port": draw(st.sampled_from([1, 2, 3]))}
     return Put(from_document(document))

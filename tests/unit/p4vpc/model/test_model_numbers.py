@@ -35,7 +35,9 @@ def test_bounds_are_the_widths_of_the_pipeline() -> None:
     for claim in plan_identifiers(world(), Identifiers()).allocate:
         if claim.id.pool == "vni":
             assert (claim.low, claim.high) == (4096, 0xFFFFFF)
-        elif claim.id.pool in ("tunnel_index", "bridge_domain") or claim.id.pool.startswith("port_index"):
+        elif claim.id.pool.startswith("port_index"):
+            assert (claim.low, claim.high) == (1, 4095)
+        elif claim.id.pool in ("tunnel_index", "bridge_domain"):
             assert (claim.low, claim.high) == (1, 0x7FFF)
         else:
             assert (claim.low, claim.high) == (1, 0xFFFF)
@@ -62,6 +64,16 @@ def test_vni_range_can_grow_but_not_leave_out_what_is_in_use() -> None:
     (problem,) = caught.value.problems
     assert (problem.object, problem.field) == ("fabric fabric", "vni_range")
     assert "leaves out VNI 5000 of subnet" in problem.message
+
+
+def test_a_number_beyond_its_bounds_is_told_at_its_owner() -> None:
+    held = number(world())
+    beyond = {**held.numbers, ClaimId("bridge_domain", "red/prod/web"): 0x8000}
+    with pytest.raises(ModelError) as caught:
+        plan_identifiers(world(), Identifiers(beyond))
+    (problem,) = caught.value.problems
+    assert problem.object == "subnet red/prod/web"
+    assert problem.message == "its bridge domain 32768 is beyond 32767"
 
 
 def test_exhaustion_names_the_object() -> None:
