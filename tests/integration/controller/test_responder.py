@@ -1,41 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
 """Answers over real gRPC: a host's frame goes through softswitch to the controller, the reply comes out at its port.
 
-The pipeline's own punt is stood in for by an entry in `traps` that hands up every tenant's IPv4 with the reason's
-number: the responder cannot tell the difference, and the test does not depend on what the pipeline drops.
+The whole way: the pipeline drops and punts, the entries are the compiler's.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from functools import partial
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 from scapy.layers.inet import ICMP, IP, UDP
-from scapy.layers.l2 import Ether
+from scapy.layers.inet6 import ICMPv6EchoRequest, ICMPv6ND_NA, ICMPv6NDOptDstLLAddr, IPv6
+from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Packet, Raw
 
 from p4vpc.cli.serve import default_pipeline
-from p4vpc.compiler import DesiredState, compile_switch
-from p4vpc.compiler.entries import ActionCall, DesiredEntry, Exact, Origin, TableEntry
 from p4vpc.intent import load_yaml
-from p4vpc.model import Model
-from p4vpc.services import Controller, Outcome, controller
+from p4vpc.services import Controller, Outcome
+from p4vpc.services.responder import Announcement, Attachment, LocalAttachment, Reason
 from p4vpc.services.responder import Outcome as Answer
-from p4vpc.services.responder import Reason
 from p4vpc.southbound import AgentOptions, Pipeline
 from p4vpc.store import Put, Store
 from softswitch.p4runtime import P4RuntimeServer
 from softswitch.ports import MemoryPorts
 
 BOUND_SECONDS = 20.0
-HOST, GATEWAY = "10.0.1.11", "10.0.1.1"
+HOST, GATEWAY, PEER = "10.0.1.11", "10.0.1.1", "10.0.1.13"
+HOST_V6, GATEWAY_V6, PEER_V6 = "2001:db8:1::b", "2001:db8:1::1", "2001:db8:1::d"
+HOST_LINK_LOCAL, GATEWAY_LINK_LOCAL = "fe80::ff:fe00:b", "fe80::5eff:fe00:101"
 HOST_MAC, GATEWAY_MAC = "02:00:00:00:00:0b", "02:00:5e:00:01:01"
 HOST_PORT = 11
 
-Answering: TypeAlias = Callable[[Reason], AbstractAsyncContextManager[Controller]]
+Heard: TypeAlias = asyncio.Queue[tuple[str, Attachment, Announcement]]
 
 INTENT = """
 kind: switch
@@ -57,6 +56,16 @@ tenant: red
 vpc: prod
 name: web
 ipv4: 10.0.1.0/24
+ipv6: 2001:db8:1::/64
+---
+kind: port
+tenant: red
+vpc: prod
+name: b
+subnet: web
+mac: "02:00:00:00:00:0d"
+addresses: [10.0.1.13, "2001:db8:1::d"]
+attachment: {{switch: leaf1, port: 13}}
 ---"""
 
 PORT = """
@@ -66,17 +75,9 @@ vpc: prod
 name: a
 subnet: web
 mac: "02:00:00:00:00:0b"
-addresses: [10.0.1.11]
+addresses: [10.0.1.11, "2001:db8:1::b"]
 attachment: {{switch: leaf1, port: {port}}}
 """
-
-
-def trapping(model: Model, switch: str, reason: Reason) -> DesiredState:
-    """What the compiler wants, and the stand-in for the pipeline's punt."""
-    state = compile_switch(model, switch)
-    punt = TableEntry("traps", (Exact(0), Exact(0x0800)), 0, ActionCall("punt", (reason.value,)))
-    desired = DesiredEntry(punt, (Origin("switch", switch),))
-    return DesiredState(switch, state.revision, {**state.entries, punt.identity: desired})
 
 
 @pytest.fixture
@@ -85,26 +86,34 @@ async def ports() -> MemoryPorts:
 
 
 @pytest.fixture
-def answering(ports: MemoryPorts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Answering:
-    """A controller whose switch shows the intent, and hands up packets with the reason that is asked for."""
+async def heard() -> Heard:
+    return asyncio.Queue()
 
-    @asynccontextmanager
-    async def start(reason: Reason) -> AsyncIterator[Controller]:
-        monkeypatch.setattr(controller, "compile_switch", partial(trapping, reason=reason))
-        async with AsyncExitStack() as stack:
-            store = stack.enter_context(Store(f"sqlite:///{tmp_path / 'p4vpc.db'}"))
-            server = await stack.enter_async_context(P4RuntimeServer("127.0.0.1:0", device_id=1, drivers=[ports]))
-            options = AgentOptions(first_backoff=0.02, last_backoff=0.2)
-            pipeline = Pipeline.load(default_pipeline())
-            running = await stack.enter_async_context(Controller(store, pipeline, options=options, feed_interval=0.05))
-            intent = INTENT.format(address=server.address) + PORT.format(port=HOST_PORT)
-            puts = [Put(it) for it in load_yaml(intent, "test")]
-            revision = (await running.intents.apply(puts, who="test")).revision
-            outcome = await running.wait_realised(revision, BOUND_SECONDS, is_every_switch_ready=True)
-            assert outcome is Outcome.REALISED, running.status
-            yield running
 
-    return start
+@pytest.fixture
+async def running(ports: MemoryPorts, heard: Heard, tmp_path: Path) -> AsyncIterator[Controller]:
+    """A controller whose switch shows the intent."""
+    async with AsyncExitStack() as stack:
+        store = stack.enter_context(Store(f"sqlite:///{tmp_path / 'p4vpc.db'}"))
+        server = await stack.enter_async_context(P4RuntimeServer("127.0.0.1:0", device_id=1, drivers=[ports]))
+        options = AgentOptions(first_backoff=0.02, last_backoff=0.2)
+        pipeline = Pipeline.load(default_pipeline())
+
+        def on_announcement(switch: str, attachment: Attachment, announcement: Announcement) -> None:
+            heard.put_nowait((switch, attachment, announcement))
+
+        started = await stack.enter_async_context(
+            Controller(store, pipeline, options=options, on_announcement=on_announcement, feed_interval=0.05)
+        )
+        await realise(started, INTENT.format(address=server.address) + PORT.format(port=HOST_PORT))
+        yield started
+
+
+async def realise(running: Controller, text: str) -> None:
+    puts = [Put(intent) for intent in load_yaml(text, "test")]
+    revision = (await running.intents.apply(puts, who="test")).revision
+    outcome = await running.wait_realised(revision, BOUND_SECONDS, is_every_switch_ready=True)
+    assert outcome is Outcome.REALISED, running.status
 
 
 async def exchange(ports: MemoryPorts, port: int, packet: Packet) -> Packet:
@@ -116,32 +125,65 @@ async def exchange(ports: MemoryPorts, port: int, packet: Packet) -> Packet:
     return frame.payload
 
 
+UDP_PROBE = UDP(dport=33434)
+
+
 @pytest.mark.parametrize(
     ("reason", "packet", "icmp"),
     [
         (Reason.TO_GATEWAY, IP(src=HOST, dst=GATEWAY) / ICMP(id=7, seq=1) / Raw(b"ping"), (0, 0)),
-        (Reason.TO_GATEWAY, IP(src=HOST, dst=GATEWAY) / UDP(dport=33434), (3, 3)),
-        (Reason.TTL, IP(src=HOST, dst="10.0.2.9", ttl=1) / UDP(dport=33434), (11, 0)),
-        (Reason.TOO_BIG, IP(src=HOST, dst="10.0.2.9", flags="DF") / UDP() / Raw(bytes(1473)), (3, 4)),
+        (Reason.TO_GATEWAY, IP(src=HOST, dst=GATEWAY) / UDP_PROBE, (3, 3)),
+        (Reason.TTL, IP(src=HOST, dst=PEER, ttl=1) / UDP_PROBE, (11, 0)),
+        (Reason.TOO_BIG, IP(src=HOST, dst=PEER, flags="DF") / UDP() / Raw(bytes(1473)), (3, 4)),
+        (Reason.TO_GATEWAY, IPv6(src=HOST_V6, dst=GATEWAY_V6) / ICMPv6EchoRequest(), (129, 0)),
+        (Reason.TO_GATEWAY, IPv6(src=HOST_LINK_LOCAL, dst=GATEWAY_LINK_LOCAL) / ICMPv6EchoRequest(), (129, 0)),
+        (Reason.TO_GATEWAY, IPv6(src=HOST_V6, dst=GATEWAY_V6) / UDP_PROBE, (1, 4)),
+        (Reason.TTL, IPv6(src=HOST_V6, dst=PEER_V6, hlim=1) / UDP_PROBE, (3, 0)),
+        (Reason.TOO_BIG, IPv6(src=HOST_V6, dst=PEER_V6) / UDP() / Raw(bytes(1453)), (2, 0)),
     ],
 )
 async def test_a_host_gets_its_answer(
-    reason: Reason, packet: Packet, icmp: tuple[int, int], ports: MemoryPorts, answering: Answering
+    reason: Reason, packet: Packet, icmp: tuple[int, int], ports: MemoryPorts, running: Controller
 ) -> None:
-    async with answering(reason) as running:
-        said = await exchange(ports, HOST_PORT, packet)
-        assert (said.src, said.dst) == (GATEWAY, HOST)
-        assert (said[ICMP].type, said[ICMP].code) == icmp
-        await exchange(ports, HOST_PORT, packet)
-        # The second exchange has begun after the first was counted.
-        assert running.responders()["leaf1"].counts[reason, Answer.ANSWERED] >= 1
+    said = await exchange(ports, HOST_PORT, packet)
+    is_from_who_was_asked = reason is Reason.TO_GATEWAY
+    assert said.src == (packet.dst if is_from_who_was_asked else GATEWAY if said.version == 4 else GATEWAY_V6)
+    assert said.dst == packet.src
+    assert tuple(bytes(said)[20 if said.version == 4 else 40 :][:2]) == icmp
+    await exchange(ports, HOST_PORT, packet)
+    # The second exchange has begun after the first was counted.
+    assert running.responders()["leaf1"].counts[reason, Answer.ANSWERED] >= 1
 
 
-async def test_a_host_that_moves_is_answered_where_it_is(ports: MemoryPorts, answering: Answering) -> None:
-    async with answering(Reason.TO_GATEWAY) as running:
-        ping = IP(src=HOST, dst=GATEWAY) / ICMP()
-        await exchange(ports, HOST_PORT, ping)
-        moved = load_yaml(PORT.format(port=12), "test")
-        revision = (await running.intents.apply([Put(intent) for intent in moved], who="test")).revision
-        assert await running.wait_realised(revision, BOUND_SECONDS) is Outcome.REALISED
-        await exchange(ports, 12, ping)
+async def test_a_host_that_moves_is_answered_where_it_is(ports: MemoryPorts, running: Controller) -> None:
+    ping = IP(src=HOST, dst=GATEWAY) / ICMP()
+    await exchange(ports, HOST_PORT, ping)
+    await realise(running, PORT.format(port=12))
+    await exchange(ports, 12, ping)
+
+
+@pytest.mark.parametrize(
+    ("frame", "address"),
+    [
+        (Ether(dst="ff:ff:ff:ff:ff:ff") / ARP(hwsrc=HOST_MAC, psrc=HOST, pdst=HOST), HOST),
+        (Ether(dst="ff:ff:ff:ff:ff:ff", type=0x8035) / ARP(op=3, hwsrc=HOST_MAC, psrc="0.0.0.0", pdst="0.0.0.0"), None),
+        (
+            Ether(dst="33:33:00:00:00:01")
+            / IPv6(src=HOST_V6, dst="ff02::1", hlim=255)
+            / ICMPv6ND_NA(R=0, S=0, O=1, tgt=HOST_V6)
+            / ICMPv6NDOptDstLLAddr(lladdr=HOST_MAC),
+            HOST_V6,
+        ),
+    ],
+)
+async def test_announcements_are_heard(
+    frame: Packet, address: str | None, ports: MemoryPorts, running: Controller, heard: Heard
+) -> None:
+    frame.src = HOST_MAC
+    ports.inject(HOST_PORT, bytes(frame))
+    async with asyncio.timeout(BOUND_SECONDS):
+        switch, attachment, announcement = await heard.get()
+    assert (switch, str(announcement.mac)) == ("leaf1", HOST_MAC)
+    assert isinstance(attachment, LocalAttachment)
+    assert announcement.address == (None if address is None else ip_address(address))
+    assert running.announcements.latest == {("leaf1", attachment): announcement}

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 
-from p4vpc.intent import Mac
+from p4vpc.intent import IpAddress, Mac
 from p4vpc.services.responder.ethernet import ETHER_TYPE_ARP, ETHER_TYPE_IPV6, ETHER_TYPE_RARP, EthernetFrame
 from p4vpc.services.responder.icmp import NEIGHBOR_ADVERTISEMENT, has_right_checksum, is_icmp
 from p4vpc.services.responder.ipv6 import parse_ipv6
-from p4vpc.services.responder.packet import IpAddress
 
 _ARP = struct.Struct("!HHBBH6s4s6s4s")
 _ARP_OF_IPV4_OVER_ETHERNET = (1, 0x0800, 6, 4)

@@ -5,9 +5,10 @@ import struct
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
 
+from p4vpc.intent import IpAddress
 from p4vpc.services.responder import ipv4, ipv6
 from p4vpc.services.responder.checksum import internet_checksum, pseudo_header
-from p4vpc.services.responder.packet import PROTOCOL_ICMP, PROTOCOL_ICMPV6, IpAddress, IpPacket
+from p4vpc.services.responder.packet import PROTOCOL_ICMP, PROTOCOL_ICMPV6, IpPacket
 
 ICMP_BYTES = 8
 """Type, code, checksum, and 4 octets whose meaning depends on the type."""

@@ -89,9 +89,3 @@ def build_ipv6(
     """Return a packet without extension headers."""
     first = 6 << 28 | traffic_class << 20 | flow_label
     return _HEADER.pack(first, len(upper), protocol, DEFAULT_TTL, src.packed, dst.packed) + upper
-
-
-def link_local(mac: int) -> IPv6Address:
-    """Return the link-local address with a MAC's modified EUI-64 (RFC 4291 appendix A)."""
-    high, low = mac >> 24 ^ 0x02_00_00, mac & 0xFFFFFF
-    return IPv6Address(0xFE80 << 112 | high << 40 | 0xFFFE << 24 | low)

@@ -2,10 +2,8 @@
 """What the rules for answers look at, the same for IPv4 and IPv6; and which header goes with which EtherType."""
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
-from typing import TypeAlias
 
-IpAddress: TypeAlias = IPv4Address | IPv6Address
+from p4vpc.intent import IpAddress
 
 PROTOCOL_ICMP = 1
 PROTOCOL_UDP = 17

@@ -4,7 +4,8 @@
 from collections.abc import Set
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
-from p4vpc.services.responder.packet import PROTOCOL_ICMP, PROTOCOL_ICMPV6, IpAddress, IpPacket
+from p4vpc.intent import IpAddress
+from p4vpc.services.responder.packet import PROTOCOL_ICMP, PROTOCOL_ICMPV6, IpPacket
 
 _THIS_NETWORK = IPv4Network("0.0.0.0/8")
 _RESERVED = IPv4Network("240.0.0.0/4")

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import TypeAlias
 
-from p4vpc.intent import Mac
-from p4vpc.services.responder.ipv6 import link_local
-from p4vpc.services.responder.packet import IpAddress
+from p4vpc.intent import IpAddress, Mac, link_local_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,7 @@ class SubnetView:
     @property
     def gateway_link_local(self) -> IPv6Address:
         """What the gateway is on the link, also where the subnet has no IPv6 prefix."""
-        return link_local(self.gateway_mac.value)
+        return link_local_of(self.gateway_mac)
 
     def is_gateway(self, address: IpAddress) -> bool:
         """Whether an address is one of the gateway's own."""

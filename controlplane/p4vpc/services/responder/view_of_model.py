@@ -35,8 +35,8 @@ def view_of_model(model: Model, switch: str) -> SwitchView:
 def _subnet(subnet: ModelSubnet, vpc: ModelVpc, mtu: int) -> SubnetView:
     return SubnetView(
         gateway_mac=subnet.gateway_mac,
-        gateway_v4=subnet.gateway,
-        gateway_v6=None,  # becomes `subnet.gateway_v6` as soon as ModelSubnet has it; nothing else has to change
+        gateway_v4=subnet.gateway_v4,
+        gateway_v6=subnet.gateway_v6,
         mtu=mtu,
-        broadcasts=frozenset(it.ipv4.broadcast_address for it in vpc.subnets),
+        broadcasts=frozenset(it.ipv4.broadcast_address for it in vpc.subnets if it.ipv4 is not None),
     )

@@ -5,7 +5,7 @@ import struct
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
-from p4vpc.intent import Mac
+from p4vpc.intent import IpAddress, Mac
 from p4vpc.services.responder.ethernet import (
     ETHER_TYPE_IPV4,
     ETHER_TYPE_IPV6,
@@ -14,7 +14,7 @@ from p4vpc.services.responder.ethernet import (
 )
 from p4vpc.services.responder.ipv4 import build_ipv4
 from p4vpc.services.responder.ipv6 import build_ipv6
-from p4vpc.services.responder.packet import PROTOCOL_UDP, IpAddress
+from p4vpc.services.responder.packet import PROTOCOL_UDP
 from p4vpc.services.responder.parse import parse_ip
 
 VXLAN_PORT = 4789

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import p4vpc.services.responder
+from p4vpc.compiler.drop_reasons import ANSWERED, DropReason
 from p4vpc.services.responder import Reason
 from tests.unit.test_import_rules import TOUCHES_THE_WORLD, imports
 
@@ -19,6 +20,11 @@ def test_reasons_have_the_numbers_of_the_contract() -> None:
     numbers = {name: int(number) for number, name in re.findall(r"\b(\d+) ([a-z][a-z_0-9]+)", listed)}
     for reason in Reason:
         assert numbers[reason.name.lower()] == reason.value
+
+
+def test_the_pipeline_hands_up_what_is_answered() -> None:
+    assert {reason.value for reason in ANSWERED} == {reason.value for reason in Reason}
+    assert all(DropReason(reason.value).name == reason.name for reason in Reason)
 
 
 def test_the_core_touches_nothing_of_the_world() -> None:

@@ -12,9 +12,9 @@ from scapy.packet import Packet, Raw
 from p4vpc.intent import Mac
 from p4vpc.services.responder.ethernet import parse_frame
 from p4vpc.services.responder.ipv4 import parse_ipv4
-from p4vpc.services.responder.ipv6 import link_local, parse_ipv6
+from p4vpc.services.responder.ipv6 import parse_ipv6
 from p4vpc.services.responder.vxlan import Tunnel, wrap
-from tests.unit.p4vpc.services.responder.frames import HOST_LINK_LOCAL, HOST_MAC, check_v6, v4, v6
+from tests.unit.p4vpc.services.responder.frames import HOST_MAC, check_v6, v4, v6
 
 UDP_BODY = UDP(sport=1, dport=2) / Raw(b"body")
 AUTHENTICATION = bytes((17, 4)) + bytes(22)
@@ -102,11 +102,6 @@ def test_fields_v4() -> None:
 def test_a_frame_that_ends_in_its_header(length: int) -> None:
     frame = bytes(Ether(src=HOST_MAC, dst=HOST_MAC, type=0x8100) / Raw(b"\0\x07\x08\0"))
     assert (parse_frame(frame[:length]) is None) == (length < 18)
-
-
-def test_modified_eui_64() -> None:
-    assert link_local(Mac.parse(HOST_MAC).value) == IPv6Address(HOST_LINK_LOCAL)
-    assert link_local(Mac.parse("34:56:78:9a:bc:de").value) == IPv6Address("fe80::3656:78ff:fe9a:bcde")
 
 
 def test_a_flow_label_is_never_0() -> None:

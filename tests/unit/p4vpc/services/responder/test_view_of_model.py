@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The view of a switch has what the model says of it, and nothing of what is elsewhere."""
 
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 from p4vpc.model import LocalPlace
 from p4vpc.services.responder import ForeignAttachment, Reason, respond, view_of_model
-from tests.unit.p4vpc.model.world import build, world
+from tests.unit.p4vpc.model.world import DUAL_STACK, build, over_ipv6, world
 
 MODEL = build(world())
 
@@ -25,6 +25,22 @@ def test_an_attachment_has_its_port_index_and_its_subnets_gateway() -> None:
     assert (subnet.gateway_v4, subnet.gateway_mac) == (IPv4Address("10.0.1.1"), port.subnet.gateway_mac)
     assert subnet.mtu == MODEL.tenant_mtu
     assert subnet.broadcasts == {IPv4Address("10.0.1.255"), IPv4Address("10.0.2.255")}
+
+
+def test_both_families() -> None:
+    model = build(over_ipv6(world(DUAL_STACK)))
+    view = view_of_model(model, "leaf1")
+    _, dual = view.locals[11, 0]
+    assert (dual.gateway_v4, dual.gateway_v6) == (IPv4Address("10.0.1.1"), IPv6Address("2001:db8:1::1"))
+    (v6_only,) = (
+        subnet
+        for _, subnet in [*view.locals.values(), *view_of_model(model, "leaf2").locals.values()]
+        if subnet.gateway_v4 is None
+    )
+    assert v6_only.gateway_v6 == IPv6Address("2001:db8:6::ff")
+    assert dual.broadcasts == v6_only.broadcasts == {IPv4Address("10.0.1.255"), IPv4Address("10.0.2.255")}
+    assert view.vteps == {IPv6Address("fd00::0:1")}
+    assert {attachment.vtep for attachment in view.foreign} == {IPv6Address("fd00::9:1")}
 
 
 def test_foreign_vteps_are_known_at_leaves_that_share_a_vpc_with_them() -> None:
