@@ -166,7 +166,7 @@ control Route(inout metadata_t meta) {
     }
 
     @name(".set_flood_group") @id(0x23)
-    action set_flood_group(@id(1) bit<16> group) {
+    action set_flood_group(@id(1) @refers_to(multicast_group_table, multicast_group_id) bit<16> group) {
         meta.is_known = 1;
         meta.is_flooded = 1;
         meta.group = group;
@@ -214,6 +214,7 @@ control Route(inout metadata_t meta) {
                 // Whatever routes_* said, it was not asked.
                 meta.is_known = 0;
                 meta.egress.bridge_domain = meta.bridge_domain;
+                meta.egress.dst_mac = meta.lkp.dst_mac;
                 if (meta.lkp.dst_mac[40:40] == 1) {
                     flood.apply();
                 } else {
