@@ -39,9 +39,11 @@ check: $(READY) ## lint, format, types, and whether the compiled pipeline is up 
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(PY) p4src/build.py --check
+	$(PY) p4src/tables_page.py --check
 
 p4: $(READY) ## compile the pipeline (needs p4c on the PATH)
 	$(PY) p4src/build.py $(ARGS)
+	$(PY) p4src/tables_page.py
 
 bench: $(READY) ## all benchmarks, one after the other
 	$(PY) bench/softswitch_pps.py $(ARGS)

@@ -41,6 +41,7 @@ def load_script(name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"p4src_{name}", P4SRC / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where a dataclass looks up its annotations
     sys.path.insert(0, str(P4SRC))
     try:
         spec.loader.exec_module(module)

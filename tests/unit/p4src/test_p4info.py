@@ -18,16 +18,27 @@ COUNTED_TABLES = {
     "egress_ports",
     "egress_drop_reasons",
     "traps",
+    "acl_ingress_v4",
+    "acl_ingress_v6",
+    "acl_egress_v4",
+    "acl_egress_v6",
 }
 FLOOR_SIZES = {
     "hosts_v4": 65_536,
+    "hosts_v6": 16_384,
     "bridge": 32_768,
     "tunnels": 8_192,
+    "tunnel_next_hops": 8_192,
     "peer_vteps_v4": 8_192,
     "vni_map": 4_096,
     "access_ports": 4_096,
     "policy": 2_048,
+    "acl_ingress_v4": 1_024,
+    "acl_ingress_v6": 512,
+    "acl_egress_v4": 1_024,
+    "acl_egress_v6": 512,
     "routes_v4": 4_096,
+    "routes_v6": 1_024,
 }
 
 
@@ -63,7 +74,7 @@ def test_architectures_offer_the_same_objects(kind: str) -> None:
 def test_pipeline_is_the_one_of_the_contract(info: p4i.P4Info) -> None:
     contract = tables_of_contract()
     assert tables_of(info) == contract
-    assert len(contract) == 21
+    assert len(contract) == 38
 
 
 def test_counters_are_those_of_the_contract(info: p4i.P4Info) -> None:
@@ -86,15 +97,31 @@ def test_tables_hold_what_the_smallest_deployment_needs(info: p4i.P4Info) -> Non
 def test_flow_state_has_a_cell_for_each_value_of_its_index() -> None:
     info = load_p4info("v1model")
     assert {item.preamble.name: item.size for item in info.registers} == {
-        "flow_addresses": 1 << 16,
+        "flow_addresses_v4": 1 << 16,
+        "flow_addresses_v6": 1 << 16,
         "flow_ports": 1 << 16,
     }
 
 
-def test_selector_has_room_for_a_group_per_leaf(info: p4i.P4Info) -> None:
-    (profile,) = info.action_profiles
-    assert (profile.preamble.name, profile.with_selector) == ("underlay_selector", True)
-    assert (profile.size, profile.max_group_size) == (16_384, 64)
+def test_selectors_have_room_for_a_group_per_entry(info: p4i.P4Info) -> None:
+    """Four paths for each entry where all tables are full; a smaller fabric has more."""
+    profiles = {
+        item.preamble.name: (item.with_selector, item.size, item.max_group_size) for item in info.action_profiles
+    }
+    assert profiles == {
+        "tunnel_selector": (True, 32_768, 64),
+        "underlay_selector_v4": (True, 16_384, 64),
+        "underlay_selector_v6": (True, 4_096, 64),
+    }
+
+
+def test_meters_are_those_of_the_contract(info: p4i.P4Info) -> None:
+    meters = {item.preamble.name: (item.size, item.spec.unit) for item in info.meters}
+    assert meters == {
+        "port_ingress_meter": (4096, p4i.MeterSpec.BYTES),
+        "port_egress_meter": (4096, p4i.MeterSpec.BYTES),
+        "punt_meter": (256, p4i.MeterSpec.PACKETS),
+    }
 
 
 def test_ids_are_given_in_the_source_and_not_hashed(info: p4i.P4Info) -> None:
@@ -113,16 +140,17 @@ def test_ids_are_given_in_the_source_and_not_hashed(info: p4i.P4Info) -> None:
 def test_no_miss_can_be_redefined(info: p4i.P4Info) -> None:
     """What a miss means is part of the pipeline, except where v1model takes no default action at all."""
     loose = {table.preamble.name for table in info.tables if not table.const_default_action_id}
-    assert loose <= {"routes_v4", "underlay_routes"}
+    assert loose <= {"routes_v4", "routes_v6", "underlay_routes_v4", "underlay_routes_v6", "tunnel_next_hops"}
     actions = {action.preamble.id: action.preamble.name for action in info.actions}
     misses = {table.preamble.name: actions.get(table.const_default_action_id) for table in info.tables}
-    assert misses["routes_v4"] == "drop_route"
+    assert misses["routes_v4"] == misses["routes_v6"] == "drop_route"
 
 
 def test_references_point_to_a_key_field_of_the_same_width(info: p4i.P4Info) -> None:
     fields = {
         (table.preamble.name, field.name): field.bitwidth for table in info.tables for field in table.match_fields
     }
+    fields["multicast_group_table", "multicast_group_id"] = 16  # P4Runtime's own, 32 bits there and 16 in every target
     references = {
         (action.preamble.name, param.name, param.bitwidth, *found)
         for action in info.actions
@@ -131,7 +159,14 @@ def test_references_point_to_a_key_field_of_the_same_width(info: p4i.P4Info) -> 
         for found in re.findall(r"@refers_to\((\w+) ?, ?(\w+)\)", annotation)
     }
     assert {bits for _, _, bits, table, field in references if fields[table, field] != bits} == set()
-    assert {table for *_, table, _ in references} == {"bridge_domains", "egress_ports", "neighbors", "tunnels"}
+    assert {table for *_, table, _ in references} == {
+        "bridge_domains",
+        "egress_ports",
+        "multicast_group_table",
+        "neighbors",
+        "tunnels",
+        "tunnel_next_hops",
+    }
     unmarked = {
         (action.preamble.name, param.name)
         for action in info.actions
