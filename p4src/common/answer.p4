@@ -58,7 +58,7 @@ control Reply(inout metadata_t meta) {
     apply {
         if (meta.is_gateway == 1) {
             meta.egress.dst_mac = meta.gateway_mac;
-        } else if (meta.lkp.is_eui64_query == 1 && meta.is_known == 0) {
+        } else if (meta.lkp.is_eui64_query == 1) {
             meta.egress.dst_mac = meta.lkp.dst_mac;
         }
         meta.egress.is_gateway = meta.is_gateway;
