@@ -150,7 +150,7 @@ class OptionsAreCarried(LeafTest):
 
 
 class ExpiredTtlIsDropped(LeafTest):
-    """A packet with TTL or hop limit 1 or 0 that needs routing is dropped with ttl, whether a tunnel is on its way or not."""
+    """A packet with TTL or hop limit 1 or 0 that needs routing is dropped with ttl, here or on its way through a tunnel."""
 
     def runTest(self) -> None:
         for ttl in (1, 0):
@@ -319,7 +319,7 @@ class NothingElseReachesTheGateway(LeafTest):
 
 
 class LinkLocalIsNeverRouted(LeafTest):
-    """A packet to the gateway's MAC from or to 169.254/16 or fe80::/10 is dropped with link_local, whatever routes say."""
+    """A packet to the gateway's MAC from or to 169.254/16 or fe80::/10 is link_local, whatever the routes say."""
 
     def runTest(self) -> None:
         sources = {"169.254.7.7": RED_DB1.address, "169.254.255.255": RED_DB1.address}
