@@ -150,7 +150,7 @@ class OptionsAreCarried(LeafTest):
 
 
 class ExpiredTtlIsDropped(LeafTest):
-    """A packet with TTL or hop limit 1 or 0 that needs routing is dropped with ttl, here or on its way through a tunnel."""
+    """A packet with TTL or hop limit 1 or 0 that needs routing is dropped with ttl, here or across a tunnel."""
 
     def runTest(self) -> None:
         for ttl in (1, 0):
