@@ -329,14 +329,14 @@ class WhatHasNoPortsNeedsARule(_FlowTest):
         self.passes(web, database, udp(web, database, sport, 53))
         reply = packets.udp(database.address, web.address, 53, sport)
         request = packets.udp(web.address, database.address, other, 53)
-        for name, hide in (
-            ("later fragment", lambda layer: packets.fragment(layer, offset=64)),
-            ("hop-by-hop", lambda layer: packets.with_extension(layer, 0)),
-            ("destination options", lambda layer: packets.with_extension(layer, 60)),
+        for name, hidden_reply, hidden_request in (
+            ("later fragment", packets.fragment(reply, offset=64), packets.fragment(request, offset=64)),
+            ("hop-by-hop", packets.with_extension(reply, 0), packets.with_extension(request, 0)),
+            ("destination options", packets.with_extension(reply, 60), packets.with_extension(request, 60)),
         ):
             with self.subTest(name):
-                self.is_denied(database, from_host(database, web, hide(reply)))
-                self.passes(web, database, from_host(web, database, hide(request)))
+                self.is_denied(database, from_host(database, web, hidden_reply))
+                self.passes(web, database, from_host(web, database, hidden_request))
                 self.is_denied(database, udp(database, web, 53, other))
         with self.subTest("a first fragment has ports"):
             self.passes(database, web, from_host(database, web, packets.fragment(reply, offset=0)))

@@ -4,6 +4,7 @@
 from scapy.layers.inet import IP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import ARP
+from scapy.packet import Packet
 
 from ptf_tests import discovery, packets
 from ptf_tests.entries import guard
@@ -122,12 +123,10 @@ class GuardHoldsForEveryProtocol(LeafTest):
 
     def runTest(self) -> None:
         forged = IP(src=RED_WEB2.address, dst=RED_DB1.address)
-        layers = {
+        forged_v6 = packets.udp(RED_WEB2.v6.address, RED_DB1.v6.address)
+        layers: dict[str, Packet] = {
             "later fragment": IP(src=forged.src, dst=forged.dst, frag=100, proto=17) / packets.payload(),
             "protocol 253": IP(src=forged.src, dst=forged.dst, proto=253) / packets.payload(),
-        }
-        forged_v6 = packets.udp(RED_WEB2.v6.address, RED_DB1.v6.address)
-        layers |= {
             "IPv6, first fragment": packets.fragment(forged_v6, offset=0),
             "IPv6, later fragment": packets.fragment(forged_v6, offset=100),
             "IPv6, hop-by-hop": packets.with_extension(forged_v6, 0),

@@ -243,8 +243,8 @@ class BrokenTransportHeadersDoNoHarm(LeafTest):
                         layer = IP(src=RED_WEB1.address, dst=RED_WEB2.address, proto=protocol)
                         self.drops_with("malformed", 1, RED_WEB1.to(RED_WEB2, layer / packets.payload(length)))
                     if protocol != 1:
-                        layer = IPv6(src=RED_WEB1.v6.address, dst=RED_WEB2.v6.address, nh=protocol)
-                        self.drops_with("malformed", 1, RED_WEB1.to(RED_WEB2, layer / packets.payload(length)))
+                        layer_v6 = IPv6(src=RED_WEB1.v6.address, dst=RED_WEB2.v6.address, nh=protocol)
+                        self.drops_with("malformed", 1, RED_WEB1.to(RED_WEB2, layer_v6 / packets.payload(length)))
 
 
 class WrongArpIsDropped(LeafTest):
