@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A leaf with two VPCs that use the same MAC and IP addresses, for the tests to work on.
 
+Both are dual-stack: a host stands for its IPv4 address, `host.v6` for the same host by its IPv6 address.
+
 ```
                      fabric: port 5, port 6
                          |        |           10.255.0.2  leaf 2, trusted, tunnel 2 (route by port 5)
@@ -14,7 +16,7 @@
 ```
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from scapy.packet import Packet
@@ -35,18 +37,22 @@ NEIGHBOR_MACS = {5: "02:fa:00:00:00:05", 6: "02:fa:00:00:00:06"}
 
 @dataclass(frozen=True)
 class Subnet:
-    """A bridge domain of a VPC and its anycast gateway."""
+    """A bridge domain of a VPC and its anycast gateway; without IPv6 when there is no gateway address for it."""
 
     domain: int
     vrf: int
     vni: int
     gateway: str
     gateway_mac: str
+    gateway_v6: str = ""
 
 
 @dataclass(frozen=True)
 class Host:
-    """A workload: behind a port of this leaf, or behind a tunnel when the port is 0."""
+    """A workload: behind a port of this leaf, or behind a tunnel when the port is 0.
+
+    `address` is the one that tests send from and to.
+    """
 
     subnet: Subnet
     mac: str
@@ -56,6 +62,26 @@ class Host:
     vlan: int = 0
     index: int = 0
     tunnel: int = 0
+    address_v6: str = ""
+
+    @property
+    def v6(self) -> "Host":
+        """The same host, by its IPv6 address."""
+        return replace(self, address=self.address_v6)
+
+    @property
+    def link_local(self) -> str:
+        """The address that the host makes of its MAC."""
+        return packets.link_local(self.mac)
+
+    @property
+    def gateway(self) -> str:
+        """The gateway's address, of the family that the host goes by."""
+        return self.subnet.gateway_v6 if packets.is_v6(self.address) else self.subnet.gateway
+
+    def addresses(self) -> Iterator[str]:
+        """All addresses that others may ask for in the VPC."""
+        yield from dict.fromkeys(address for address in (self.address, self.address_v6) if address)
 
     def to(self, other: "Host | str", layer: Packet) -> Packet:
         """A frame from this host, tagged as its attachment wants it; to a host or a MAC address."""
@@ -75,29 +101,36 @@ class Host:
         return self.index if self.port else entries.FOREIGN_PORT_INDEX | self.tunnel
 
 
-RED_WEB = Subnet(10, 1, 5010, "10.0.1.1", "02:00:5e:00:01:01")
-RED_DB = Subnet(20, 1, 5020, "10.0.2.1", "02:00:5e:00:02:01")
-BLUE_WEB = Subnet(30, 2, 5030, "10.0.1.1", "02:00:5e:00:01:01")
-BLUE_DB = Subnet(40, 2, 5040, "10.0.2.1", "02:00:5e:00:02:01")
+RED_WEB = Subnet(10, 1, 5010, "10.0.1.1", "02:00:5e:00:01:01", "2001:db8:1::1")
+RED_DB = Subnet(20, 1, 5020, "10.0.2.1", "02:00:5e:00:02:01", "2001:db8:2::1")
+BLUE_WEB = replace(RED_WEB, domain=30, vrf=2, vni=5030)
+BLUE_DB = replace(RED_DB, domain=40, vrf=2, vni=5040)
 SUBNETS = (RED_WEB, RED_DB, BLUE_WEB, BLUE_DB)
 
 WEB, DB, FOREIGN, BLUE = 101, 102, 103, 201
 
-RED_WEB1 = Host(RED_WEB, "02:00:00:00:01:11", "10.0.1.11", WEB, port=1, index=1)
-RED_WEB2 = Host(RED_WEB, "02:00:00:00:01:12", "10.0.1.12", WEB, port=2, vlan=100, index=2)
-RED_DB1 = Host(RED_DB, "02:00:00:00:02:11", "10.0.2.11", DB, port=3, index=3)
-RED_DB2 = Host(RED_DB, "02:00:00:00:02:12", "10.0.2.12", DB, port=2, vlan=200, index=4)
+RED_WEB1 = Host(RED_WEB, "02:00:00:00:01:11", "10.0.1.11", WEB, port=1, index=1, address_v6="2001:db8:1::11")
+RED_WEB2 = Host(RED_WEB, "02:00:00:00:01:12", "10.0.1.12", WEB, port=2, vlan=100, index=2, address_v6="2001:db8:1::12")
+RED_DB1 = Host(RED_DB, "02:00:00:00:02:11", "10.0.2.11", DB, port=3, index=3, address_v6="2001:db8:2::11")
+RED_DB2 = Host(RED_DB, "02:00:00:00:02:12", "10.0.2.12", DB, port=2, vlan=200, index=4, address_v6="2001:db8:2::12")
 BLUE_WEB1 = replace(RED_WEB1, subnet=BLUE_WEB, label=BLUE, port=4, index=5)
 BLUE_WEB2 = replace(RED_WEB2, subnet=BLUE_WEB, label=BLUE, port=7, index=6)
 BLUE_DB1 = replace(RED_DB1, subnet=BLUE_DB, label=BLUE, port=8, index=7)
-RED_WEB3 = Host(RED_WEB, "02:00:00:00:01:13", "10.0.1.13", WEB, tunnel=2)
-RED_DB3 = Host(RED_DB, "02:00:00:00:02:13", "10.0.2.13", DB, tunnel=3)
+RED_WEB3 = Host(RED_WEB, "02:00:00:00:01:13", "10.0.1.13", WEB, tunnel=2, address_v6="2001:db8:1::13")
+RED_DB3 = Host(RED_DB, "02:00:00:00:02:13", "10.0.2.13", DB, tunnel=3, address_v6="2001:db8:2::13")
 BLUE_WEB3 = replace(RED_WEB3, subnet=BLUE_WEB, label=BLUE, tunnel=3)
 BLUE_DB3 = replace(RED_DB3, subnet=BLUE_DB, label=BLUE, tunnel=2)
-RED_FOREIGN = Host(RED_WEB, "02:00:00:00:01:99", "10.0.1.99", FOREIGN, tunnel=9)
+RED_FOREIGN = Host(RED_WEB, "02:00:00:00:01:99", "10.0.1.99", FOREIGN, tunnel=9, address_v6="2001:db8:1::99")
 
 LOCAL_HOSTS = (RED_WEB1, RED_WEB2, RED_DB1, RED_DB2, BLUE_WEB1, BLUE_WEB2, BLUE_DB1)
 REMOTE_HOSTS = (RED_WEB3, RED_DB3, BLUE_WEB3, BLUE_DB3, RED_FOREIGN)
+
+
+def by_family(*groups: Sequence[Host]) -> Iterator[Sequence[Host]]:
+    """Each group of hosts by their IPv4 addresses, and then by their IPv6 addresses."""
+    for hosts in groups:
+        yield hosts
+        yield [host.v6 for host in hosts]
 
 
 def next_hop_of(host: Host) -> Action:
@@ -110,8 +143,22 @@ def next_hop_of(host: Host) -> Action:
 
 
 def host_entry(host: Host) -> Entry:
-    """The host's address in its VPC."""
+    """Where the address that the host goes by is in its VPC."""
     return entries.host(host.subnet.vrf, host.address, next_hop_of(host))
+
+
+def host_entries(host: Host) -> Iterator[Entry]:
+    """Where all addresses of the host are in its VPC."""
+    for address in host.addresses():
+        yield entries.host(host.subnet.vrf, address, next_hop_of(host))
+
+
+def guards(host: Host) -> Iterator[Entry]:
+    """What the host may send with; behind a foreign VTEP it has its label from there."""
+    index, domain, label = host.guard_index(), host.subnet.domain, None if host.port else host.label
+    yield entries.guard_mac(index, domain, host.mac)
+    for address in (*host.addresses(), host.link_local):
+        yield entries.guard(index, domain, host.mac, address, label)
 
 
 def attachment(host: Host) -> Iterator[Entry]:
@@ -120,26 +167,27 @@ def attachment(host: Host) -> Iterator[Entry]:
     yield entries.access_port(
         host.port, host.vlan, index=host.index, domain=domain, vrf=host.subnet.vrf, label=host.label
     )
-    yield entries.guard_mac(host.index, domain, host.mac)
-    yield entries.guard(host.index, domain, host.mac, host.address)
+    yield from guards(host)
     yield entries.local_mac(domain, host.mac, port=host.port, index=host.index, label=host.label)
-    yield host_entry(host)
+    yield from host_entries(host)
     yield entries.egress_port(host.index, host.vlan)
 
 
 def remote(host: Host) -> Iterator[Entry]:
     """What a leaf holds for a host behind another VTEP."""
     yield entries.remote_mac(host.subnet.domain, host.mac, tunnel=host.tunnel, label=host.label)
-    yield host_entry(host)
+    yield from host_entries(host)
     if not TRUSTED[host.tunnel]:
-        yield entries.guard_mac(host.guard_index(), host.subnet.domain, host.mac)
-        yield entries.guard(host.guard_index(), host.subnet.domain, host.mac, host.address, host.label)
+        yield from guards(host)
 
 
 def subnet_entries(subnet: Subnet) -> Iterator[Entry]:
     """What a leaf holds for a subnet."""
     yield entries.vni(subnet.vni, domain=subnet.domain, vrf=subnet.vrf)
     yield entries.gateway_address(subnet.domain, subnet.gateway, subnet.gateway_mac)
+    if subnet.gateway_v6:
+        for address in (subnet.gateway_v6, packets.link_local(subnet.gateway_mac)):
+            yield entries.gateway_address(subnet.domain, address, subnet.gateway_mac)
     yield entries.router_mac(subnet.domain, subnet.gateway_mac)
     yield entries.bridge_domain(subnet.domain, subnet.vni, subnet.gateway_mac)
 

@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Table entries by name, turned into P4Runtime messages with nothing but the P4Info.
 
-Values are ints or the usual text forms of MAC and IPv4 addresses. Byte strings are canonical (P4Runtime specification,
+Values are ints or the usual text forms of MAC and IP addresses. Byte strings are canonical (P4Runtime specification,
 section "Bytestrings"): shortest form, zero is one zero byte; all but the ends of ranges.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import ip_address, ip_network
 
 from finsy.proto import p4i, p4r
 from google.protobuf import text_format
 
 Value = int | str
+_MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
 
 
 class SchemaError(Exception):
@@ -28,8 +30,8 @@ class Lpm:
 
     @classmethod
     def parse(cls, prefix: str) -> "Lpm":
-        """`10.0.0.0/8` as a match value."""
-        network = IPv4Network(prefix)
+        """`10.0.0.0/8` or `2001:db8::/32` as a match value."""
+        network = ip_network(prefix)
         return cls(int(network.network_address), network.prefixlen)
 
 
@@ -108,10 +110,10 @@ Key = tuple[Match | None, ...]
 
 
 def number(value: Value) -> int:
-    """The number of a value: an int, a MAC address or an IPv4 address."""
+    """The number of a value: an int, a MAC address or an IP address."""
     if isinstance(value, int):
         return value
-    return int(value.replace(":", ""), 16) if ":" in value else int(IPv4Address(value))
+    return int(value.replace(":", ""), 16) if _MAC.fullmatch(value) else int(ip_address(value))
 
 
 def canonical(value: int, width: int, what: str) -> bytes:

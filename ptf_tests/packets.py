@@ -1,20 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames as a host or a VTEP would send them, built and taken apart with scapy."""
+"""Frames as a host or a VTEP would send them, built and taken apart with scapy. The addresses tell the family."""
 
 import struct
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 
 from ptf.mask import Mask
 from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.inet6 import ICMPv6Unknown, IPv6, IPv6ExtHdrFragment
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.packet import Packet, Raw
+from scapy.utils import checksum
 
+ICMP_PROTOCOL, TCP_PROTOCOL, UDP_PROTOCOL, ICMPV6_PROTOCOL = 1, 6, 17, 58
+ECHO_REQUEST, ECHO_REPLY = 8, 0
+ICMPV6_ECHO_REQUEST, ICMPV6_ECHO_REPLY = 128, 129
 VXLAN_PORT = 4789
 ENTROPY_PORTS = range(49152, 65536)
 OUTER_TTL = 64
 UNDERLAY_OVERHEAD = 50
 VLAN_TYPE = 0x8100
 BROADCAST = "ff:ff:ff:ff:ff:ff"
+FLOW_LABEL = 0xABCDE
+"""Of every IPv6 packet that is built here, so that every test would see it change."""
 _UDP_SOURCE_OFFSET = 14 + 20
 
 
@@ -33,19 +41,69 @@ def payload(length: int = 32) -> Packet:
     return Raw(bytes(value % 251 for value in range(length)))
 
 
+def is_v6(address: str) -> bool:
+    """Whether an IP address is one of IPv6."""
+    return ":" in address
+
+
+def link_local(mac: str) -> str:
+    """The link-local address that carries a MAC (RFC 4291, appendix A: modified EUI-64)."""
+    octets = bytes.fromhex(mac.replace(":", ""))
+    interface = bytes([octets[0] ^ 2]) + octets[1:3] + b"\xff\xfe" + octets[3:]
+    return str(IPv6Address(0xFE80 << 112 | int.from_bytes(interface, "big")))
+
+
+def ip(src: str, dst: str, *, ttl: int = 64) -> Packet:
+    """The header of an IP packet."""
+    if is_v6(src):
+        return IPv6(src=src, dst=dst, hlim=ttl, fl=FLOW_LABEL)
+    return IP(src=src, dst=dst, ttl=ttl, id=0x1234)
+
+
 def udp(src: str, dst: str, sport: int = 1234, dport: int = 5678, *, ttl: int = 64, length: int = 32) -> Packet:
-    """An IPv4 datagram with UDP."""
-    return IP(src=src, dst=dst, ttl=ttl, id=0x1234) / UDP(sport=sport, dport=dport) / payload(length)
+    """An IP datagram with UDP."""
+    return ip(src, dst, ttl=ttl) / UDP(sport=sport, dport=dport) / payload(length)
 
 
 def tcp(src: str, dst: str, sport: int = 1234, dport: int = 80, *, ttl: int = 64) -> Packet:
-    """An IPv4 datagram with the first segment of a TCP connection."""
-    return IP(src=src, dst=dst, ttl=ttl, id=0x1234) / TCP(sport=sport, dport=dport, flags="S", seq=7) / payload()
+    """An IP datagram with the first segment of a TCP connection."""
+    return ip(src, dst, ttl=ttl) / TCP(sport=sport, dport=dport, flags="S", seq=7) / payload()
 
 
-def icmp(src: str, dst: str, kind: int = 8, code: int = 0, *, ttl: int = 64) -> Packet:
-    """An IPv4 datagram with an ICMP message."""
-    return IP(src=src, dst=dst, ttl=ttl, id=0x1234) / ICMP(type=kind, code=code, id=3, seq=1) / payload()
+def icmp(src: str, dst: str, kind: int | None = None, code: int = 0, *, ttl: int = 64, identifier: int = 3) -> Packet:
+    """An IP datagram with a message of the family's ICMP: an echo request, if nothing else is said."""
+    # Every kind of message has an identifier where an echo has it: none of them is one for that.
+    body = struct.pack("!HH", identifier, 1) + bytes(payload())
+    if is_v6(src):
+        kind = ICMPV6_ECHO_REQUEST if kind is None else kind
+        return ip(src, dst, ttl=ttl) / ICMPv6Unknown(type=kind, code=code, msgbody=body)
+    kind = ECHO_REQUEST if kind is None else kind
+    message = bytes([kind, code, 0, 0]) + body
+    return ip(src, dst, ttl=ttl) / ICMP(message[:2] + checksum(message).to_bytes(2, "big") + message[4:])
+
+
+def fragment(layer: Packet, *, offset: int, is_last: bool = False) -> Packet:
+    """The datagram with all of its payload, marked as a fragment; the offset is in units of 8 bytes."""
+    if IP in layer:
+        marked: Packet = layer.copy()
+        marked.frag, marked.flags = offset, 0 if is_last else "MF"
+        return marked
+    raw = bytes(layer)
+    header = IPv6ExtHdrFragment(nh=raw[6], offset=offset, m=int(not is_last), id=0x5678)
+    return _extended(layer, header.overload_fields[IPv6]["nh"], bytes(header))
+
+
+def with_extension(layer: Packet, kind: int) -> Packet:
+    """The IPv6 packet with an extension header of 8 bytes in front of its payload: hop-by-hop 0, destination 60."""
+    pad_n = b"\x01\x04\0\0\0\0"
+    return _extended(layer, kind, bytes([bytes(layer)[6], 0]) + pad_n)
+
+
+def _extended(layer: Packet, kind: int, header: bytes) -> Packet:
+    raw = bytes(layer)
+    extended: Packet = IPv6(raw[:40])
+    extended.nh, extended.plen = kind, extended.plen + len(header)
+    return extended / Raw(header + raw[40:])
 
 
 def arp_request(mac: str, sender: str, target: str, *, vlan: int | None = None) -> Packet:
@@ -75,11 +133,14 @@ def padded(packet: Packet, length: int = 60) -> bytes:
 
 
 def routed(packet: Packet, *, src_mac: str, dst_mac: str) -> Packet:
-    """What a router makes of a frame: new MAC addresses, TTL less one, its checksum right, nothing else changed."""
+    """What a router makes of a frame: new MAC addresses, TTL less one, checksum right, nothing else changed."""
     result = Ether(bytes(packet))
     result.src, result.dst = src_mac, dst_mac
-    result[IP].ttl -= 1
-    del result[IP].chksum
+    if isinstance(result.payload, IPv6):
+        result.payload.hlim -= 1
+    else:
+        result[IP].ttl -= 1
+        del result[IP].chksum
     return Ether(bytes(result))
 
 

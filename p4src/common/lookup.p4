@@ -57,7 +57,9 @@ control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
                     lkp.is_query = 1;
                     lkp.dst_v6 = hdr.neighbor.target;
                 } else {
+                    // It goes nowhere, so what it says counts, and not where it says it comes from.
                     lkp.is_announcement = 1;
+                    lkp.src_v6 = hdr.neighbor.target;
                 }
                 // A nonce (RFC 3971, for enhanced duplicate address detection) has the same shape and says nothing.
                 if (hdr.link_layer_option.isValid() && hdr.link_layer_option.type[7:2] == 0) {
@@ -76,7 +78,9 @@ control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
         } else if (hdr.icmp.isValid()) {
             lkp.has_l4 = 1;
             lkp.l4_dst_port = hdr.icmp.type ++ hdr.icmp.code;
-            if (hdr.icmp_echo.isValid()) {
+            // ICMP has its echo at 8 and 0, ICMPv6 at 128 and 129; the parser may have seen either in either.
+            if (hdr.icmp_echo.isValid() && ((hdr.icmp.type[7:7] == 0 && hdr.ipv4.isValid())
+                || (hdr.icmp.type[7:7] == 1 && hdr.ipv6.isValid()))) {
                 lkp.is_echo = 1;
                 lkp.l4_src_port = hdr.icmp_echo.identifier;
             }
