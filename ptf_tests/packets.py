@@ -130,7 +130,7 @@ def padded(packet: Packet, length: int = 60) -> bytes:
 
 
 def routed(packet: Packet, *, src_mac: str, dst_mac: str) -> Packet:
-    """What a router makes of a frame: new MAC addresses, TTL or hop limit less one, checksum right, all else as it was."""
+    """What a router makes of a frame: new MAC addresses, TTL less one, checksum right, nothing else changed."""
     result = Ether(bytes(packet))
     result.src, result.dst = src_mac, dst_mac
     if isinstance(result.payload, IPv6):

@@ -57,7 +57,9 @@ control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
                     lkp.is_query = 1;
                     lkp.dst_v6 = hdr.neighbor.target;
                 } else {
+                    // It goes nowhere, so what it says counts, and not where it says it comes from.
                     lkp.is_announcement = 1;
+                    lkp.src_v6 = hdr.neighbor.target;
                 }
                 // A nonce (RFC 3971, for enhanced duplicate address detection) has the same shape and says nothing.
                 if (hdr.link_layer_option.isValid() && hdr.link_layer_option.type[7:2] == 0) {

@@ -38,8 +38,8 @@ struct lookup_t {
     bit<16>      ip_length;         // bytes of the IP packet, header included
     ipv4_addr_t  src_v4;            // IPv4 source, ARP sender
     ipv4_addr_t  dst_v4;            // IPv4 destination, ARP target
-    ipv6_addr_t  src_v6;
-    ipv6_addr_t  dst_v6;            // IPv6 destination, ND target
+    ipv6_addr_t  src_v6;            // IPv6 source, target of a neighbour advertisement
+    ipv6_addr_t  dst_v6;            // IPv6 destination, target of a neighbour solicitation
     bit<1>       has_l4;            // a TCP, UDP or ICMP header is there to look into
     bit<16>      l4_src_port;       // TCP and UDP; ICMP echo: identifier; 0 where there is none
     bit<16>      l4_dst_port;       // TCP and UDP; ICMP: type, code; 0 where there is none
