@@ -115,7 +115,7 @@ class MulticastGroup:
 
 @dataclass(frozen=True)
 class MeterCell:
-    """One cell of a meter: committed and peak rate per second, and bursts, in its unit; without rates it is unlimited."""
+    """One cell of a meter: committed and peak rate per second, and bursts, in its unit; no rates are no limit."""
 
     meter: str
     index: int

@@ -82,12 +82,19 @@ OVER_V6 = Underlay("2001:db8:ff::1", {2: "2001:db8:ff::2", 3: "2001:db8:ff::3", 
 
 def any_entropy(packet: Packet) -> Mask:
     """The encapsulated frame, with any UDP source port and any flow label."""
-    version = 6 if packet.type == 0x86DD else 4
-    mask = Mask(bytes(packet))
+    raw = bytes(packet)
+    version = _version(raw)
+    mask = Mask(raw)
     mask.set_do_not_care(_UDP_OFFSET[version] * 8, 16)
     if version == 6:
         mask.set_do_not_care(_ETHERNET_BYTES * 8 + 12, 20)
     return mask
+
+
+def source_port(raw: bytes) -> int:
+    """The UDP source port of an encapsulated frame."""
+    offset = _UDP_OFFSET[_version(raw)]
+    return int.from_bytes(raw[offset : offset + 2], "big")
 
 
 def tos_of(packet: Packet) -> int:
@@ -110,7 +117,11 @@ def with_tos(packet: Packet, tos: int) -> Packet:
 
 def inner_of(raw: bytes) -> bytes:
     """The frame inside an encapsulated one."""
-    return raw[OVERHEAD[6 if raw[12:14] == b"\x86\xdd" else 4] :]
+    return raw[OVERHEAD[_version(raw)] :]
+
+
+def _version(raw: bytes) -> int:
+    return 6 if raw[12:14] == b"\x86\xdd" else 4
 
 
 class TunnelTest(leaf.LeafTest):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Broadcast and multicast of a subnet that floods: head-end replication by a multicast group (RFC 7348, section 4.2)."""
+"""Broadcast and multicast of a subnet that floods: replicated where it enters (RFC 7348, section 4.2)."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -90,7 +90,7 @@ class _FloodTest(TunnelTest):
 
 
 class GroupFramesReachEveryMember(_FloodTest):
-    """Broadcast and multicast reach each other attachment with its own tag and each remote VTEP once, and nobody else."""
+    """Broadcast and multicast reach each other attachment, with its tag, and each remote VTEP once, and nobody else."""
 
     def runTest(self) -> None:
         for source in LOCAL:
@@ -204,7 +204,7 @@ class GroupFramesNeedNoRule(_FloodTest):
 
 
 class UnknownUnicastIsNotFlooded(_FloodTest):
-    """A unicast frame to a MAC that the subnet does not have is dropped with unknown_destination, flood entry or not."""
+    """A unicast frame to a MAC that the subnet does not have is dropped with unknown_destination all the same."""
 
     def runTest(self) -> None:
         layer = packets.udp(RED_WEB1.address, "10.0.1.77")
@@ -221,7 +221,7 @@ class RoutedPacketsAreNotFlooded(_FloodTest):
 
 
 class QueriesAreAnsweredNotFlooded(_FloodTest):
-    """ARP requests and neighbour solicitations are answered here, and the unknown ones dropped, in a subnet that floods."""
+    """ARP requests and neighbour solicitations are answered here or dropped, also in a subnet that floods."""
 
     def runTest(self) -> None:
         request = packets.arp_request(RED_WEB1.mac, RED_WEB1.address, RED_WEB2.address)
@@ -235,7 +235,7 @@ class QueriesAreAnsweredNotFlooded(_FloodTest):
 
 
 class LinkLocalGroupsAreFlooded(_FloodTest):
-    """Multicast from a link-local address stays in its subnet, and is flooded there: router solicitation, MLD report."""
+    """Multicast from a link-local address is flooded in its subnet: router solicitation, MLD report."""
 
     def runTest(self) -> None:
         header = IPv6(src=RED_WEB1.link_local, dst="ff02::2", hlim=255)
@@ -266,7 +266,7 @@ class FragmentsAndPaddingAreFlooded(_FloodTest):
 
 
 class CopiesCarryTheMark(_FloodTest):
-    """Each copy of what came out of a tunnel has the mark of RFC 6040; each copy into one has that of its own tunnel."""
+    """Copies of what came out of a tunnel have the merged mark; each copy into one has the mark of its own tunnel."""
 
     def runTest(self) -> None:
         frame = with_tos(_group_frames(RED_WEB3)["broadcast"], 2)

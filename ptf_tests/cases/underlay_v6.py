@@ -2,19 +2,17 @@
 """VXLAN over an IPv6 underlay (RFC 7348, RFC 6935, RFC 6438): a leaf whose VTEPs have IPv6 addresses, and a spine."""
 
 from collections import Counter
-from collections.abc import Iterator
 from itertools import product
 
-from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.inet import TCP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet, Raw
 
 from ptf_tests import discovery, entries, packets
-from ptf_tests.base import BURST, PipelineTest
+from ptf_tests.base import BURST
 from ptf_tests.cases.marks import ARRIVING
 from ptf_tests.leaf import (
-    BLUE_WEB,
     BLUE_WEB2,
     BLUE_WEB3,
     NEIGHBOR_MACS,
@@ -52,7 +50,7 @@ class _LeafOverIpv6(TunnelTest):
 
     def outers_of(self, frames: list[Packet]) -> list[Packet]:
         """Many frames for web3 as they leave, in their order."""
-        result = []
+        result: list[Packet] = []
         for start in range(0, len(frames), BURST):
             burst = [bytes(frame) for frame in frames[start : start + BURST]]
             self.send(1, *burst)
@@ -240,7 +238,7 @@ class UnknownVniOverIpv6IsDropped(_LeafOverIpv6):
 
 
 class OtherTrafficToTheIpv6VtepIsDropped(_LeafOverIpv6):
-    """Whatever is addressed to the IPv6 VTEP and is no VXLAN for us is dropped with not_vxlan, a fragment by its name."""
+    """What is addressed to the IPv6 VTEP and is no VXLAN is dropped with not_vxlan, a fragment with outer_fragment."""
 
     def runTest(self) -> None:
         ends = (OVER_V6.vteps[2], OVER_V6.vtep)
@@ -312,10 +310,8 @@ class MarksPassThroughIpv6Tunnels(_LeafOverIpv6):
         for source, destination in by_family((RED_WEB3, RED_WEB1)):
             for inner_mark, outer_mark in product(range(4), range(4)):
                 with self.subTest("in", source=source.address, inner=inner_mark, outer=outer_mark):
-                    inner, mark = (
-                        with_tos(source.udp_to(destination), 0x28 | inner_mark),
-                        ARRIVING[inner_mark][outer_mark],
-                    )
+                    mark = ARRIVING[inner_mark][outer_mark]
+                    inner = with_tos(source.udp_to(destination), 0x28 | inner_mark)
                     frame = self.arrives(2, RED_WEB, inner, tos=0xB8 | outer_mark)
                     if mark is None:
                         self.drops_with("ecn", 5, frame)
