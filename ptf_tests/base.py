@@ -14,7 +14,7 @@ from ptf.mask import Mask
 from scapy.packet import Packet
 
 from ptf_tests.client import Counted, P4RuntimeClient
-from ptf_tests.p4info import Action, Entry, Match, Schema, Writable
+from ptf_tests.p4info import Action, Entry, Match, MeterCell, Schema, Writable
 
 P4INFO_FILE = "p4info.txtpb"
 CONFIG_FILE = "p4vpc.json"
@@ -96,6 +96,7 @@ class PipelineTest(BaseTest):
         self.dataplane = dataplane
         self.client = connection()
         self.installed: list[Writable] = []
+        self.limited: set[tuple[str, int]] = set()
         self.addCleanup(self._clean_up)
         self.dataplane.flush()
         self.client.discard_packets()
@@ -114,6 +115,8 @@ class PipelineTest(BaseTest):
     def _clean_up(self) -> None:
         self.client.delete(reversed(self.installed))
         self.installed.clear()
+        self.client.modify(MeterCell(meter, index) for meter, index in self.limited)
+        self.limited.clear()
         self.assertEqual([], self.client.leftovers(), "the tables are not empty after the test")
         self.dataplane.flush()
 
@@ -134,6 +137,15 @@ class PipelineTest(BaseTest):
         """Gives an installed entry a new action."""
         self.client.modify([new])
         self.installed[self.installed.index(old)] = new
+
+    def overwrite(self, new: Entry) -> None:
+        """Gives the installed entry with the same key a new action."""
+        self.replace(next(item for item in self.installed if isinstance(item, Entry) and _has_same_key(item, new)), new)
+
+    def limit(self, *cells: MeterCell) -> None:
+        """Gives cells of meters their rates, with full buckets; the clean-up will take them away."""
+        self.client.modify(cells)
+        self.limited.update((cell.meter, cell.index) for cell in cells)
 
     def send(self, port: int, *frames: Frame) -> None:
         """Sends frames into a switch port."""
@@ -220,6 +232,10 @@ class PipelineTest(BaseTest):
         counters = self.client.counters(table)
         self.assertIn((table, key), counters)
         return counters[(table, key)]
+
+
+def _has_same_key(one: Entry, other: Entry) -> bool:
+    return (one.table, one.match, one.priority) == (other.table, other.match, other.priority)
 
 
 def _is_same(expected: Expected, frame: bytes) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import grpc
 from finsy.proto import p4r, p4r_grpc, rpc_code, rpc_status
 
-from ptf_tests.p4info import Entry, Key, Member, Schema, Writable
+from ptf_tests.p4info import Entry, Group, Key, Member, MeterCell, MulticastGroup, Schema, Writable
 
 RPC_TIMEOUT_S = 30.0
 _ELECTION_ID = p4r.Uint128(low=1)
@@ -126,7 +126,10 @@ class P4RuntimeClient:
             yield from response.entities
 
     def leftovers(self) -> list[p4r.Entity]:
-        """Every entry, member and group on the target, apart from default actions and constant entries."""
+        """Every entry, member and group on the target, apart from default actions and constant entries.
+
+        Meters are not looked at: each cell is always there.
+        """
         wanted = [
             p4r.Entity(table_entry=p4r.TableEntry(table_id=table.preamble.id))
             for table in self.schema.tables.values()
@@ -136,6 +139,8 @@ class P4RuntimeClient:
             profile_id = profile.preamble.id
             wanted.append(p4r.Entity(action_profile_member=p4r.ActionProfileMember(action_profile_id=profile_id)))
             wanted.append(p4r.Entity(action_profile_group=p4r.ActionProfileGroup(action_profile_id=profile_id)))
+        every_group = p4r.PacketReplicationEngineEntry(multicast_group_entry=p4r.MulticastGroupEntry())
+        wanted.append(p4r.Entity(packet_replication_engine_entry=every_group))
         return [
             entity
             for entity in self.read(wanted)
@@ -203,6 +208,14 @@ def _describe(error: grpc.RpcError, batch: list[Writable]) -> str:
 
 
 def _title(item: Writable) -> str:
-    if isinstance(item, Entry):
-        return f"{item.table} {dict(item.match)}"
-    return f"{item.profile} member {item.member_id}" if isinstance(item, Member) else f"group {item.group_id}"
+    match item:
+        case Entry():
+            return f"{item.table} {dict(item.match)}"
+        case Member():
+            return f"{item.profile} member {item.member_id}"
+        case Group():
+            return f"{item.profile} group {item.group_id}"
+        case MulticastGroup():
+            return f"multicast group {item.group_id}"
+        case MeterCell():
+            return f"{item.meter} cell {item.index}"

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One function per table of the pipeline contract: what a controller would write, spelled out."""
 
+from ipaddress import ip_network
+
 from ptf_tests.p4info import Action, Entry, GroupRef, Lpm, Match, OneShot, Range, Ternary, Value
 
 FOREIGN_PORT_INDEX = 0x8000
@@ -129,6 +131,35 @@ def policy(
         match["l4_dst_port"] = Range(*ports)
         match["has_l4"] = Ternary(1, 1)
     return Entry("policy", match, Action(action), priority)
+
+
+def acl(
+    direction: str,
+    action: str,
+    *,
+    family: str,
+    domain: int,
+    src: str | None = None,
+    dst: str | None = None,
+    protocol: int | None = None,
+    src_ports: tuple[int, int] | None = None,
+    dst_ports: tuple[int, int] | None = None,
+    priority: int = 10,
+) -> Entry:
+    """A rule of a network ACL, `ingress` or `egress`, `v4` or `v6`; ports ask for a header that has them."""
+    match: dict[str, Match] = {"bridge_domain": domain}
+    for field, prefix in (("src_address", src), ("dst_address", dst)):
+        if prefix is not None:
+            network = ip_network(prefix)
+            match[field] = Ternary(int(network.network_address), int(network.netmask))
+    if protocol is not None:
+        match["ip_protocol"] = Ternary(protocol, 0xFF)
+    for field, ports in (("l4_src_port", src_ports), ("l4_dst_port", dst_ports)):
+        if ports is not None:
+            match[field] = Range(*ports)
+            match["has_l4"] = Ternary(1, 1)
+    table = f"acl_{direction}_{family}"
+    return Entry(table, match, Action(f"{action}_{table}"), priority)
 
 
 def tunnel(

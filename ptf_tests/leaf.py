@@ -16,8 +16,9 @@ Both are dual-stack: a host stands for its IPv4 address, `host.v6` for the same 
 ```
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from ipaddress import ip_network
 
 from scapy.packet import Packet
 
@@ -26,7 +27,6 @@ from ptf_tests.base import Expected, Frame, PipelineTest
 from ptf_tests.p4info import Action, Entry
 
 VTEP = "10.255.0.1"
-VTEP_PREFIXES = {2: "10.255.0.2/32", 3: "10.255.0.3/32", 9: "10.255.0.9/32"}
 VTEPS = {2: "10.255.0.2", 3: "10.255.0.3", 9: "10.255.0.9"}
 TRUSTED = {2: 1, 3: 1, 9: 0}
 UPLINK = {2: 5, 3: 6, 9: 5}
@@ -192,17 +192,17 @@ def subnet_entries(subnet: Subnet) -> Iterator[Entry]:
     yield entries.bridge_domain(subnet.domain, subnet.vni, subnet.gateway_mac)
 
 
-def fabric() -> Iterator[Entry]:
+def fabric(vtep: str = VTEP, vteps: Mapping[int, str] = VTEPS) -> Iterator[Entry]:
     """The leaf's place in the underlay: links, own VTEP, peers, one fixed path to each."""
-    yield entries.local_vtep(VTEP)
+    yield entries.local_vtep(vtep)
     for port in FABRIC_PORTS:
         yield entries.fabric_port(port, ROUTER_MAC)
         yield entries.neighbor(port, ROUTER_MAC, NEIGHBOR_MACS[port])
-    for index, address in VTEPS.items():
+    for index, address in vteps.items():
         yield entries.peer_vtep(address, index, is_trusted=TRUSTED[index])
-        yield entries.tunnel(index, VTEP, address)
+        yield entries.tunnel(index, vtep, address)
         yield entries.tunnel_next_hop(index, UPLINK[index])
-        yield entries.underlay_route(VTEP_PREFIXES[index], UPLINK[index])
+        yield entries.underlay_route(str(ip_network(address)), UPLINK[index])
 
 
 def permit_all() -> Entry:
@@ -250,9 +250,13 @@ class LeafTest(PipelineTest):
 
     policies: tuple[Entry, ...] = (permit_all(),)
 
+    def fabric(self) -> Iterable[Entry]:
+        """The leaf's place in the underlay."""
+        return fabric()
+
     def setUp(self) -> None:
         super().setUp()
-        self.install(fabric())
+        self.install(self.fabric())
         self.install(entry for subnet in SUBNETS for entry in subnet_entries(subnet))
         self.install(entry for host in LOCAL_HOSTS for entry in attachment(host))
         self.install(entry for host in REMOTE_HOSTS for entry in remote(host))

@@ -4,8 +4,9 @@
 from collections.abc import Iterable
 
 from ptf_tests import p4info
-from ptf_tests.p4info import Entry, Match, number
+from ptf_tests.p4info import Entry, Match, MulticastGroup, number
 from softswitch.runtime.entries import ActionCall, ActionRef, ActionSet, GroupRef, KeyField, MatchValue, WeightedAction
+from softswitch.runtime.replication import Replica
 from softswitch.runtime.switch import Switch
 from softswitch.runtime.table import Table
 
@@ -16,6 +17,12 @@ def install(switch: Switch, entries: Iterable[Entry]) -> None:
         table = switch.tables[entry.table]
         key = tuple(_match(field, entry.match.get(field.name)) for field in table.key)
         table.insert(key, _action(table, entry.action), entry.priority)
+
+
+def install_groups(switch: Switch, groups: Iterable[MulticastGroup]) -> None:
+    """Creates multicast groups."""
+    for group in groups:
+        switch.multicast.insert(group.group_id, [Replica(port, instance) for port, instance in group.replicas])
 
 
 def _match(field: KeyField, match: Match | None) -> MatchValue:

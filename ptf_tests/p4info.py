@@ -105,7 +105,25 @@ class Group:
     max_size: int = 0
 
 
-Writable = Entry | Member | Group
+@dataclass(frozen=True)
+class MulticastGroup:
+    """Where the copies of a packet go: (port, instance)."""
+
+    group_id: int
+    replicas: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class MeterCell:
+    """One cell of a meter: committed and peak rate per second, and bursts, in its unit; no rates are no limit."""
+
+    meter: str
+    index: int
+    rates: tuple[int, int] | None = None
+    bursts: tuple[int, int] = (0, 0)
+
+
+Writable = Entry | Member | Group | MulticastGroup | MeterCell
 Key = tuple[Match | None, ...]
 
 
@@ -131,6 +149,7 @@ class Schema:
         self.tables = {table.preamble.name: table for table in p4info.tables}
         self.actions = {action.preamble.name: action for action in p4info.actions}
         self.profiles = {profile.preamble.name: profile for profile in p4info.action_profiles}
+        self.meters = {meter.preamble.name: meter for meter in p4info.meters}
         self.direct_counter_tables = {counter.direct_table_id for counter in p4info.direct_counters}
         self._tables_by_id = {table.preamble.id: table for table in p4info.tables}
         self._headers = {header.preamble.name: header for header in p4info.controller_packet_metadata}
@@ -151,9 +170,16 @@ class Schema:
         return self.table(table).preamble.id in self.direct_counter_tables
 
     def encode(self, item: Writable) -> p4r.Entity:
-        """The P4Runtime entity of an entry, member or group."""
+        """The P4Runtime entity of an entry, member, group or meter cell."""
         if isinstance(item, Entry):
             return p4r.Entity(table_entry=self._encode_entry(item))
+        if isinstance(item, MulticastGroup):
+            return p4r.Entity(packet_replication_engine_entry=_encode_multicast_group(item))
+        if isinstance(item, MeterCell):
+            return p4r.Entity(meter_entry=self._encode_meter_cell(item))
+        return self._encode_selector(item)
+
+    def _encode_selector(self, item: Member | Group) -> p4r.Entity:
         if item.profile not in self.profiles:
             raise SchemaError(f"action profile {item.profile}: not in the P4Info")
         profile_id = self.profiles[item.profile].preamble.id
@@ -169,6 +195,15 @@ class Schema:
             if port is not None:
                 added.watch_port = canonical(port, 32, "watch_port")
         return p4r.Entity(action_profile_group=group)
+
+    def _encode_meter_cell(self, cell: MeterCell) -> p4r.MeterEntry:
+        if cell.meter not in self.meters:
+            raise SchemaError(f"meter {cell.meter}: not in the P4Info")
+        encoded = p4r.MeterEntry(meter_id=self.meters[cell.meter].preamble.id, index=p4r.Index(index=cell.index))
+        if cell.rates is not None:
+            (committed, peak), (committed_burst, peak_burst) = cell.rates, cell.bursts
+            encoded.config.CopyFrom(p4r.MeterConfig(cir=committed, cburst=committed_burst, pir=peak, pburst=peak_burst))
+        return encoded
 
     def _encode_entry(self, entry: Entry) -> p4r.TableEntry:
         table = self.table(entry.table)
@@ -232,6 +267,12 @@ class Schema:
         """The metadata of a packet-in by name."""
         names = {item.id: item.name for item in self._headers[header].metadata}
         return {names[item.metadata_id]: int.from_bytes(item.value, "big") for item in metadata}
+
+
+def _encode_multicast_group(group: MulticastGroup) -> p4r.PacketReplicationEngineEntry:
+    replicas = [p4r.Replica(egress_port=port, instance=instance) for port, instance in group.replicas]
+    message = p4r.MulticastGroupEntry(multicast_group_id=group.group_id, replicas=replicas)
+    return p4r.PacketReplicationEngineEntry(multicast_group_entry=message)
 
 
 def _encode_match(key: p4i.MatchField, match: Match | None, what: str) -> p4r.FieldMatch | None:

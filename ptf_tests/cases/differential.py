@@ -16,8 +16,8 @@ from ptf_tests.base import BURST, CONFIG_FILE, DROP_REASONS, DROP_TABLES, WAIT_S
 from ptf_tests.entries import policy
 from ptf_tests.frames import Frames, Sent
 from ptf_tests.leaf import LOCAL_HOSTS, REMOTE_HOSTS, LeafTest
-from ptf_tests.native import install
-from ptf_tests.p4info import Entry
+from ptf_tests.native import install, install_groups
+from ptf_tests.p4info import Entry, MulticastGroup
 from ptf_tests.states import RandomState
 from softswitch.program import Program
 from softswitch.runtime.switch import Switch
@@ -44,6 +44,7 @@ class _DifferentialTest(PipelineTest):
         params = testutils.test_params_get()
         engine = _program(Path(str(params["pipeline"])) / CONFIG_FILE).instantiate()
         install(engine, (item for item in self.installed if isinstance(item, Entry)))
+        install_groups(engine, (item for item in self.installed if isinstance(item, MulticastGroup)))
         for start in range(0, count, BURST):
             batch = [frames.draw() for _ in range(min(BURST, count - start))]
             if not self._is_same(engine, batch):
