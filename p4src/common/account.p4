@@ -43,9 +43,7 @@ control IngressAccount(inout metadata_t meta) {
 
     apply {
         drop_reasons.apply();
-        if (meta.is_punted == 1) {
-            punt_meter.apply(meta);
-        }
+        punt_meter.apply(meta);
     }
 }
 

@@ -10,9 +10,6 @@
 #include "metadata.p4"
 
 control Admit(in headers_t hdr, inout metadata_t meta) {
-    bit<1> is_outer_group;
-    bit<1> is_outer_wrong;
-
     @hidden
     action admit() {
     }
@@ -25,22 +22,28 @@ control Admit(in headers_t hdr, inout metadata_t meta) {
     @hidden
     table admission {
         key = {
-            meta.is_parser_error       : ternary;
-            hdr.frame.udp.isValid()    : ternary;
-            meta.is_fabric             : ternary;
-            meta.is_access             : ternary;
-            meta.is_local_vtep         : ternary;
-            is_outer_group             : ternary;
-            is_outer_wrong             : ternary;
-            meta.outer.is_fragment     : ternary;
-            hdr.vxlan.isValid()        : ternary;
-            hdr.vxlan.flags            : ternary;
-            meta.is_peer               : ternary;
-            meta.is_vni                : ternary;
-            hdr.inner.vlan.isValid()   : ternary;
-            meta.lkp.kind              : ternary;
-            meta.lkp.is_wrong_arp      : ternary;
-            meta.lkp.is_wrong_header   : ternary;
+            meta.is_parser_error                : ternary;
+            hdr.frame.udp.isValid()             : ternary;
+            meta.is_fabric                      : ternary;
+            meta.is_access                      : ternary;
+            meta.is_local_vtep                  : ternary;
+            hdr.frame.ethernet.dst_addr[40:40]  : ternary;
+            meta.outer.is_wrong_ip              : ternary;
+            meta.outer.is_bad_checksum          : ternary;
+            meta.outer.has_options              : ternary;
+            meta.outer.is_fragment              : ternary;
+            hdr.vxlan.isValid()                 : ternary;
+            hdr.vxlan.flags                     : ternary;
+            meta.is_peer                        : ternary;
+            meta.is_vni                         : ternary;
+            hdr.inner.vlan.isValid()            : ternary;
+            meta.lkp.kind                       : ternary;
+            meta.lkp.is_wrong_arp               : ternary;
+            meta.lkp.is_wrong_ip                : ternary;
+            meta.lkp.is_bad_checksum            : ternary;
+            meta.lkp.has_options                : ternary;
+            meta.lkp.is_neighbor                : ternary;
+            meta.lkp.ttl                        : ternary;
         }
         actions = {
             admit;
@@ -48,31 +51,33 @@ control Admit(in headers_t hdr, inout metadata_t meta) {
         }
         // What is behind a UDP header is the tenant's business, until it is ours.
         const entries = {
-            // error  udp    fabric access local group wrong  frag  vxlan  flags  peer vni vlan  kind        arp hdr
-            (1,      false, _,     _,     _,    _,    _,     _,    _,     _,     _,   _,  _,     _,          _,  _) : refuse(DROP_MALFORMED);
-            (_,      _,     0,     0,     _,    _,    _,     _,    _,     _,     _,   _,  _,     _,          _,  _) : refuse(DROP_UNKNOWN_PORT);
-            (_,      _,     1,     _,     1,    1,    _,     _,    _,     _,     _,   _,  _,     _,          _,  _) : refuse(DROP_BROADCAST);
-            (_,      _,     1,     _,     1,    _,    1,     _,    _,     _,     _,   _,  _,     _,          _,  _) : refuse(DROP_IP_HEADER);
-            (_,      _,     1,     _,     1,    _,    _,     1,    _,     _,     _,   _,  _,     _,          _,  _) : refuse(DROP_OUTER_FRAGMENT);
-            (1,      _,     1,     _,     1,    _,    _,     _,    _,     _,     _,   _,  _,     _,          _,  _) : refuse(DROP_MALFORMED);
-            (_,      _,     1,     _,     1,    _,    _,     _,    false, _,     _,   _,  _,     _,          _,  _) : refuse(DROP_NOT_VXLAN);
-            (_,      _,     1,     _,     1,    _,    _,     _,    _,     0 &&& 8, _, _,  _,     _,          _,  _) : refuse(DROP_VXLAN_FLAGS);
-            (_,      _,     1,     _,     1,    _,    _,     _,    _,     _,     0,   _,  _,     _,          _,  _) : refuse(DROP_UNKNOWN_VTEP);
-            (_,      _,     1,     _,     1,    _,    _,     _,    _,     _,     _,   0,  _,     _,          _,  _) : refuse(DROP_UNKNOWN_VNI);
-            (_,      _,     1,     _,     1,    _,    _,     _,    _,     _,     _,   _,  true,  _,          _,  _) : refuse(DROP_INNER_VLAN);
-            (_,      _,     _,     _,     _,    _,    _,     _,    _,     _,     _,   _,  _,     _,          1,  _) : refuse(DROP_MALFORMED);
-            (_,      _,     _,     _,     _,    _,    _,     _,    _,     _,     _,   _,  _,     FRAME_OTHER, _, _) : refuse(DROP_ETHER_TYPE);
-            (_,      _,     _,     _,     _,    _,    _,     _,    _,     _,     _,   _,  _,     _,          _,  1) : refuse(DROP_IP_HEADER);
+            // error udp fabric access local group
+            //                       wrong sum options fragment
+            //                                   vxlan flags peer vni vlan
+            //                                                            kind arp wrong sum options neighbour ttl
+            (1, false, _, _, _, _,  _, _, _, _,  _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_MALFORMED);
+            (_, _,     0, 0, _, _,  _, _, _, _,  _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_UNKNOWN_PORT);
+            (_, _,     1, _, 1, 1,  _, _, _, _,  _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_BROADCAST);
+            (_, _,     1, _, 1, _,  1, _, _, _,  _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_IP_HEADER);
+            (_, _,     1, _, 1, _,  _, 1, 0, _,  _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_IP_HEADER);
+            (_, _,     1, _, 1, _,  _, _, _, 1,  _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_OUTER_FRAGMENT);
+            (1, _,     1, _, 1, _,  _, _, _, _,  _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_MALFORMED);
+            (_, _,     1, _, 1, _,  _, _, _, _,  false, _, _, _, _,       _, _, _, _, _, _, _) : refuse(DROP_NOT_VXLAN);
+            (_, _,     1, _, 1, _,  _, _, _, _,  _, 0 &&& 8, _, _, _,     _, _, _, _, _, _, _) : refuse(DROP_VXLAN_FLAGS);
+            (_, _,     1, _, 1, _,  _, _, _, _,  _, _, 0, _, _,           _, _, _, _, _, _, _) : refuse(DROP_UNKNOWN_VTEP);
+            (_, _,     1, _, 1, _,  _, _, _, _,  _, _, _, 0, _,           _, _, _, _, _, _, _) : refuse(DROP_UNKNOWN_VNI);
+            (_, _,     1, _, 1, _,  _, _, _, _,  _, _, _, _, true,        _, _, _, _, _, _, _) : refuse(DROP_INNER_VLAN);
+            (_, _,     _, _, _, _,  _, _, _, _,  _, _, _, _, _,           _, 1, _, _, _, _, _) : refuse(DROP_MALFORMED);
+            (_, _,     _, _, _, _,  _, _, _, _,  _, _, _, _, _, FRAME_OTHER, _, _, _, _, _, _) : refuse(DROP_ETHER_TYPE);
+            (_, _,     _, _, _, _,  _, _, _, _,  _, _, _, _, _,           _, _, 1, _, _, _, _) : refuse(DROP_IP_HEADER);
+            (_, _,     _, _, _, _,  _, _, _, _,  _, _, _, _, _,           _, _, _, 1, 0, _, _) : refuse(DROP_IP_HEADER);
+            (_, _,     _, _, _, _,  _, _, _, _,  _, _, _, _, _,           _, _, _, _, _, 1, ND_HOP_LIMIT) : admit();
+            (_, _,     _, _, _, _,  _, _, _, _,  _, _, _, _, _,           _, _, _, _, _, 1, _) : refuse(DROP_IP_HEADER);
         }
         const default_action = admit;
     }
 
     apply {
-        is_outer_group = hdr.frame.ethernet.dst_addr[40:40];
-        is_outer_wrong = meta.outer.is_wrong_ip;
-        if (meta.outer.has_options == 0 && meta.outer.is_bad_checksum == 1) {
-            is_outer_wrong = 1;
-        }
         admission.apply();
     }
 }

@@ -93,7 +93,7 @@ control Traps(inout metadata_t meta) {
 
     @name(".punt") @id(0x04)
     action punt(@id(1) bit<8> reason) {
-        meta.is_punted = 1;
+        meta.is_trapped = 1;
         meta.egress.punt_reason = reason;
         traps_counter.count();
     }

@@ -54,6 +54,7 @@ const bit<8>  ARP_HARDWARE_LENGTH   = 6;
 const bit<8>  ARP_PROTOCOL_LENGTH   = 4;
 const bit<16> ARP_REQUEST           = 1;
 const bit<16> ARP_REPLY             = 2;
+const bit<16> RARP_REQUEST          = 3; // RFC 903; what a hypervisor announces a moved machine with
 
 // What a frame carries.
 typedef bit<8> frame_kind_t;
@@ -98,9 +99,8 @@ const rewrite_mode_t REWRITE_PUNT      = 5; // as it came, to the controller, be
 const rewrite_mode_t REWRITE_ND_REPLY  = 6; // the solicitation becomes its advertisement
 const rewrite_mode_t REWRITE_FLOODED   = 7; // tenant frame to many: every copy is bridged
 
-typedef bit<2> meter_color_t; // RFC 2698
+typedef bit<8> meter_color_t; // RFC 2698
 const meter_color_t COLOR_GREEN = 0;
-const meter_color_t COLOR_RED   = 2;
 
 // Highest bit of a port index: behind a tunnel, and the rest is the tunnel's index. Local attachments have 0 there.
 const bit<1> BEHIND_TUNNEL = 1;

@@ -57,12 +57,10 @@ control DecideSource(inout metadata_t meta) {
     }
 }
 
-// Is there a destination, and may this packet go there? Policy and ACLs come after it.
+// Is there a destination, and may this packet go there? Questions, and what comes back to its sender, are decided after it.
 control DecideDestination(inout metadata_t meta) {
     bit<1> is_too_big;
     bit<1> is_link_local;
-    bit<1> is_group;
-    bit<1> is_to_tunnel;
 
     @hidden
     action pass_destination() {
@@ -76,69 +74,48 @@ control DecideDestination(inout metadata_t meta) {
     @hidden
     table destination_decision {
         key = {
-            meta.is_fabric            : ternary;
-            meta.is_terminated        : ternary;
-            meta.is_guarded           : ternary;
-            meta.lkp.kind             : ternary;
-            meta.lkp.is_query         : ternary;
-            meta.is_gateway           : ternary;
-            meta.is_routed            : ternary;
-            meta.is_known             : ternary;
-            meta.lkp.ttl              : ternary;
-            meta.lkp.is_long_neighbor : ternary;
-            meta.index_difference     : ternary;
-            meta.domain_difference    : ternary;
-            meta.is_red               : ternary;
-            is_too_big                : ternary;
-            is_link_local             : ternary;
-            is_group                  : ternary;
-            is_to_tunnel              : ternary;
+            meta.is_transit                : ternary;
+            meta.is_guarded                : ternary;
+            meta.is_gateway                : ternary;
+            meta.is_routed                 : ternary;
+            meta.is_known                  : ternary;
+            meta.is_station                : ternary;
+            meta.is_flooded                : ternary;
+            meta.lkp.ttl                   : ternary;
+            meta.lkp.dst_mac[40:40]        : ternary;
+            meta.egress.port_index[15:15]  : ternary;
+            is_link_local                  : ternary;
+            is_too_big                     : ternary;
+            meta.is_red                    : ternary;
         }
         actions = {
             pass_destination;
             refuse_destination;
         }
         const entries = {
-            // fabric terminated guarded kind query gateway routed known ttl long index domain red big link group tunnel
-            // ARP: only requests, only for this subnet, not for the asker; a leaf of ours answers its own ports' requests.
-            (_, 1, 0, FRAME_ARP,  _, _, _, _, _,          _, _, _, _, _, _, _, _) : refuse_destination(DROP_ARP_UNKNOWN);
-            (_, _, _, FRAME_ARP,  0, _, _, _, _,          _, _, _, _, _, _, _, _) : refuse_destination(DROP_ARP_UNKNOWN);
-            (_, _, _, FRAME_ARP,  1, 1, _, _, _,          _, _, _, _, _, _, _, _) : pass_destination();
-            (_, _, _, FRAME_ARP,  1, _, _, 0, _,          _, _, _, _, _, _, _, _) : refuse_destination(DROP_ARP_UNKNOWN);
-            (_, _, _, FRAME_ARP,  1, _, _, _, _,          _, 0, _, _, _, _, _, _) : refuse_destination(DROP_ARP_UNKNOWN);
-            (_, _, _, FRAME_ARP,  1, _, _, _, _,          _, _, 0, _, _, _, _, _) : pass_destination();
-            (_, _, _, FRAME_ARP,  1, _, _, _, _,          _, _, _, _, _, _, _, _) : refuse_destination(DROP_ARP_UNKNOWN);
-            // Neighbour discovery: the same.
-            (_, 1, 0, FRAME_IPV6, 1, _, _, _, _,          _, _, _, _, _, _, _, _) : refuse_destination(DROP_ND_UNKNOWN);
-            (_, _, _, FRAME_IPV6, 1, _, _, _, _,          1, _, _, _, _, _, _, _) : refuse_destination(DROP_ND_UNKNOWN);
-            (_, _, _, FRAME_IPV6, 1, 1, _, _, _,          _, _, _, _, _, _, _, _) : pass_destination();
-            (_, _, _, FRAME_IPV6, 1, _, _, 0, _,          _, _, _, _, _, _, _, _) : refuse_destination(DROP_ND_UNKNOWN);
-            (_, _, _, FRAME_IPV6, 1, _, _, _, _,          _, 0, _, _, _, _, _, _) : refuse_destination(DROP_ND_UNKNOWN);
-            (_, _, _, FRAME_IPV6, 1, _, _, _, _,          _, _, 0, _, _, _, _, _) : pass_destination();
-            (_, _, _, FRAME_IPV6, 1, _, _, _, _,          _, _, _, _, _, _, _, _) : refuse_destination(DROP_ND_UNKNOWN);
-            (_, _, _, _,          _, 1, _, _, _,          _, _, _, _, _, _, _, _) : refuse_destination(DROP_TO_GATEWAY);
-            // In transit: the underlay routes it, nothing else.
-            (1, 0, _, _,          _, _, _, _, 0 &&& 0xfe, _, _, _, _, _, _, _, _) : refuse_destination(DROP_UNDERLAY_TTL);
-            (1, 0, _, _,          _, _, _, _, _,          _, _, _, _, _, _, _, _) : pass_destination();
-            (_, _, _, _,          _, _, 1, _, _,          _, _, _, _, _, 1, _, _) : refuse_destination(DROP_LINK_LOCAL);
-            (_, _, _, _,          _, _, 1, _, 0 &&& 0xfe, _, _, _, _, _, _, _, _) : refuse_destination(DROP_TTL);
-            (_, _, _, _,          _, _, 1, 0, _,          _, _, _, _, _, _, _, _) : refuse_destination(DROP_NO_ROUTE);
-            (_, _, _, _,          _, _, _, 0, _,          _, _, _, _, _, _, 1, _) : refuse_destination(DROP_BROADCAST);
-            (_, _, _, _,          _, _, _, 0, _,          _, _, _, _, _, _, _, _) : refuse_destination(DROP_UNKNOWN_DESTINATION);
-            (_, _, 1, _,          _, _, _, _, _,          _, 0, _, _, _, _, 0, _) : refuse_destination(DROP_SAME_PORT);
-            (_, _, 0, _,          _, _, _, _, _,          _, _, _, _, _, _, 0, 1) : refuse_destination(DROP_SPLIT_HORIZON);
-            (_, _, 1, _,          _, _, _, _, _,          _, _, _, _, 1, _, _, _) : refuse_destination(DROP_TOO_BIG);
-            (_, _, 1, _,          _, _, _, _, _,          _, _, _, 1, _, _, _, _) : refuse_destination(DROP_RATE);
+            // transit guarded gateway routed known station flooded ttl group tunnel link-local big red
+            (_, _, 1, _, _, _, _, _,          _, _, _, _, _) : refuse_destination(DROP_TO_GATEWAY);
+            (1, _, _, _, _, _, _, 0 &&& 0xfe, _, _, _, _, _) : refuse_destination(DROP_UNDERLAY_TTL);
+            (1, _, _, _, _, _, _, _,          _, _, _, _, _) : pass_destination();
+            (_, _, _, 1, _, _, _, _,          _, _, 1, _, _) : refuse_destination(DROP_LINK_LOCAL);
+            (_, _, _, 1, _, _, _, 0 &&& 0xfe, _, _, _, _, _) : refuse_destination(DROP_TTL);
+            (_, _, _, 1, 0, _, _, _,          _, _, _, _, _) : refuse_destination(DROP_NO_ROUTE);
+            (_, _, _, 0, _, 0, _, _,          1, _, _, _, _) : refuse_destination(DROP_BROADCAST);
+            (_, _, _, 0, _, 0, _, _,          _, _, _, _, _) : refuse_destination(DROP_UNKNOWN_DESTINATION);
+            // From one trusted leaf to another: it should have sent it there itself.
+            (_, 0, _, _, _, _, 0, _,          _, 1, _, _, _) : refuse_destination(DROP_SPLIT_HORIZON);
+            (_, 1, _, _, _, _, _, _,          _, _, _, 1, _) : refuse_destination(DROP_TOO_BIG);
+            (_, 1, _, _, _, _, _, _,          _, _, _, _, 1) : refuse_destination(DROP_RATE);
         }
         const default_action = pass_destination;
     }
 
     apply {
         is_too_big = 0;
-        is_link_local = 0;
         if (meta.excess != 0) {
             is_too_big = 1;
         }
+        is_link_local = 0;
         if (meta.source_kind == SOURCE_LINK_LOCAL) {
             is_link_local = 1;
         } else if (meta.lkp.kind == FRAME_IPV4 && meta.lkp.dst_v4[31:16] == 0xa9fe) {
@@ -146,9 +123,63 @@ control DecideDestination(inout metadata_t meta) {
         } else if (meta.lkp.kind == FRAME_IPV6 && meta.lkp.dst_v6[127:118] == 0x3fa) {
             is_link_local = 1;
         }
-        is_group = meta.lkp.dst_mac[40:40];
-        is_to_tunnel = meta.egress.port_index[15:15];
         destination_decision.apply();
+    }
+}
+
+// ARP and neighbour discovery: only questions, only for this subnet, not for the asker; a leaf of ours answers its own ports.
+control DecideQuery(inout metadata_t meta) {
+    bit<1> is_unknown;
+
+    @hidden
+    action answer() {
+    }
+
+    @hidden
+    action ignore() {
+        is_unknown = 1;
+    }
+
+    @hidden
+    table query_decision {
+        key = {
+            meta.lkp.is_query         : ternary;
+            meta.lkp.is_long_neighbor : ternary;
+            meta.is_terminated        : ternary;
+            meta.is_guarded           : ternary;
+            meta.is_gateway           : ternary;
+            meta.is_known             : ternary;
+            meta.is_station           : ternary;
+            meta.index_difference     : ternary;
+            meta.domain_difference    : ternary;
+        }
+        actions = {
+            answer;
+            ignore;
+        }
+        const entries = {
+            // query long terminated guarded gateway known station index domain
+            (0, _, _, _, _, _, _, _, _) : ignore();
+            (_, 1, _, _, _, _, _, _, _) : ignore();
+            (_, _, 1, 0, _, _, _, _, _) : ignore();
+            (_, _, _, _, 1, _, _, _, _) : answer();
+            (_, _, _, _, _, 0, 0, _, _) : ignore();
+            (_, _, _, _, _, _, _, 0, _) : ignore();
+            (_, _, _, _, _, _, _, _, 0) : answer();
+        }
+        const default_action = ignore;
+    }
+
+    apply {
+        is_unknown = 0;
+        query_decision.apply();
+        if (is_unknown == 1) {
+            if (meta.lkp.kind == FRAME_ARP) {
+                meta.drop_reason = DROP_ARP_UNKNOWN;
+            } else {
+                meta.drop_reason = DROP_ND_UNKNOWN;
+            }
+        }
     }
 }
 

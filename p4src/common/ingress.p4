@@ -5,7 +5,8 @@
 //   underlay -> account
 //
 // Stages find facts, and three lists (`admit`, `decide`) say what follows from them. What counts packets (policy, ACLs)
-// waits until it is known that the packet is not dropped for another reason.
+// waits until it is known that the packet is not dropped for another reason. The front file turns `is_trapped`, `is_punted` (within
+// its rate), `drop_reason` and `is_flooded`, in this order, into what the architecture wants.
 #ifndef COMMON_INGRESS_P4
 #define COMMON_INGRESS_P4
 
@@ -42,13 +43,12 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
     Reply() reply;
     DecideSource() decide_source;
     DecideDestination() decide_destination;
+    DecideQuery() decide_query;
     PortIngressMeter() port_ingress_meter;
     Policy() policy;
     AclIngress() acl_ingress;
     Underlay(tunnel_paths, paths_v4, paths_v6) underlay;
     IngressAccount() account;
-
-    bit<1> is_transit;
 
     apply {
         meta.egress.ingress_port = meta.ingress_port;
@@ -59,15 +59,11 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
             terminate.apply(hdr, meta);
             lookup_inner.apply(hdr.inner, meta.inner, meta.lkp);
         } else {
-            // What peer_vteps_* said is about somebody else's tunnel.
-            meta.is_guarded = 0;
-            meta.port_index = 0;
             access_ports.apply(hdr.frame, meta);
             lookup_frame.apply(hdr.frame, meta.outer, meta.lkp);
         }
-        is_transit = 0;
         if (meta.is_fabric == 1 && meta.is_terminated == 0 && meta.lkp.kind != FRAME_ARP && meta.lkp.is_query == 0) {
-            is_transit = 1;
+            meta.is_transit = 1;
         }
         traps.apply(meta);
         admit.apply(hdr, meta);
@@ -82,12 +78,12 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
             meta.lkp.is_eui64_query = 1;
             meta.lkp.dst_mac = (meta.lkp.dst_v6[63:40] ^ 24w0x020000) ++ meta.lkp.dst_v6[23:0];
         }
-        if (is_transit == 1) {
+        if (meta.is_transit == 1) {
             meta.egress.rewrite_mode = REWRITE_TRANSIT;
         } else {
             route.apply(meta);
         }
-        if (meta.drop_reason == DROP_NONE && is_transit == 0) {
+        if (meta.drop_reason == DROP_NONE && meta.is_transit == 0) {
             decide_source.apply(meta);
             if (meta.is_terminated == 1 && meta.is_gbp_peer == 1 && hdr.vxlan.flags[7:7] == 1) {
                 meta.src_label = hdr.vxlan.group_policy;
@@ -95,43 +91,43 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
         }
         meta.index_difference = meta.egress.port_index ^ meta.port_index;
         meta.domain_difference = meta.egress.bridge_domain ^ meta.bridge_domain;
-        if (meta.drop_reason == DROP_NONE) {
+        if (meta.lkp.is_query == 1) {
+            meta.needs_tunnel = meta.is_terminated;
+            meta.dst_tunnel = meta.peer_tunnel;
+        } else if (meta.is_flooded == 0) {
+            meta.needs_tunnel = meta.egress.port_index[15:15];
+        }
+        if (meta.drop_reason == DROP_NONE && meta.lkp.is_query == 0 && meta.lkp.kind != FRAME_ARP) {
             if (meta.is_access == 1) {
                 port_ingress_meter.apply(meta);
             }
             decide_destination.apply(meta);
         }
-        if (meta.lkp.is_query == 1) {
-            reply.apply(meta);
-        }
-        if (meta.drop_reason == DROP_NONE && meta.is_punted == 0) {
-            if (meta.is_guarded == 1 && meta.is_flooded == 0 && meta.lkp.is_query == 0) {
+        if (meta.drop_reason == DROP_NONE) {
+            if (meta.lkp.is_query == 1 || meta.lkp.kind == FRAME_ARP) {
+                decide_query.apply(meta);
+                reply.apply(meta);
+            } else if (meta.is_guarded == 1 && meta.is_flooded == 0 && meta.index_difference != 0) {
                 policy.apply(meta);
                 if (meta.is_routed == 1) {
                     acl_ingress.apply(meta);
                 }
             }
             underlay.apply(meta);
-            if (meta.is_policy_denied == 1) {
+        }
+        if (meta.drop_reason == DROP_NONE) {
+            if (meta.is_guarded == 1 && meta.lkp.is_query == 0 && meta.is_flooded == 0 && meta.index_difference == 0) {
+                meta.drop_reason = DROP_SAME_PORT;
+            } else if (meta.is_policy_denied == 1) {
                 meta.drop_reason = DROP_POLICY;
             } else if (meta.is_acl_denied == 1) {
                 meta.drop_reason = DROP_ACL;
-            } else if (meta.has_next_hop == 0 && meta.is_flooded == 0
-                && (is_transit == 1 || meta.egress.port_index[15:15] == BEHIND_TUNNEL)) {
+            } else if (meta.has_next_hop == 0 && (meta.is_transit == 1 || meta.needs_tunnel == 1)) {
                 meta.drop_reason = DROP_NO_UNDERLAY_ROUTE;
             }
         }
-        if (meta.drop_reason != DROP_NONE && meta.is_punted == 0) {
+        if (meta.drop_reason != DROP_NONE && meta.is_trapped == 0) {
             account.apply(meta);
-        }
-        if (meta.is_punted == 1) {
-            // A trap, or a drop that the controller shall see.
-            meta.drop_reason = DROP_NONE;
-            meta.is_flooded = 0;
-            meta.egress.rewrite_mode = REWRITE_PUNT;
-            meta.egress.egress_port = CPU_PORT;
-        } else if (meta.is_flooded == 1) {
-            meta.egress.rewrite_mode = REWRITE_FLOODED;
         }
         meta.egress.is_guarded = meta.is_guarded;
         meta.egress.is_terminated = meta.is_terminated;

@@ -12,7 +12,9 @@ control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
         lkp.src_mac = hdr.ethernet.src_addr;
         lkp.kind = parsed.kind;
         lkp.is_fragment = parsed.is_fragment;
-        lkp.is_wrong_header = parsed.is_wrong_ip;
+        lkp.is_wrong_ip = parsed.is_wrong_ip;
+        lkp.has_options = parsed.has_options;
+        lkp.is_bad_checksum = parsed.is_bad_checksum;
         lkp.is_wrong_arp = parsed.is_wrong_arp;
         lkp.is_long_neighbor = parsed.is_long_neighbor;
         if (hdr.vlan.isValid()) {
@@ -26,40 +28,38 @@ control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
             lkp.ip_length = hdr.ipv4.total_length;
             lkp.src_v4 = hdr.ipv4.src_addr;
             lkp.dst_v4 = hdr.ipv4.dst_addr;
-            // What has options is left to the receiver: the sum is not that of the whole header.
-            if (parsed.has_options == 0 && parsed.is_bad_checksum == 1) {
-                lkp.is_wrong_header = 1;
-            }
         } else if (hdr.arp.isValid()) {
             lkp.sender_difference = hdr.arp.sender_mac ^ hdr.ethernet.src_addr;
             lkp.target_difference = hdr.arp.sender_address ^ hdr.arp.target_address;
             lkp.src_v4 = hdr.arp.sender_address;
             lkp.dst_v4 = hdr.arp.target_address;
-            if (lkp.ether_type == ETHER_TYPE_RARP) {
-                lkp.is_announcement = 1;
-            } else if (hdr.arp.operation == ARP_REQUEST) {
+            if (hdr.arp.operation == ARP_REQUEST) {
                 lkp.is_query = 1;
+            } else if (hdr.arp.operation == RARP_REQUEST) {
+                lkp.is_announcement = 1;
             }
         } else if (hdr.ipv6.isValid()) {
             lkp.ttl = hdr.ipv6.hop_limit;
-            lkp.ip_protocol = hdr.ipv6.next_header;
             lkp.ip_length = hdr.ipv6.payload_length |+| IPV6_BYTES;
-            lkp.src_v6 = hdr.ipv6.src_addr;
-            lkp.dst_v6 = hdr.ipv6.dst_addr;
             if (hdr.ipv6_fragment.isValid()) {
                 lkp.ip_protocol = hdr.ipv6_fragment.next_header;
+            } else {
+                lkp.ip_protocol = hdr.ipv6.next_header;
             }
-            if (hdr.neighbor.isValid()) {
-                if (hdr.ipv6.hop_limit != ND_HOP_LIMIT) {
-                    lkp.is_wrong_header = 1;
-                }
+            if (!hdr.neighbor.isValid()) {
+                lkp.src_v6 = hdr.ipv6.src_addr;
+                lkp.dst_v6 = hdr.ipv6.dst_addr;
+            } else {
+                lkp.is_neighbor = 1;
                 if (hdr.icmp.type == ICMPV6_NEIGHBOR_SOLICITATION) {
                     lkp.is_query = 1;
+                    lkp.src_v6 = hdr.ipv6.src_addr;
                     lkp.dst_v6 = hdr.neighbor.target;
                 } else {
                     // It goes nowhere, so what it says counts, and not where it says it comes from.
                     lkp.is_announcement = 1;
                     lkp.src_v6 = hdr.neighbor.target;
+                    lkp.dst_v6 = hdr.ipv6.dst_addr;
                 }
                 // A nonce (RFC 3971, for enhanced duplicate address detection) has the same shape and says nothing.
                 if (hdr.link_layer_option.isValid() && hdr.link_layer_option.type[7:2] == 0) {

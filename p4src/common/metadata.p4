@@ -24,8 +24,11 @@ struct lookup_t {
     mac_addr_t   dst_mac;
     mac_addr_t   src_mac;
     bit<16>      ether_type;
-    bit<1>       is_wrong_header;   // version, header length, checksum; hop limit of neighbour discovery
+    bit<1>       is_wrong_ip;       // version or header length
+    bit<1>       has_options;       // IPv4
+    bit<1>       is_bad_checksum;   // IPv4, and only without options
     bit<1>       is_wrong_arp;
+    bit<1>       is_neighbor;       // neighbour discovery
     bit<1>       is_fragment;       // first or later
     bit<1>       is_query;          // ARP request, neighbour solicitation
     bit<1>       is_announcement;   // RARP, neighbour advertisement; of ARP see target_difference
@@ -94,20 +97,28 @@ struct metadata_t {
     bit<1>           is_access;
     bit<1>           is_local_vtep;
     bit<1>           is_peer;
+    bit<1>           is_untrusted_peer;
     bit<1>           is_gbp_peer;
+    port_index_t     peer_index;        // BEHIND_TUNNEL and the tunnel index of the peer
+    tunnel_index_t   peer_tunnel;
     bit<1>           is_terminated;
     bit<1>           is_vni;
-    bit<1>           is_punted;
+    bit<1>           is_trapped;        // for the controller, whatever else is found
+    bit<1>           is_punted;         // dropped, and the controller shall see it as far as its rate allows
+    meter_color_t    punt_color;
     bit<1>           is_guarded;        // from a tenant's port or a foreign VTEP: guard and policy apply here
     bit<1>           is_source_mac;     // source guard: the MAC is the sender's
     bit<1>           is_source_address; // source guard: the address is the sender's
     bit<1>           is_gateway;        // destination address is a gateway's
     bit<1>           is_routed;
-    bit<1>           is_known;          // a mapping says where the destination is
+    bit<1>           is_known;          // the destination address has a host or a route
+    bit<1>           is_station;        // the destination MAC has an attachment, or a group
+    bit<1>           is_transit;
     bit<1>           is_flooded;
     bit<1>           is_red;            // beyond the rate of its port
     bit<1>           is_acl_denied;
     bit<1>           is_policy_denied;
+    bit<1>           needs_tunnel;
     bit<1>           has_next_hop;
     source_kind_t    source_kind;
     bridge_domain_t  bridge_domain;

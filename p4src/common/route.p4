@@ -55,6 +55,7 @@ control Route(inout metadata_t meta) {
         @id(3) mac_addr_t mac,
         @id(4) policy_label_t policy_label) {
         meta.is_known = 1;
+        meta.dst_tunnel = tunnel_index;
         meta.egress.port_index = BEHIND_TUNNEL ++ tunnel_index[14:0];
         meta.egress.bridge_domain = bridge_domain;
         meta.egress.dst_mac = mac;
@@ -134,7 +135,7 @@ control Route(inout metadata_t meta) {
         @id(1) port_id_t egress_port,
         @id(2) @refers_to(egress_ports, port_index) port_index_t port_index,
         @id(3) policy_label_t policy_label) {
-        meta.is_known = 1;
+        meta.is_station = 1;
         meta.egress.egress_port = egress_port;
         meta.egress.port_index = port_index;
         meta.dst_label = policy_label;
@@ -144,7 +145,8 @@ control Route(inout metadata_t meta) {
     action set_remote_mac(
         @id(1) @refers_to(tunnels, tunnel_index) @refers_to(tunnel_next_hops, tunnel_index) tunnel_index_t tunnel_index,
         @id(2) policy_label_t policy_label) {
-        meta.is_known = 1;
+        meta.is_station = 1;
+        meta.dst_tunnel = tunnel_index;
         meta.egress.port_index = BEHIND_TUNNEL ++ tunnel_index[14:0];
         meta.dst_label = policy_label;
     }
@@ -167,7 +169,7 @@ control Route(inout metadata_t meta) {
 
     @name(".set_flood_group") @id(0x23)
     action set_flood_group(@id(1) @refers_to(multicast_group_table, multicast_group_id) bit<16> group) {
-        meta.is_known = 1;
+        meta.is_station = 1;
         meta.is_flooded = 1;
         meta.group = group;
     }
@@ -192,6 +194,7 @@ control Route(inout metadata_t meta) {
         if (meta.lkp.kind != FRAME_ARP) {
             router_macs.apply();
         }
+        // Also for what turns out to be bridged: waiting for router_macs would cost a stage.
         if (meta.lkp.is_query == 0) {
             if (meta.lkp.kind == FRAME_IPV6) {
                 routes_v6.apply();
@@ -199,28 +202,27 @@ control Route(inout metadata_t meta) {
                 routes_v4.apply();
             }
         }
-        if (meta.is_routed == 1 || meta.lkp.is_query == 1) {
+        if (meta.is_routed == 1 || (meta.lkp.is_query == 1 && meta.lkp.is_eui64_query == 0)) {
             if (meta.lkp.kind == FRAME_IPV6) {
                 hosts_v6.apply();
             } else {
                 hosts_v4.apply();
             }
+        } else {
+            meta.egress.bridge_domain = meta.bridge_domain;
+            meta.egress.dst_mac = meta.lkp.dst_mac;
+            if (meta.lkp.dst_mac[40:40] == 1) {
+                flood.apply();
+            } else {
+                bridge.apply();
+            }
         }
         if (meta.is_routed == 1) {
             meta.egress.rewrite_mode = REWRITE_ROUTED;
+        } else if (meta.is_flooded == 1) {
+            meta.egress.rewrite_mode = REWRITE_FLOODED;
         } else {
             meta.egress.rewrite_mode = REWRITE_BRIDGED;
-            if (meta.lkp.is_query == 0 || (meta.lkp.is_eui64_query == 1 && meta.is_known == 0)) {
-                // Whatever routes_* said, it was not asked.
-                meta.is_known = 0;
-                meta.egress.bridge_domain = meta.bridge_domain;
-                meta.egress.dst_mac = meta.lkp.dst_mac;
-                if (meta.lkp.dst_mac[40:40] == 1) {
-                    flood.apply();
-                } else {
-                    bridge.apply();
-                }
-            }
         }
     }
 }

@@ -49,10 +49,11 @@ control Vteps(in headers_t hdr, inout metadata_t meta) {
         @id(3) bit<1> is_gbp,
         @id(4) bit<1> is_dscp_uniform) {
         meta.is_peer = 1;
-        meta.is_guarded = ~is_trusted;
+        meta.is_untrusted_peer = ~is_trusted;
         meta.is_gbp_peer = is_gbp;
         meta.egress.is_dscp_uniform = is_dscp_uniform;
-        meta.port_index = BEHIND_TUNNEL ++ tunnel_index[14:0];
+        meta.peer_index = BEHIND_TUNNEL ++ tunnel_index[14:0];
+        meta.peer_tunnel = tunnel_index;
     }
 
     // Written for each remote VTEP: our own leaves are trusted, foreign VTEPs are not. A miss drops.
@@ -131,6 +132,8 @@ control Terminate(in headers_t hdr, inout metadata_t meta) {
     }
 
     apply {
+        meta.is_guarded = meta.is_untrusted_peer;
+        meta.port_index = meta.peer_index;
         if (meta.is_peer == 1) {
             vni_map.apply();
         }

@@ -59,14 +59,13 @@ control Underlay(inout metadata_t meta)(
     }
 
     apply {
-        if (meta.egress.rewrite_mode == REWRITE_TRANSIT) {
+        if (meta.is_transit == 1) {
             if (meta.lkp.kind == FRAME_IPV6) {
                 underlay_routes_v6.apply();
             } else {
                 underlay_routes_v4.apply();
             }
-        } else if (meta.egress.port_index[15:15] == BEHIND_TUNNEL) {
-            meta.dst_tunnel = 1w0 ++ meta.egress.port_index[14:0];
+        } else if (meta.needs_tunnel == 1) {
             tunnel_next_hops.apply();
         }
     }

@@ -140,12 +140,10 @@ control PortEgressMeter(inout metadata_t meta) {
 control PuntMeter(inout metadata_t meta) {
     @name(".punt_meter") @id(0x03)
     Meter<drop_reason_t>(PUNT_METER_SIZE, MeterType_t.PACKETS) punt_meter;
-    bit<8> color;
 
     apply {
-        color = punt_meter.execute(meta.drop_reason);
-        if (color != (bit<8>)MeterColor_t.GREEN) {
-            meta.is_punted = 0;
+        if (meta.is_punted == 1) {
+            meta.punt_color = punt_meter.execute(meta.drop_reason);
         }
     }
 }

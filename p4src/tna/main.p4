@@ -113,7 +113,11 @@ control SwitchIngress(
                 meta.is_parser_error = 1;
             }
             pipeline.apply(hdr.received, meta);
-            if (meta.drop_reason != DROP_NONE) {
+            bridge_verdict.apply(hdr, meta.egress);
+            if (meta.is_trapped == 1 || (meta.is_punted == 1 && meta.punt_color == COLOR_GREEN)) {
+                hdr.bridged.rewrite_mode = REWRITE_PUNT;
+                for_tm.ucast_egress_port = CPU_PORT;
+            } else if (meta.drop_reason != DROP_NONE) {
                 for_deparser.drop_ctl = 1;
             } else {
                 if (meta.is_flooded == 1) {
@@ -121,8 +125,7 @@ control SwitchIngress(
                 } else {
                     for_tm.ucast_egress_port = meta.egress.egress_port;
                 }
-                bridge_verdict.apply(hdr, meta.egress);
-                if (meta.is_terminated == 1 && meta.egress.rewrite_mode != REWRITE_PUNT) {
+                if (meta.is_terminated == 1) {
                     decapsulate.apply(hdr.received);
                 }
             }

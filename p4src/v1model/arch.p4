@@ -15,6 +15,8 @@ const CounterType TABLE_COUNTER = CounterType.packets_and_bytes;
 
 typedef action_selector selector_t;
 
+const meter_color_t COLOR_RED = 2;
+
 // Flow records in each register array: all that a flow_index_t can name.
 const bit<32> FLOW_STATE_SIZE = 65536;
 
@@ -113,12 +115,10 @@ control PortEgressMeter(inout metadata_t meta) {
 control PuntMeter(inout metadata_t meta) {
     @name(".punt_meter") @id(0x03)
     meter(PUNT_METER_SIZE, MeterType.packets) punt_meter;
-    meter_color_t color;
 
     apply {
-        punt_meter.execute_meter((bit<32>)meta.drop_reason, color);
-        if (color != COLOR_GREEN) {
-            meta.is_punted = 0;
+        if (meta.is_punted == 1) {
+            punt_meter.execute_meter((bit<32>)meta.drop_reason, meta.punt_color);
         }
     }
 }

@@ -92,7 +92,11 @@ control SwitchIngress(inout switch_headers_t hdr, inout metadata_t meta, inout s
             checksum_verify.apply(hdr.received.frame.ipv4, meta.outer.is_bad_checksum);
             inner_checksum_verify.apply(hdr.received.inner.ipv4, meta.inner.is_bad_checksum);
             pipeline.apply(hdr.received, meta);
-            if (meta.drop_reason != DROP_NONE) {
+            if (meta.is_trapped == 1 || (meta.is_punted == 1 && meta.punt_color == COLOR_GREEN)) {
+                meta.drop_reason = DROP_NONE;
+                meta.egress.rewrite_mode = REWRITE_PUNT;
+                standard_metadata.egress_spec = CPU_PORT;
+            } else if (meta.drop_reason != DROP_NONE) {
                 mark_to_drop(standard_metadata);
             } else {
                 if (meta.is_flooded == 1) {
@@ -100,7 +104,7 @@ control SwitchIngress(inout switch_headers_t hdr, inout metadata_t meta, inout s
                 } else {
                     standard_metadata.egress_spec = meta.egress.egress_port;
                 }
-                if (meta.is_terminated == 1 && meta.egress.rewrite_mode != REWRITE_PUNT) {
+                if (meta.is_terminated == 1) {
                     decapsulate.apply(hdr.received, meta);
                 }
             }
