@@ -100,6 +100,8 @@ control DecideDestination(inout metadata_t meta) {
         }
         const entries = {
             // fabric terminated guarded kind query gateway routed known ttl long index domain red big link group tunnel
+            // Beyond its rate a port gets no answers either, and the controller sees nothing of it.
+            (_, _, 1, _,          _, _, _, _, _,          _, _, _, 1, _, _, _, _) : refuse_destination(DROP_RATE);
             // ARP: only requests, only for this subnet, not for the asker; a leaf of ours answers its own ports' requests.
             (_, 1, 0, FRAME_ARP,  _, _, _, _, _,          _, _, _, _, _, _, _, _) : refuse_destination(DROP_ARP_UNKNOWN);
             (_, _, _, FRAME_ARP,  0, _, _, _, _,          _, _, _, _, _, _, _, _) : refuse_destination(DROP_ARP_UNKNOWN);
@@ -128,7 +130,6 @@ control DecideDestination(inout metadata_t meta) {
             (_, _, 1, _,          _, _, _, _, _,          _, 0, _, _, _, _, 0, _) : refuse_destination(DROP_SAME_PORT);
             (_, _, 0, _,          _, _, _, _, _,          _, _, _, _, _, _, 0, 1) : refuse_destination(DROP_SPLIT_HORIZON);
             (_, _, 1, _,          _, _, _, _, _,          _, _, _, _, 1, _, _, _) : refuse_destination(DROP_TOO_BIG);
-            (_, _, 1, _,          _, _, _, _, _,          _, _, _, 1, _, _, _, _) : refuse_destination(DROP_RATE);
         }
         const default_action = pass_destination;
     }
