@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Meters (RFC 2698): what a port sends and gets, and what the controller is shown, within a rate.
 
-Nothing here waits for tokens: a bucket is filled when it is configured, and a rate of one byte per second adds less in a
-test than the half frame that each bucket has to spare.
+Nothing here waits for tokens: a bucket is filled when it is configured, and a rate of one byte per second adds less in
+a test than the half frame that each bucket has to spare.
 """
 
 from ptf_tests import entries, packets
@@ -212,7 +212,7 @@ class TunnelsHaveNoRate(_RatesTest):
 
 
 class TheControllerIsShownSome(_RatesTest):
-    """Beyond the green rate of its reason a drop is counted and not shown to the controller; other reasons are shown."""
+    """Beyond the green rate of its reason a drop is counted, but not shown to the controller; other reasons are."""
 
     def runTest(self) -> None:
         for reason in ("ttl", "to_gateway"):
