@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random frames towards what is installed: good ones, and good ones with something broken."""
+"""Random frames of both families towards what is installed: good ones, and good ones with something broken."""
 
 import random
 from collections.abc import Sequence
@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from scapy.layers.inet import UDP
 from scapy.packet import Packet
 
-from ptf_tests import leaf, packets
+from ptf_tests import discovery, leaf, packets
 from ptf_tests.leaf import Host
 
 _LONGEST = 1600
-_INTERESTING = (0x00, 0x01, 0x04, 0x05, 0x06, 0x11, 0x45, 0x46, 0x4F, 0x7F, 0x80, 0x81, 0xFE, 0xFF)
+_MUTATED = 150
+"""Octets in which bits change: all headers of an inner IPv6 packet, and its neighbour discovery."""
+_INTERESTING = bytes.fromhex("00 01 04 05 06 11 2c 3a 45 46 4f 60 7f 80 81 86 87 88 dd fe ff")
 _SHORTEST_ON_A_NIC = 15
 _SHORTEST_WITH_TAG = 20
 _TAG_TYPES = (b"\x81\x00", b"\x88\xa8")
@@ -64,12 +66,49 @@ class Frames:
         hosts = [host for host in (*self._local, *self._remote) if host.subnet.vrf == source.subnet.vrf]
         target = self._random.choice(hosts)
         vlan = source.vlan if tagged else None
-        if self._random.random() < 0.15:
-            address = self._random.choice((target.address, source.subnet.gateway, source.address))
-            return packets.arp_request(source.mac, source.address, address, vlan=vlan or None)
+        if self._random.random() < 0.5:
+            source, target = source.v6, target.v6
+        if self._random.random() < 0.2:
+            if self._random.random() < 0.3:
+                return self._announcement(source, vlan or 0)
+            return self._question(source, target, vlan or 0)
         is_bridged = target.subnet == source.subnet and self._random.random() < 0.8
         mac = target.mac if is_bridged else source.subnet.gateway_mac
-        return packets.frame(source.mac, mac, self._layer(source.address, target.address), vlan=vlan or None)
+        src, dst = source.address, target.address
+        if packets.is_v6(src) and self._random.random() < 0.15:
+            src, dst = self._random.choice(((source.link_local, target.link_local), (src, target.link_local)))
+        return packets.frame(source.mac, mac, self._layer(src, dst), vlan=vlan or None)
+
+    def _question(self, source: Host, target: Host, vlan: int) -> Packet:
+        """ARP request or neighbour solicitation, also as a probe, for an address that may or may not be known."""
+        if not packets.is_v6(source.address):
+            asked = self._random.choice((target.address, source.gateway, source.address))
+            sender = self._random.choice((source.address, source.address, "0.0.0.0"))
+            return packets.arp_request(source.mac, sender, asked, vlan=vlan or None)
+        known = (target.address, target.link_local, source.gateway, packets.link_local(source.subnet.gateway_mac))
+        asked = self._random.choice((*known, source.address, source.link_local))
+        sender = self._random.choice((source.address, source.link_local, discovery.UNSPECIFIED))
+        option = discovery.source_option(source.mac)
+        nonce = discovery.nonce_option(self._random.randbytes(6))
+        return discovery.solicitation(
+            source.mac,
+            sender,
+            asked,
+            options=self._random.choice((None, None, b"", nonce, option + nonce, option[:5])),
+            to_mac=self._random.choice(("", "", target.mac, source.subnet.gateway_mac)),
+            hop_limit=self._random.choice((255, 255, 255, 254)),
+            code=self._random.choice((0, 0, 0, 0, 1)),
+            vlan=vlan,
+        )
+
+    def _announcement(self, source: Host, vlan: int) -> Packet:
+        """Gratuitous ARP or unsolicited neighbour advertisement."""
+        if not packets.is_v6(source.address):
+            return packets.arp_request(source.mac, source.address, source.address, vlan=vlan or None)
+        own = (source.address, source.link_local)
+        options = self._random.choice((None, b"", discovery.target_option(source.subnet.gateway_mac)))
+        target = self._random.choice((*own, source.gateway))
+        return discovery.announcement(source.mac, self._random.choice(own), target, options=options, vlan=vlan)
 
     def _layer(self, src: str, dst: str) -> Packet:
         ttl = self._random.choice((0, 1, 2, 64, 255))
@@ -78,11 +117,14 @@ class Frames:
         if kind == 0:
             return packets.tcp(src, dst, self._random.randrange(1 << 16), port, ttl=ttl)
         if kind == 1:
-            return packets.icmp(src, dst, self._random.choice((0, 3, 8, 11)), self._random.randrange(16), ttl=ttl)
+            number = self._random.choice((0, 1, 2, 3, 8, 11, 128, 129, 135, 136))
+            return packets.icmp(src, dst, number, self._random.choice((0, 0, 1, 15)), ttl=ttl)
         layer = packets.udp(src, dst, 1234, port, ttl=ttl, length=self._random.choice((0, 1, 18, 500, 1400)))
+        if packets.is_v6(src) and self._random.random() < 0.1:
+            layer = packets.with_extension(layer, self._random.choice((0, 43, 60)))
         if kind == 2:
-            layer.frag = self._random.choice((0, 1, 100))
-            layer.flags = self._random.choice(("MF", "DF", 0))
+            offset = self._random.choice((0, 0, 1, 100))
+            layer = packets.fragment(layer, offset=offset, is_last=self._random.random() < 0.5)
         return layer
 
     def _keep(self, raw: bytearray) -> None:
@@ -90,11 +132,11 @@ class Frames:
 
     def _flip(self, raw: bytearray) -> None:
         for _ in range(self._random.randint(1, 4)):
-            raw[self._random.randrange(min(len(raw), 110))] ^= 1 << self._random.randrange(8)
+            raw[self._random.randrange(min(len(raw), _MUTATED))] ^= 1 << self._random.randrange(8)
 
     def _poke(self, raw: bytearray) -> None:
         for _ in range(self._random.randint(1, 3)):
-            raw[self._random.randrange(min(len(raw), 110))] = self._random.choice(_INTERESTING)
+            raw[self._random.randrange(min(len(raw), _MUTATED))] = self._random.choice(_INTERESTING)
 
     def _cut(self, raw: bytearray) -> None:
         del raw[self._random.randrange(1, len(raw)) :]

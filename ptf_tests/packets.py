@@ -10,6 +10,7 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6Unknown, IPv6, IPv6ExtHdrFragment
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.packet import Packet, Raw
+from scapy.utils import checksum
 
 ICMP_PROTOCOL, TCP_PROTOCOL, UDP_PROTOCOL, ICMPV6_PROTOCOL = 1, 6, 17, 58
 ECHO_REQUEST, ECHO_REPLY = 8, 0
@@ -71,12 +72,14 @@ def tcp(src: str, dst: str, sport: int = 1234, dport: int = 80, *, ttl: int = 64
 
 def icmp(src: str, dst: str, kind: int | None = None, code: int = 0, *, ttl: int = 64, identifier: int = 3) -> Packet:
     """An IP datagram with a message of the family's ICMP: an echo request, if nothing else is said."""
+    # Every kind of message has an identifier where an echo has it: none of them is one for that.
+    body = struct.pack("!HH", identifier, 1) + bytes(payload())
     if is_v6(src):
         kind = ICMPV6_ECHO_REQUEST if kind is None else kind
-        body = struct.pack("!HH", identifier, 1) + bytes(payload())
         return ip(src, dst, ttl=ttl) / ICMPv6Unknown(type=kind, code=code, msgbody=body)
     kind = ECHO_REQUEST if kind is None else kind
-    return ip(src, dst, ttl=ttl) / ICMP(type=kind, code=code, id=identifier, seq=1) / payload()
+    message = bytes([kind, code, 0, 0]) + body
+    return ip(src, dst, ttl=ttl) / ICMP(message[:2] + checksum(message).to_bytes(2, "big") + message[4:])
 
 
 def fragment(layer: Packet, *, offset: int, is_last: bool = False) -> Packet:

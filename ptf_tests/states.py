@@ -12,7 +12,8 @@ _ACCESS_PORTS = (1, 2, 3, 4, 7, 8)
 _VLANS = (0, 1, 100, 4094)
 _TUNNELS = tuple(leaf.VTEPS)
 _LABELS = (1, 2, 0x101, 0xFFFF)
-_PROTOCOLS = (1, 6, 17)
+_PROTOCOLS = (0, 1, 6, 17, 58)
+_V6_PREFIX = 0x2001_0DB8 << 96
 _PART_MISSING = 0.04
 """How often an entry is left out, so that misses happen everywhere."""
 
@@ -33,7 +34,7 @@ class RandomState:
         vnis = draw_from.sample(range(1 << 24), len(domains))
         # Two subnets of one VRF may overlap: entries allow it, whatever a controller makes of it.
         self._subnets = [
-            Subnet(domain, draw_from.choice(vrfs), vni, f"10.0.{net}.1", f"02:00:5e:00:0{net}:01")
+            Subnet(domain, draw_from.choice(vrfs), vni, f"10.0.{net}.1", f"02:00:5e:00:0{net}:01", f"2001:db8:{net}::1")
             for domain, vni in zip(domains, vnis, strict=True)
             for net in [draw_from.randint(1, 3)]
         ]
@@ -50,7 +51,8 @@ class RandomState:
         last = self._random.randint(2, 12)
         address = subnet.gateway.rpartition(".")[0] + f".{last}"
         mac = f"02:00:00:00:00:{last:02x}"
-        return Host(subnet, mac, address, self._random.choice(_LABELS), port, vlan, index, tunnel)
+        address_v6 = f"{subnet.gateway_v6.removesuffix('1')}{last:x}"
+        return Host(subnet, mac, address, self._random.choice(_LABELS), port, vlan, index, tunnel, address_v6)
 
     def entries(self) -> list[Entry]:
         """The entries, each key once, in an order in which they may be written."""
@@ -68,10 +70,9 @@ class RandomState:
             yield from leaf.attachment(host)
         for host in self.remote:
             yield entries.remote_mac(host.subnet.domain, host.mac, tunnel=host.tunnel, label=host.label)
-            yield leaf.host_entry(host)
+            yield from leaf.host_entries(host)
             if not self._trusted[host.tunnel]:
-                yield entries.guard_mac(host.guard_index(), host.subnet.domain, host.mac)
-                yield entries.guard(host.guard_index(), host.subnet.domain, host.mac, host.address, host.label)
+                yield from leaf.guards(host)
         yield from self._routes()
         yield from self._policies()
 
@@ -93,12 +94,16 @@ class RandomState:
         for _ in range(self._random.randint(0, 6)):
             length = self._random.choice((0, 8, 22, 23, 24, 28, 31, 32))
             address = 10 << 24 | self._random.randrange(4) << 8 | self._random.randrange(16)
-            prefix = Lpm(address >> (32 - length) << (32 - length), length)
-            match: dict[str, Match] = {"vrf": self._random.choice(self._subnets).vrf, "dst_address": prefix}
-            action = leaf.next_hop_of(self._random.choice((*self.local, *self.remote)))
-            if self._random.random() < 0.2:
-                action = Action("drop_route")
-            yield Entry("routes_v4", match, action)
+            yield self._route("routes_v4", Lpm(address >> (32 - length) << (32 - length), length))
+        for _ in range(self._random.randint(0, 6)):
+            length = self._random.choice((0, 8, 32, 47, 48, 64, 124, 127, 128))
+            address = _V6_PREFIX | self._random.randrange(4) << 80 | self._random.randrange(16)
+            yield self._route("routes_v6", Lpm(address >> (128 - length) << (128 - length), length))
+
+    def _route(self, table: str, prefix: Lpm) -> Entry:
+        match: dict[str, Match] = {"vrf": self._random.choice(self._subnets).vrf, "dst_address": prefix}
+        action = leaf.next_hop_of(self._random.choice((*self.local, *self.remote)))
+        return Entry(table, match, Action("drop_route") if self._random.random() < 0.2 else action)
 
     def _policies(self) -> Iterator[Entry]:
         """Rules of different priority: between equal ones the switch may choose."""

@@ -78,7 +78,9 @@ control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
         } else if (hdr.icmp.isValid()) {
             lkp.has_l4 = 1;
             lkp.l4_dst_port = hdr.icmp.type ++ hdr.icmp.code;
-            if (hdr.icmp_echo.isValid()) {
+            // ICMP has its echo at 8 and 0, ICMPv6 at 128 and 129; the parser may have seen either in either.
+            if (hdr.icmp_echo.isValid() && ((hdr.icmp.type[7:7] == 0 && hdr.ipv4.isValid())
+                || (hdr.icmp.type[7:7] == 1 && hdr.ipv6.isValid()))) {
                 lkp.is_echo = 1;
                 lkp.l4_src_port = hdr.icmp_echo.identifier;
             }

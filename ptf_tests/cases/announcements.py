@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator
 
-from scapy.layers.l2 import ARP
+from scapy.layers.l2 import ARP, Dot1Q
 from scapy.packet import Packet
 
 from ptf_tests import discovery, entries, packets
@@ -26,7 +26,7 @@ def _rarp(host: Host, *, sender: str = "0.0.0.0", mac: str = "", sender_mac: str
     mac = mac or host.mac
     fields = ARP(op=3, hwsrc=sender_mac or mac, psrc=sender, hwdst=mac, pdst="0.0.0.0")
     message = packets.frame(mac, packets.BROADCAST, fields, vlan=host.vlan or None)
-    message.lastlayer().underlayer.type = _RARP
+    (message[Dot1Q] if host.vlan else message).type = _RARP
     return message
 
 

@@ -11,6 +11,7 @@ from ptf_tests.leaf import (
     RED_WEB1,
     RED_WEB2,
     LeafTest,
+    by_family,
     delivered,
 )
 
@@ -19,7 +20,8 @@ class BridgesOnOneLeaf(LeafTest):
     """A frame to a MAC of the subnet leaves on that host's port with the tag of its attachment, otherwise unchanged."""
 
     def runTest(self) -> None:
-        for source, destination in ((RED_WEB1, RED_WEB2), (RED_WEB2, RED_WEB1), (RED_DB1, RED_DB2), (RED_DB2, RED_DB1)):
+        pairs = ((RED_WEB1, RED_WEB2), (RED_WEB2, RED_WEB1), (RED_DB1, RED_DB2), (RED_DB2, RED_DB1))
+        for source, destination in by_family(*pairs):
             for build in (packets.udp, packets.tcp, packets.icmp):
                 with self.subTest(source=source.address, destination=destination.address, kind=build.__name__):
                     frame = source.to(destination, build(source.address, destination.address))
@@ -27,13 +29,14 @@ class BridgesOnOneLeaf(LeafTest):
 
 
 class BridgingLeavesTtlAlone(LeafTest):
-    """A bridged packet keeps its TTL, even 1 and 0."""
+    """A bridged packet keeps its TTL or hop limit, even 1 and 0."""
 
     def runTest(self) -> None:
-        for ttl in (255, 2, 1, 0):
-            with self.subTest(ttl=ttl):
-                frame = RED_WEB1.udp_to(RED_WEB2, ttl=ttl)
-                self.forwards(1, frame, (2, delivered(RED_WEB2, frame)))
+        for source, destination in by_family((RED_WEB1, RED_WEB2)):
+            for ttl in (255, 2, 1, 0):
+                with self.subTest(source=source.address, ttl=ttl):
+                    frame = source.udp_to(destination, ttl=ttl)
+                    self.forwards(1, frame, (2, delivered(destination, frame)))
 
 
 class PaddingIsKept(LeafTest):
@@ -58,19 +61,26 @@ class UnknownDestinationIsDropped(LeafTest):
     """A unicast frame to a MAC that the subnet does not have is not flooded: unknown_destination."""
 
     def runTest(self) -> None:
-        layer = packets.udp(RED_WEB1.address, "10.0.1.77")
-        self.drops_with("unknown_destination", 1, RED_WEB1.to("02:00:00:00:01:77", layer))
-        with self.subTest("a MAC of the VPC's other subnet"):
-            self.drops_with("unknown_destination", 1, RED_WEB1.to(RED_DB1.mac, layer))
+        for source, target in ((RED_WEB1, "10.0.1.77"), (RED_WEB1.v6, "2001:db8:1::77")):
+            layer = packets.udp(source.address, target)
+            with self.subTest(target=target):
+                self.drops_with("unknown_destination", 1, source.to("02:00:00:00:01:77", layer))
+            with self.subTest("a MAC of the VPC's other subnet", target=target):
+                self.drops_with("unknown_destination", 1, source.to(RED_DB1.mac, layer))
 
 
 class BroadcastIsNotFlooded(LeafTest):
-    """Broadcast and multicast frames other than ARP requests are dropped with broadcast."""
+    """Broadcast and multicast frames that are no question for an address are dropped with broadcast."""
 
     def runTest(self) -> None:
-        for mac, address in ((packets.BROADCAST, "255.255.255.255"), ("01:00:5e:00:00:fb", "224.0.0.251")):
+        for source, mac, address in (
+            (RED_WEB1, packets.BROADCAST, "255.255.255.255"),
+            (RED_WEB1, "01:00:5e:00:00:fb", "224.0.0.251"),
+            (RED_WEB1.v6, "33:33:00:00:00:fb", "ff02::fb"),
+            (RED_WEB1.v6, "33:33:00:00:00:01", "ff02::1"),
+        ):
             with self.subTest(mac=mac):
-                self.drops_with("broadcast", 1, RED_WEB1.to(mac, packets.udp(RED_WEB1.address, address)))
+                self.drops_with("broadcast", 1, source.to(mac, packets.udp(source.address, address)))
 
 
 class NeverBackToTheSamePort(LeafTest):

@@ -22,6 +22,7 @@ from ptf_tests.leaf import (
     ROUTER_MAC,
     VTEP,
     LeafTest,
+    by_family,
     delivered,
     from_tunnel,
 )
@@ -34,7 +35,7 @@ class DeliversInnerFrames(LeafTest):
 
     def runTest(self) -> None:
         pairs = ((RED_WEB3, RED_WEB1), (RED_WEB3, RED_WEB2), (RED_DB3, RED_DB1), (BLUE_WEB3, BLUE_WEB2))
-        for source, destination in pairs:
+        for source, destination in by_family(*pairs):
             for build in (packets.udp, packets.tcp, packets.icmp):
                 with self.subTest(destination=destination, kind=build.__name__):
                     inner = source.to(destination, build(source.address, destination.address, ttl=1))
@@ -46,8 +47,10 @@ class PaddedInnerFramesKeepTheirPadding(LeafTest):
     """An inner frame that was padded by its sender is delivered with its padding."""
 
     def runTest(self) -> None:
-        inner = packets.padded(RED_WEB3.udp_to(RED_WEB1, length=1))
-        self.forwards(5, from_tunnel(2, RED_WEB.vni, inner), (1, inner))
+        for source, destination in by_family((RED_WEB3, RED_WEB1)):
+            with self.subTest(source=source.address):
+                inner = packets.padded(source.udp_to(destination, length=1), 80)
+                self.forwards(5, from_tunnel(2, RED_WEB.vni, inner), (1, inner))
 
 
 class ReservedBitsAreIgnored(LeafTest):
@@ -69,11 +72,12 @@ class InnerFragmentsAreDelivered(LeafTest):
     """Fragments of a tenant's packet, first and later, are delivered as they are."""
 
     def runTest(self) -> None:
-        for flags, offset in (("MF", 0), ("MF", 10), (0, 20)):
-            with self.subTest(flags=flags, offset=offset):
-                inner = RED_WEB3.udp_to(RED_WEB1)
-                inner[IP].flags, inner[IP].frag = flags, offset
-                self.forwards(5, from_tunnel(2, RED_WEB.vni, inner), (1, inner))
+        for source, destination in by_family((RED_WEB3, RED_WEB1)):
+            layer = packets.udp(source.address, destination.address)
+            for offset, is_last in ((0, False), (10, False), (20, True)):
+                with self.subTest(source=source.address, offset=offset):
+                    inner = source.to(destination, packets.fragment(layer, offset=offset, is_last=is_last))
+                    self.forwards(5, from_tunnel(2, RED_WEB.vni, inner), (1, inner))
 
 
 class TunnelToAGroupMacIsDropped(LeafTest):
@@ -174,10 +178,11 @@ class NeverFromTunnelToTunnel(LeafTest):
         layer = packets.udp(RED_WEB3.address, "10.0.1.14")
         with self.subTest("to another leaf"):
             self.drops_with("split_horizon", 5, from_tunnel(2, RED_WEB.vni, RED_WEB3.to("02:00:00:00:01:14", layer)))
-        with self.subTest("back to the same leaf"):
-            self.drops_with("split_horizon", 5, from_tunnel(2, RED_WEB.vni, RED_WEB1.udp_to(RED_WEB3)))
-        with self.subTest("routed"):
-            self.drops_with("split_horizon", 5, from_tunnel(2, RED_WEB.vni, RED_WEB3.udp_by_gateway(RED_DB3)))
+        for first, source, target in by_family((RED_WEB1, RED_WEB3, RED_DB3)):
+            with self.subTest("back to the same leaf", source=source.address):
+                self.drops_with("split_horizon", 5, from_tunnel(2, RED_WEB.vni, first.udp_to(source)))
+            with self.subTest("routed", source=source.address):
+                self.drops_with("split_horizon", 5, from_tunnel(2, RED_WEB.vni, source.udp_by_gateway(target)))
 
 
 class TrustedPeersAreNotFilteredAgain(LeafTest):
@@ -186,12 +191,14 @@ class TrustedPeersAreNotFilteredAgain(LeafTest):
     policies = ()
 
     def runTest(self) -> None:
-        inner = RED_WEB3.udp_to(RED_WEB1)
-        self.forwards(5, from_tunnel(2, RED_WEB.vni, inner), (1, inner))
-        with self.subTest("a source that this leaf has never heard of"):
-            layer = packets.udp("10.0.1.200", RED_WEB2.address)
-            inner = packets.frame("02:00:00:00:01:c8", RED_WEB2.mac, layer)
-            self.forwards(5, from_tunnel(2, RED_WEB.vni, inner), (2, delivered(RED_WEB2, inner)))
+        for source, first, second in by_family((RED_WEB3, RED_WEB1, RED_WEB2)):
+            with self.subTest("a known source", source=source.address):
+                inner = source.udp_to(first)
+                self.forwards(5, from_tunnel(2, RED_WEB.vni, inner), (1, inner))
+            unknown = "2001:db8:1::200" if packets.is_v6(source.address) else "10.0.1.200"
+            with self.subTest("a source that this leaf has never heard of", source=unknown):
+                inner = packets.frame("02:00:00:00:01:c8", second.mac, packets.udp(unknown, second.address))
+                self.forwards(5, from_tunnel(2, RED_WEB.vni, inner), (2, delivered(second, inner)))
 
 
 class UnknownInnerDestinationIsDropped(LeafTest):

@@ -8,7 +8,6 @@ from scapy.layers.vxlan import VXLAN
 from ptf_tests import entries, packets
 from ptf_tests.leaf import (
     NEIGHBOR_MACS,
-    RED_DB,
     RED_DB1,
     RED_DB3,
     RED_WEB,
@@ -20,6 +19,7 @@ from ptf_tests.leaf import (
     VTEP,
     VTEPS,
     LeafTest,
+    by_family,
     out_of_tunnel,
     subnet_entries,
     without_tag,
@@ -30,8 +30,9 @@ class OuterHeadersAreExact(LeafTest):
     """The outer frame has the link's MACs, TTL 64, DF, ID 0, UDP port 4789, checksum 0, flags 0x08 and the VNI."""
 
     def runTest(self) -> None:
-        for source, destination, subnet in ((RED_WEB1, RED_WEB3, RED_WEB), (RED_DB1, RED_DB3, RED_DB)):
+        for source, destination in by_family((RED_WEB1, RED_WEB3), (RED_DB1, RED_DB3)):
             with self.subTest(destination=destination.address):
+                subnet = source.subnet
                 inner = source.udp_to(destination)
                 [raw] = self.forwards(source.port, inner, out_of_tunnel(destination.tunnel, subnet, inner))
                 outer = Ether(raw)
@@ -58,23 +59,28 @@ class InnerTagIsRemoved(LeafTest):
     """The tag of a tagged attachment does not travel in the tunnel."""
 
     def runTest(self) -> None:
-        frame = RED_WEB2.udp_to(RED_WEB3)
-        self.forwards(2, frame, out_of_tunnel(2, RED_WEB, without_tag(frame)))
+        for source, destination in by_family((RED_WEB2, RED_WEB3)):
+            with self.subTest(destination=destination.address):
+                frame = source.udp_to(destination)
+                self.forwards(2, frame, out_of_tunnel(2, RED_WEB, without_tag(frame)))
 
 
 class LengthsFollowTheFrame(LeafTest):
     """Outer IP and UDP lengths count the inner frame as it came, padding included, without a tag."""
 
     def runTest(self) -> None:
-        for length in (60, 61, 64, 590, 1513, 1514, 1515, 9014):
-            with self.subTest(attachment="untagged", length=length):
-                inner = packets.padded(RED_WEB1.udp_to(RED_WEB3, length=8), length)
-                [raw] = self.forwards(1, inner, out_of_tunnel(2, RED_WEB, inner))
-                self._check_lengths(raw, length)
-            with self.subTest(attachment="tagged", length=length):
-                frame = Ether(packets.padded(RED_WEB2.udp_to(RED_WEB3, length=8), length))
-                [raw] = self.forwards(2, frame, out_of_tunnel(2, RED_WEB, without_tag(frame)))
-                self._check_lengths(raw, length - 4)
+        lengths = (74, 75, 90, 590, 1513, 1514, 1515, 9014)
+        for untagged, tagged, destination in by_family((RED_WEB1, RED_WEB2, RED_WEB3)):
+            family = "IPv6" if packets.is_v6(destination.address) else "IPv4"
+            for length in lengths if family == "IPv6" else (60, 61, 64, *lengths):
+                with self.subTest(family, attachment="untagged", length=length):
+                    inner = packets.padded(untagged.udp_to(destination, length=8), length)
+                    [raw] = self.forwards(1, inner, out_of_tunnel(2, RED_WEB, inner))
+                    self._check_lengths(raw, length)
+                with self.subTest(family, attachment="tagged", length=length):
+                    frame = Ether(packets.padded(tagged.udp_to(destination, length=8), length))
+                    [raw] = self.forwards(2, frame, out_of_tunnel(2, RED_WEB, without_tag(frame)))
+                    self._check_lengths(raw, length - 4)
 
     def _check_lengths(self, raw: bytes, inner_length: int) -> None:
         outer = Ether(raw)

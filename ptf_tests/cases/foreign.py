@@ -3,7 +3,7 @@
 
 from scapy.layers.l2 import ARP, Ether
 
-from ptf_tests import entries, packets
+from ptf_tests import discovery, entries, packets
 from ptf_tests.leaf import (
     BLUE_WEB,
     FOREIGN,
@@ -18,6 +18,7 @@ from ptf_tests.leaf import (
     WEB,
     Host,
     LeafTest,
+    by_family,
     delivered,
     from_tunnel,
     out_of_tunnel,
@@ -37,9 +38,9 @@ class ForeignWorkloadReachesAHost(LeafTest):
     policies = _policies()
 
     def runTest(self) -> None:
-        for destination in (RED_WEB1, RED_WEB2):
+        for source, destination in by_family((RED_FOREIGN, RED_WEB1), (RED_FOREIGN, RED_WEB2)):
             with self.subTest(destination=destination.address):
-                inner = RED_FOREIGN.udp_to(destination)
+                inner = source.udp_to(destination)
                 self.forwards(5, from_tunnel(9, RED_WEB.vni, inner), (destination.port, delivered(destination, inner)))
 
 
@@ -49,32 +50,34 @@ class HostReachesForeignWorkload(LeafTest):
     policies = _policies()
 
     def runTest(self) -> None:
-        inner = RED_WEB1.udp_to(RED_FOREIGN)
-        self.forwards(1, inner, out_of_tunnel(9, RED_WEB, inner))
+        for source, destination in by_family((RED_WEB1, RED_FOREIGN)):
+            with self.subTest(destination=destination.address):
+                inner = source.udp_to(destination)
+                self.forwards(1, inner, out_of_tunnel(9, RED_WEB, inner))
 
 
 class ForeignSourcesAreGuarded(LeafTest):
     """A foreign VTEP may send only with the MACs and addresses of its own workloads, in their subnet (spoof)."""
 
     def runTest(self) -> None:
-        layer = packets.udp(RED_FOREIGN.address, RED_WEB1.address)
-        inner = {
-            "MAC of a local host": (RED_WEB.vni, packets.frame(RED_WEB2.mac, RED_WEB1.mac, layer)),
-            "unknown MAC": (RED_WEB.vni, packets.frame("02:00:00:00:01:66", RED_WEB1.mac, layer)),
-            "address of a local host": (
-                RED_WEB.vni,
-                RED_FOREIGN.to(RED_WEB1, packets.udp(RED_WEB2.address, RED_WEB1.address)),
-            ),
-            "another subnet's VNI": (RED_DB.vni, RED_FOREIGN.to(RED_DB1, layer)),
-            "another VPC's VNI": (BLUE_WEB.vni, RED_FOREIGN.to(RED_WEB1, layer)),
-            "forged ARP sender": (
-                RED_WEB.vni,
-                packets.arp_request(RED_FOREIGN.mac, RED_WEB2.address, RED_WEB1.address),
-            ),
-        }
-        for name, (vni, frame) in inner.items():
-            with self.subTest(name):
-                self.drops_with("spoof", 5, from_tunnel(9, vni, frame))
+        for source, target, other in by_family((RED_FOREIGN, RED_WEB1, RED_WEB2)):
+            layer = packets.udp(source.address, target.address)
+            if packets.is_v6(source.address):
+                question = discovery.solicitation(source.mac, other.address, target.address)
+            else:
+                question = packets.arp_request(source.mac, other.address, target.address)
+            forged = source.to(target, packets.udp(other.address, target.address))
+            inner = {
+                "MAC of a local host": (RED_WEB.vni, packets.frame(other.mac, target.mac, layer)),
+                "unknown MAC": (RED_WEB.vni, packets.frame("02:00:00:00:01:66", target.mac, layer)),
+                "address of a local host": (RED_WEB.vni, forged),
+                "another subnet's VNI": (RED_DB.vni, source.to(RED_DB1, layer)),
+                "another VPC's VNI": (BLUE_WEB.vni, source.to(target, layer)),
+                "forged sender of a question": (RED_WEB.vni, question),
+            }
+            for name, (vni, frame) in inner.items():
+                with self.subTest(name, source=source.address):
+                    self.drops_with("spoof", 5, from_tunnel(9, vni, frame))
 
 
 class ForeignWorkloadsObeyPolicy(LeafTest):
@@ -83,33 +86,40 @@ class ForeignWorkloadsObeyPolicy(LeafTest):
     policies = (entries.policy("permit", src=WEB), entries.policy("permit", src=FOREIGN, dst=WEB, protocol=17))
 
     def runTest(self) -> None:
-        allowed = RED_FOREIGN.udp_to(RED_WEB1)
-        self.forwards(5, from_tunnel(9, RED_WEB.vni, allowed), (1, allowed))
-        denied = {
-            "protocol": RED_FOREIGN.to(RED_WEB1, packets.tcp(RED_FOREIGN.address, RED_WEB1.address)),
-            "destination label": RED_FOREIGN.udp_by_gateway(RED_DB1),
-        }
-        for name, inner in denied.items():
-            with self.subTest(name):
-                self.drops_with("policy", 5, from_tunnel(9, RED_WEB.vni, inner))
+        for source, target, other in by_family((RED_FOREIGN, RED_WEB1, RED_DB1)):
+            with self.subTest("allowed", source=source.address):
+                allowed = source.udp_to(target)
+                self.forwards(5, from_tunnel(9, RED_WEB.vni, allowed), (1, allowed))
+            denied = {
+                "protocol": source.to(target, packets.tcp(source.address, target.address)),
+                "destination label": source.udp_by_gateway(other),
+            }
+            for name, inner in denied.items():
+                with self.subTest(name, source=source.address):
+                    self.drops_with("policy", 5, from_tunnel(9, RED_WEB.vni, inner))
 
 
 class ForeignWorkloadUsesTheGateway(LeafTest):
     """A workload behind a foreign VTEP is routed to another subnet by the leaf it sends to."""
 
     def runTest(self) -> None:
-        inner = RED_FOREIGN.udp_by_gateway(RED_DB1)
-        self.forwards(5, from_tunnel(9, RED_WEB.vni, inner), (3, routed_to(RED_DB1, inner)))
+        for source, target in by_family((RED_FOREIGN, RED_DB1)):
+            with self.subTest(source=source.address):
+                inner = source.udp_by_gateway(target)
+                self.forwards(5, from_tunnel(9, RED_WEB.vni, inner), (3, routed_to(target, inner)))
 
 
 class ForeignPeerMayHairpin(LeafTest):
     """From a foreign VTEP a packet may go on into another tunnel, bridged or routed."""
 
     def runTest(self) -> None:
-        inner = RED_FOREIGN.udp_to(RED_WEB3)
-        self.forwards(5, from_tunnel(9, RED_WEB.vni, inner), out_of_tunnel(2, RED_WEB, inner))
-        inner = RED_FOREIGN.udp_by_gateway(RED_DB3)
-        self.forwards(5, from_tunnel(9, RED_WEB.vni, inner), out_of_tunnel(3, RED_DB, routed_to(RED_DB3, inner)))
+        for source, neighbour, target in by_family((RED_FOREIGN, RED_WEB3, RED_DB3)):
+            with self.subTest(source=source.address):
+                inner = source.udp_to(neighbour)
+                self.forwards(5, from_tunnel(9, RED_WEB.vni, inner), out_of_tunnel(2, RED_WEB, inner))
+                inner = source.udp_by_gateway(target)
+                routed = routed_to(target, inner)
+                self.forwards(5, from_tunnel(9, RED_WEB.vni, inner), out_of_tunnel(3, RED_DB, routed))
 
 
 class ArpFromForeignVtepIsAnswered(LeafTest):
