@@ -35,7 +35,7 @@ from ptf_tests.tunnels import TunnelTest, with_tos
 RED_WEB4 = Host(RED_WEB, "02:00:00:00:01:14", "10.0.1.14", WEB, port=8, vlan=300, index=8, address_v6="2001:db8:1::14")
 LOCAL = (RED_WEB1, RED_WEB2, RED_WEB4)
 TUNNELS = (2, 3, 9)
-RED_GROUP, RED_LOCAL_GROUP, BLUE_GROUP, BLUE_LOCAL_GROUP = 10, 11, 20, 0xFFFF
+RED_GROUP, RED_LOCAL_GROUP, BLUE_GROUP, BLUE_LOCAL_GROUP = 1, 11, 20, 4095
 MDNS_PORT = 5353
 
 
