@@ -106,6 +106,8 @@ class Frames:
         is_bridged = target.subnet == source.subnet and self._random.random() < 0.8
         mac = target.mac if is_bridged else source.subnet.gateway_mac
         src, dst = source.address, target.address
+        if self._random.random() < 0.05:
+            mac, dst = source.subnet.gateway_mac, source.gateway
         if packets.is_v6(src) and self._random.random() < 0.15:
             src, dst = self._random.choice(((source.link_local, target.link_local), (src, target.link_local)))
         return packets.frame(source.mac, mac, self._marked(self._layer(src, dst)), vlan=vlan or None)
