@@ -217,6 +217,11 @@ def underlay_route_to_group(prefix: str, group: int) -> Entry:
     return Entry(f"underlay_routes_{_family(prefix)}", {"dst_address": Lpm.parse(prefix)}, GroupRef(group))
 
 
+def drop_reason(number: int, action: str) -> Entry:
+    """What becomes of a frame that ingress drops for this reason: `count_drop` or `punt_drop`."""
+    return Entry("drop_reasons", {"drop_reason": number}, Action(action))
+
+
 def egress_port(index: int, vlan: int) -> Entry:
     """How frames leave an attachment: tagged, or untagged when the VLAN is 0."""
     action = Action("set_tagged", {"vlan_id": vlan}) if vlan else Action("set_untagged")

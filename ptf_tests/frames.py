@@ -4,11 +4,12 @@
 import random
 from collections.abc import Sequence
 
-from scapy.layers.inet import UDP
+from scapy.layers.inet6 import IPv6
 from scapy.packet import Packet
 
 from ptf_tests import discovery, leaf, packets
 from ptf_tests.leaf import Host
+from ptf_tests.tunnels import OVER_V4, OVER_V6
 
 _LONGEST = 1600
 _MUTATED = 150
@@ -57,10 +58,38 @@ class Frames:
         source = self._random.choice(self._remote)
         inner = self._tenant_frame(source, tagged=False)
         if self._random.random() < 0.1:
-            inner = leaf.from_tunnel(source.tunnel, source.subnet.vni, inner)
-        outer = leaf.from_tunnel(source.tunnel, source.subnet.vni, inner)
-        outer[UDP].sport = self._random.randrange(1 << 16)
-        return self._random.choice(leaf.FABRIC_PORTS), outer
+            inner = self._encapsulated(source, inner)
+        return self._random.choice(leaf.FABRIC_PORTS), self._encapsulated(source, inner)
+
+    def _encapsulated(self, source: Host, inner: Packet) -> Packet:
+        """The frame as the host's VTEP may send it: over either family, marked, as VXLAN or VXLAN-GBP."""
+        return (
+            self._random.choice((OVER_V4, OVER_V6))
+            .received(source.tunnel, source.subnet)
+            .around(
+                inner,
+                tos=self._traffic_class(),
+                sport=self._random.randrange(1 << 16),
+                flow_label=self._random.randrange(1 << 20),
+                flags=self._random.choice((0x08, 0x08, 0x88)),
+                policy_flags=self._random.choice((0, 0x08)),
+                group=self._random.choice((0, source.label, self._random.randrange(1 << 16))),
+            )
+        )
+
+    def _traffic_class(self) -> int:
+        """DSCP and congestion mark; often none."""
+        return self._random.choice((0, 0, 1, 2, 3, self._random.randrange(1 << 8)))
+
+    def _marked(self, layer: Packet) -> Packet:
+        setattr(layer, "tc" if isinstance(layer, IPv6) else "tos", self._traffic_class())
+        return layer
+
+    def _to_group(self, source: Host, vlan: int | None) -> Packet:
+        """Broadcast or multicast of the host's subnet."""
+        groups = (packets.BROADCAST, "255.255.255.255"), ("01:00:5e:00:00:fb", "224.0.0.251")
+        mac, group = ("33:33:00:00:00:fb", "ff02::fb") if packets.is_v6(source.address) else self._random.choice(groups)
+        return packets.frame(source.mac, mac, self._marked(self._layer(source.address, group)), vlan=vlan)
 
     def _tenant_frame(self, source: Host, *, tagged: bool) -> Packet:
         hosts = [host for host in (*self._local, *self._remote) if host.subnet.vrf == source.subnet.vrf]
@@ -72,12 +101,16 @@ class Frames:
             if self._random.random() < 0.3:
                 return self._announcement(source, vlan or 0)
             return self._question(source, target, vlan or 0)
+        if self._random.random() < 0.15:
+            return self._to_group(source, vlan or None)
         is_bridged = target.subnet == source.subnet and self._random.random() < 0.8
         mac = target.mac if is_bridged else source.subnet.gateway_mac
         src, dst = source.address, target.address
+        if self._random.random() < 0.05:
+            mac, dst = source.subnet.gateway_mac, source.gateway
         if packets.is_v6(src) and self._random.random() < 0.15:
             src, dst = self._random.choice(((source.link_local, target.link_local), (src, target.link_local)))
-        return packets.frame(source.mac, mac, self._layer(src, dst), vlan=vlan or None)
+        return packets.frame(source.mac, mac, self._marked(self._layer(src, dst)), vlan=vlan or None)
 
     def _question(self, source: Host, target: Host, vlan: int) -> Packet:
         """ARP request or neighbour solicitation, also as a probe, for an address that may or may not be known."""

@@ -3,10 +3,13 @@
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
+from ipaddress import ip_network
 
 from ptf_tests import entries, leaf
 from ptf_tests.leaf import Host, Subnet
-from ptf_tests.p4info import Action, Entry, Lpm, Match, Range, Ternary
+from ptf_tests.p4info import Action, Entry, Lpm, Match, MulticastGroup, Range, Ternary
+from ptf_tests.tunnels import OVER_V4, OVER_V6
 
 _ACCESS_PORTS = (1, 2, 3, 4, 7, 8)
 _VLANS = (0, 1, 100, 4094)
@@ -14,6 +17,9 @@ _TUNNELS = tuple(leaf.VTEPS)
 _LABELS = (1, 2, 0x101, 0xFFFF)
 _PROTOCOLS = (0, 1, 6, 17, 58)
 _V6_PREFIX = 0x2001_0DB8 << 96
+_MTUS = (64, 100, 600, 1500)
+_TRAPPED = (0x0806, 0x86DD, 0x88CC)
+_HIGHEST_DROP_REASON = 33
 _PART_MISSING = 0.04
 """How often an entry is left out, so that misses happen everywhere."""
 
@@ -24,6 +30,8 @@ class RandomState:
     Attributes:
         local: hosts that are attached here.
         remote: hosts behind the leaf's tunnels.
+        groups: multicast groups that the entries name.
+        shown: reasons for which drops are shown to the controller.
     """
 
     def __init__(self, draw_from: random.Random) -> None:
@@ -45,6 +53,8 @@ class RandomState:
             for (port, vlan), index in zip(draw_from.sample(places, draw_from.randint(2, 10)), indexes, strict=False)
         ]
         self.remote = [self._host(tunnel=draw_from.choice(_TUNNELS)) for _ in range(draw_from.randint(1, 8))]
+        self.groups = list(self._groups())
+        self.shown = draw_from.sample(range(1, _HIGHEST_DROP_REASON + 1), draw_from.choice((0, 3, 10)))
 
     def _host(self, *, port: int = 0, vlan: int = 0, index: int = 0, tunnel: int = 0) -> Host:
         subnet = self._random.choice(self._subnets)
@@ -64,6 +74,7 @@ class RandomState:
 
     def _wanted(self) -> Iterator[Entry]:
         yield from self._underlay()
+        yield from self._mtus()
         for subnet in self._subnets:
             yield from leaf.subnet_entries(subnet)
         for host in self.local:
@@ -75,20 +86,103 @@ class RandomState:
                 yield from leaf.guards(host)
         yield from self._routes()
         yield from self._policies()
+        yield from self._acls()
+        yield from self._floods()
+        yield from self._traps()
 
     def _underlay(self) -> Iterator[Entry]:
-        yield entries.local_vtep(leaf.VTEP)
+        yield entries.local_vtep(OVER_V4.vtep)
+        yield entries.local_vtep(OVER_V6.vtep)
         for port in leaf.FABRIC_PORTS:
             yield entries.fabric_port(port, leaf.ROUTER_MAC)
         for port in range(1, 9):
             yield entries.neighbor(port, leaf.ROUTER_MAC, f"02:fa:00:00:00:{port:02x}")
-        for tunnel, address in leaf.VTEPS.items():
-            yield entries.peer_vtep(address, tunnel, is_trusted=self._trusted[tunnel])
-            yield entries.tunnel(tunnel, leaf.VTEP, address)
+        for tunnel in _TUNNELS:
+            yield from self._tunnel(tunnel)
             yield entries.tunnel_next_hop(tunnel, *dict.fromkeys(self._random.choices(range(1, 9), k=2)))
-            ports = self._random.choices(range(1, 9), k=self._random.choice((1, 1, 2, 3)))
-            yield entries.underlay_route(f"{address}/32", *dict.fromkeys(ports))
-        yield entries.underlay_route("10.255.0.0/24", self._random.randint(1, 8))
+            for underlay in (OVER_V4, OVER_V6):
+                ports = self._random.choices(range(1, 9), k=self._random.choice((1, 1, 2, 3)))
+                yield entries.underlay_route(str(ip_network(underlay.vteps[tunnel])), *dict.fromkeys(ports))
+        for prefix in ("10.255.0.0/24", "2001:db8:ff::/64"):
+            yield entries.underlay_route(prefix, self._random.randint(1, 8))
+
+    def _tunnel(self, tunnel: int) -> Iterator[Entry]:
+        """A peer in its modes: it may send over both families, and is sent to over one."""
+        bit = self._random.randrange
+        for underlay in (OVER_V4, OVER_V6):
+            address, is_trusted = underlay.vteps[tunnel], self._trusted[tunnel]
+            yield entries.peer_vtep(address, tunnel, is_trusted=is_trusted, is_gbp=bit(2), is_dscp_uniform=bit(2))
+        underlay = self._random.choice((OVER_V4, OVER_V6))
+        yield entries.tunnel(
+            tunnel,
+            underlay.vtep,
+            underlay.vteps[tunnel],
+            is_ecn_compatible=bit(2),
+            is_dscp_uniform=bit(2),
+            dscp=bit(64),
+            is_gbp=bit(2),
+        )
+
+    def _mtus(self) -> Iterator[Entry]:
+        """Some attachments and VNIs with an MTU that many packets are beyond."""
+        for host in self.local:
+            if self._random.random() < 0.3:
+                [attached, *_] = leaf.attachment(host)
+                yield self._with_mtu(attached)
+        for subnet in self._subnets:
+            if self._random.random() < 0.3:
+                [vni, *_] = leaf.subnet_entries(subnet)
+                yield self._with_mtu(vni)
+
+    def _with_mtu(self, entry: Entry) -> Entry:
+        if not isinstance(entry.action, Action) or "mtu" not in entry.action.params:
+            raise ValueError(f"{entry.table} has no MTU")
+        params = {**entry.action.params, "mtu": self._random.choice(_MTUS)}
+        return replace(entry, action=Action(entry.action.name, params))
+
+    def _groups(self) -> Iterator[MulticastGroup]:
+        """For each subnet its members here, with those behind tunnels and without; some are missing."""
+        for number, subnet in enumerate(self._subnets):
+            here = [(host.port, host.index) for host in self.local if host.subnet == subnet]
+            there = [
+                (self._random.choice(leaf.FABRIC_PORTS), entries.FOREIGN_PORT_INDEX | tunnel)
+                for tunnel in sorted({host.tunnel for host in self.remote if host.subnet == subnet})
+            ]
+            for is_terminated, members in enumerate(((*here, *there), tuple(here))):
+                if self._random.random() < 0.8:
+                    yield MulticastGroup(2 * number + 1 + is_terminated, members)
+
+    def _floods(self) -> Iterator[Entry]:
+        for group in self.groups:
+            number, is_terminated = divmod(group.group_id - 1, 2)
+            yield entries.flood(self._subnets[number].domain, is_terminated, group.group_id)
+
+    def _acls(self) -> Iterator[Entry]:
+        """Rules of different priority, as those of policy."""
+        for direction in ("ingress", "egress"):
+            for family, prefixes in (
+                ("v4", ("10.0.0.0/8", "10.0.1.0/24", "10.0.2.0/29", "10.0.3.4/32")),
+                ("v6", ("2001:db8::/32", "2001:db8:1::/48", "2001:db8:2::/125", "2001:db8:3::4/128")),
+            ):
+                for priority in range(1, 1 + self._random.randint(0, 4)):
+                    low = self._random.choice((0, 80, 2000))
+                    ports = (low, self._random.choice((low, 2500, 0xFFFF)))
+                    yield entries.acl(
+                        direction,
+                        self._random.choice(("permit", "deny")),
+                        family=family,
+                        domain=self._random.choice(self._subnets).domain,
+                        src=self._random.choice((None, None, None, *prefixes)),
+                        dst=self._random.choice((None, None, *prefixes)),
+                        protocol=self._random.choice((None, None, *_PROTOCOLS)),
+                        src_ports=self._random.choice((None, None, (1000, 2000))),
+                        dst_ports=self._random.choice((None, ports)),
+                        priority=priority,
+                    )
+
+    def _traps(self) -> Iterator[Entry]:
+        if self._random.random() < 0.2:
+            yield entries.trap(self._random.randrange(2), self._random.choice(_TRAPPED), self._random.randint(128, 255))
 
     def _routes(self) -> Iterator[Entry]:
         for _ in range(self._random.randint(0, 6)):

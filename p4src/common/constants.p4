@@ -37,8 +37,10 @@ const bit<8> ICMP_ECHO_REQUEST = 8;
 
 const bit<8> ICMPV6_ECHO_REQUEST           = 128;
 const bit<8> ICMPV6_ECHO_REPLY             = 129;
+const bit<8> ICMPV6_ROUTER_ADVERTISEMENT   = 134;
 const bit<8> ICMPV6_NEIGHBOR_SOLICITATION  = 135;
 const bit<8> ICMPV6_NEIGHBOR_ADVERTISEMENT = 136;
+const bit<8> ICMPV6_REDIRECT               = 137;
 
 // RFC 4861 section 4.3 to 4.6.1. Neighbour discovery never passes a router, so nobody has lowered its hop limit.
 const bit<8>  ND_HOP_LIMIT                 = 255;

@@ -24,6 +24,7 @@ control DecideSource(inout metadata_t meta) {
             meta.lkp.kind              : ternary;
             meta.lkp.is_query          : ternary;
             meta.lkp.is_announcement   : ternary;
+            meta.lkp.is_router_message : ternary;
             meta.source_kind           : ternary;
             meta.is_source_mac         : ternary;
             meta.is_source_address     : ternary;
@@ -35,19 +36,21 @@ control DecideSource(inout metadata_t meta) {
             refuse_source;
         }
         const entries = {
-            // guarded kind   query announces source          mac addr sender target
-            (_, FRAME_IPV4,   _,    _,   SOURCE_MARTIAN,     _,  _,  _,     _) : refuse_source(DROP_MARTIAN);
-            (_, FRAME_IPV4,   _,    _,   SOURCE_UNSPECIFIED, _,  _,  _,     _) : refuse_source(DROP_MARTIAN);
-            (_, FRAME_IPV6,   _,    _,   SOURCE_MARTIAN,     _,  _,  _,     _) : refuse_source(DROP_MARTIAN);
-            (_, FRAME_IPV6,   0,    _,   SOURCE_UNSPECIFIED, _,  _,  _,     _) : refuse_source(DROP_MARTIAN);
+            // guarded kind   query announces router source      mac addr sender target
+            (_, FRAME_IPV4,   _,    _, _,     SOURCE_MARTIAN,     _,  _,  _,     _) : refuse_source(DROP_MARTIAN);
+            (_, FRAME_IPV4,   _,    _, _,     SOURCE_UNSPECIFIED, _,  _,  _,     _) : refuse_source(DROP_MARTIAN);
+            (_, FRAME_IPV6,   _,    _, _,     SOURCE_MARTIAN,     _,  _,  _,     _) : refuse_source(DROP_MARTIAN);
+            (_, FRAME_IPV6,   0,    _, _,     SOURCE_UNSPECIFIED, _,  _,  _,     _) : refuse_source(DROP_MARTIAN);
+            // The subnet has one router, and it is no tenant's port (RFC 6105).
+            (1, _,            _,    _, 1,     _,                  _,  _,  _,     _) : refuse_source(DROP_SPOOF);
             // Before a host has an address, its MAC has to do (RFC 5227, RFC 4862).
-            (1, _,            _,    1,   SOURCE_UNSPECIFIED, 1,  _,  0,     _) : refuse_source(DROP_LEARN);
-            (1, _,            _,    _,   SOURCE_UNSPECIFIED, 1,  _,  0,     _) : pass_source();
-            (1, _,            _,    _,   _,                  _,  0,  _,     _) : refuse_source(DROP_SPOOF);
-            (1, _,            _,    1,   _,                  _,  _,  0,     _) : refuse_source(DROP_LEARN);
-            (1, FRAME_ARP,    _,    _,   _,                  _,  _,  0,     0) : refuse_source(DROP_LEARN);
-            (1, _,            _,    _,   _,                  _,  _,  0,     _) : pass_source();
-            (1, _,            _,    _,   _,                  _,  _,  _,     _) : refuse_source(DROP_SPOOF);
+            (1, _,            _,    1, _,     SOURCE_UNSPECIFIED, 1,  _,  0,     _) : refuse_source(DROP_LEARN);
+            (1, _,            _,    _, _,     SOURCE_UNSPECIFIED, 1,  _,  0,     _) : pass_source();
+            (1, _,            _,    _, _,     _,                  _,  0,  _,     _) : refuse_source(DROP_SPOOF);
+            (1, _,            _,    1, _,     _,                  _,  _,  0,     _) : refuse_source(DROP_LEARN);
+            (1, FRAME_ARP,    _,    _, _,     _,                  _,  _,  0,     0) : refuse_source(DROP_LEARN);
+            (1, _,            _,    _, _,     _,                  _,  _,  0,     _) : pass_source();
+            (1, _,            _,    _, _,     _,                  _,  _,  _,     _) : refuse_source(DROP_SPOOF);
         }
         const default_action = pass_source;
     }
@@ -94,6 +97,8 @@ control DecideDestination(inout metadata_t meta) {
         }
         const entries = {
             // transit guarded gateway routed known station flooded ttl group tunnel link-local big red
+            // Beyond its rate a port gets no answers either, and the controller sees nothing of it.
+            (_, 1, _, _, _, _, _, _,          _, _, _, _, 1) : refuse_destination(DROP_RATE);
             (_, _, 1, _, _, _, _, _,          _, _, _, _, _) : refuse_destination(DROP_TO_GATEWAY);
             (1, _, _, _, _, _, _, 0 &&& 0xfe, _, _, _, _, _) : refuse_destination(DROP_UNDERLAY_TTL);
             (1, _, _, _, _, _, _, _,          _, _, _, _, _) : pass_destination();
@@ -105,7 +110,6 @@ control DecideDestination(inout metadata_t meta) {
             // From one trusted leaf to another: it should have sent it there itself.
             (_, 0, _, _, _, _, 0, _,          _, 1, _, _, _) : refuse_destination(DROP_SPLIT_HORIZON);
             (_, 1, _, _, _, _, _, _,          _, _, _, 1, _) : refuse_destination(DROP_TOO_BIG);
-            (_, 1, _, _, _, _, _, _,          _, _, _, _, 1) : refuse_destination(DROP_RATE);
         }
         const default_action = pass_destination;
     }
@@ -173,7 +177,9 @@ control DecideQuery(inout metadata_t meta) {
     apply {
         is_unknown = 0;
         query_decision.apply();
-        if (is_unknown == 1) {
+        if (meta.is_red == 1) {
+            meta.drop_reason = DROP_RATE;
+        } else if (is_unknown == 1) {
             if (meta.lkp.kind == FRAME_ARP) {
                 meta.drop_reason = DROP_ARP_UNKNOWN;
             } else {

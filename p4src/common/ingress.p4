@@ -97,11 +97,13 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
         } else if (meta.is_flooded == 0) {
             meta.needs_tunnel = meta.egress.port_index[15:15];
         }
-        if (meta.drop_reason == DROP_NONE && meta.lkp.is_query == 0 && meta.lkp.kind != FRAME_ARP) {
+        if (meta.drop_reason == DROP_NONE) {
             if (meta.is_access == 1) {
                 port_ingress_meter.apply(meta);
             }
-            decide_destination.apply(meta);
+            if (meta.lkp.is_query == 0 && meta.lkp.kind != FRAME_ARP) {
+                decide_destination.apply(meta);
+            }
         }
         if (meta.drop_reason == DROP_NONE) {
             if (meta.lkp.is_query == 1 || meta.lkp.kind == FRAME_ARP) {

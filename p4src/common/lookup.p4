@@ -17,6 +17,7 @@ control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
         lkp.is_bad_checksum = parsed.is_bad_checksum;
         lkp.is_wrong_arp = parsed.is_wrong_arp;
         lkp.is_long_neighbor = parsed.is_long_neighbor;
+        lkp.is_router_message = parsed.is_router_message;
         if (hdr.vlan.isValid()) {
             lkp.ether_type = hdr.vlan.ether_type;
         } else {

@@ -15,6 +15,7 @@ struct parsed_t {
     bit<1>       is_wrong_arp;      // not Ethernet and IPv4
     bit<1>       is_fragment;       // first or later
     bit<1>       is_long_neighbor;  // neighbour discovery with more than one option
+    bit<1>       is_router_message; // router advertisement or redirect
 }
 
 // The frame that is forwarded - the tenant's, or an underlay packet in transit - in fields that are always defined,
@@ -32,6 +33,7 @@ struct lookup_t {
     bit<1>       is_fragment;       // first or later
     bit<1>       is_query;          // ARP request, neighbour solicitation
     bit<1>       is_announcement;   // RARP, neighbour advertisement; of ARP see target_difference
+    bit<1>       is_router_message; // router advertisement or redirect
     bit<1>       is_eui64_query;    // neighbour solicitation for a link-local address that carries a MAC
     bit<1>       is_long_neighbor;
     mac_addr_t   sender_difference; // ARP, ND: bits in which the sender MAC differs from the Ethernet source

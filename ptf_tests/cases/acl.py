@@ -28,7 +28,6 @@ from ptf_tests.leaf import (
 )
 from ptf_tests.p4info import Entry, Match
 
-
 _PREFIXES = {
     "v4": ("0.0.0.0/0", "10.0.1.0/24", "10.0.1.11/32", "10.0.2.0/28", "10.0.3.0/24", "10.0.1.10/32"),
     "v6": ("::/0", "2001:db8:1::/64", "2001:db8:1::11/128", "2001:db8:2::10/124", "2001:db8:3::/48", "::11/128"),
@@ -319,7 +318,7 @@ class RulesOfAclsCount(AclTest):
 
 
 class PolicyAndAclMustBothAgree(AclTest):
-    """A packet that policy denies is dropped with policy, whatever the ACLs say; one without a rule, if no ACL denies it."""
+    """A packet that policy denies is dropped with policy, whatever ACLs say; one without a rule, if no ACL denies."""
 
     policies = (
         policy("permit", protocol=packets.UDP_PROTOCOL, priority=1),

@@ -11,19 +11,20 @@ import ptf
 from ptf import testutils
 from ptf.dataplane import DataPlane
 
-from ptf_tests import leaf
+from ptf_tests import entries, leaf
 from ptf_tests.base import BURST, CONFIG_FILE, DROP_REASONS, DROP_TABLES, WAIT_S, PipelineTest
 from ptf_tests.entries import policy
 from ptf_tests.frames import Frames, Sent
 from ptf_tests.leaf import LOCAL_HOSTS, REMOTE_HOSTS, LeafTest
 from ptf_tests.native import install, install_groups
-from ptf_tests.p4info import Entry, MulticastGroup
+from ptf_tests.p4info import Entry, MulticastGroup, Writable
 from ptf_tests.states import RandomState
 from softswitch.program import Program
 from softswitch.runtime.switch import Switch
 
 FRAMES_PER_STATE = 500
 FEWEST_STATES = 4
+CPU_PORT = 510
 
 
 class _DifferentialTest(PipelineTest):
@@ -54,7 +55,7 @@ class _DifferentialTest(PipelineTest):
         """Whether outputs and drop counters agree; the order of frames on a port is not compared."""
         before, engine_before = self.drops(), _engine_drops(engine)
         wanted = Counter(output for port, frame in batch for output in engine.process(port, frame))
-        if self._outputs(batch, wanted.total()) != wanted:
+        if self._outputs(batch, wanted) != wanted:
             return False
         after = {name: before[name] + count - engine_before[name] for name, count in _engine_drops(engine).items()}
         return self.wait_for(lambda: self.drops() == after)
@@ -66,7 +67,8 @@ class _DifferentialTest(PipelineTest):
             if self._is_same(engine, [(port, frame)]):
                 continue
             wanted = engine.process(port, frame)
-            got = sorted((out, raw.hex()) for out, raw in self._outputs([(port, frame)], len(wanted)).elements())
+            outputs = self._outputs([(port, frame)], Counter(wanted))
+            got = sorted((out, raw.hex()) for out, raw in outputs.elements())
             self.fail(
                 f"{title}: into port {port}: {frame.hex()}\n"
                 f"target: {got}, drops {_rise(before, self.drops())}\n"
@@ -75,16 +77,26 @@ class _DifferentialTest(PipelineTest):
             )
         self.fail(f"{title}: a burst of {len(batch)} frames differs, though each of its frames alone does not")
 
-    def _outputs(self, batch: list[Sent], expected: int) -> Counter[Sent]:
+    def _outputs(self, batch: list[Sent], expected: Counter[Sent]) -> Counter[Sent]:
         """What the target sends for a batch: waits for as much as is expected, then for what is too much."""
+        shown = sum(count for (port, _), count in expected.items() if port == CPU_PORT)
+        forwarded = expected.total() - shown
         for port, frame in batch:
             self.send(port, frame)
         got: Counter[Sent] = Counter()
         while True:
-            result = testutils.dp_poll(self, timeout=WAIT_S if got.total() < expected else 0.02)
+            result = testutils.dp_poll(self, timeout=WAIT_S if got.total() < forwarded else 0.02)
             if isinstance(result, DataPlane.PollFailure):
-                return got
+                return got + self._shown(shown)
             got[(result.port, result.packet)] += 1
+
+    def _shown(self, expected: int) -> Counter[Sent]:
+        """What the target shows to the controller, as the engine has it: behind a packet_in header."""
+        got: Counter[Sent] = Counter()
+        while packet := self.client.packet_in(WAIT_S if got.total() < expected else 0.001):
+            header = packet.metadata["ingress_port"] << 8 | packet.metadata["reason"]
+            got[(CPU_PORT, header.to_bytes(3, "big") + packet.payload)] += 1
+        return got
 
 
 class SameAsTheEngineInMemory(_DifferentialTest, LeafTest):
@@ -103,7 +115,7 @@ class SameAsTheEngineInMemory(_DifferentialTest, LeafTest):
 
 
 class SameInRandomStates(_DifferentialTest):
-    """The same holds when the tables themselves are random: attachments, hosts, routes, rules, with pieces missing."""
+    """The same holds when the tables are random: attachments, routes, rules, groups, tunnels, with pieces missing."""
 
     def runTest(self) -> None:
         seed, count = self.options()
@@ -111,12 +123,16 @@ class SameInRandomStates(_DifferentialTest):
         for number in range(states):
             draw_from = random.Random(f"{seed} {number}")
             state = RandomState(draw_from)
-            installed = state.entries()
+            installed: list[Writable] = [*state.groups, *state.entries()]
             self.install(installed)
+            for reason in state.shown:
+                self.overwrite(entries.drop_reason(reason, "punt_drop"))
             share = count * (number + 1) // states - count * number // states
             frames = Frames(draw_from, state.local, state.remote, is_on_nic=_is_on_nic())
             self.compare(frames, share, f"seed {seed}, state {number} of {states}")
             self.remove(reversed(installed))
+            for reason in state.shown:
+                self.overwrite(entries.drop_reason(reason, "count_drop"))
 
 
 @lru_cache(maxsize=1)

@@ -9,7 +9,7 @@ from scapy.layers.inet6 import IPv6
 from scapy.packet import Packet
 
 from ptf_tests import discovery, entries, packets
-from ptf_tests.base import Expected
+from ptf_tests.base import DROP_REASONS, WAIT_S, Expected
 from ptf_tests.leaf import (
     BLUE_WEB,
     BLUE_WEB1,
@@ -35,7 +35,7 @@ from ptf_tests.tunnels import TunnelTest, with_tos
 RED_WEB4 = Host(RED_WEB, "02:00:00:00:01:14", "10.0.1.14", WEB, port=8, vlan=300, index=8, address_v6="2001:db8:1::14")
 LOCAL = (RED_WEB1, RED_WEB2, RED_WEB4)
 TUNNELS = (2, 3, 9)
-RED_GROUP, RED_LOCAL_GROUP, BLUE_GROUP, BLUE_LOCAL_GROUP = 10, 11, 20, 0xFFFF
+RED_GROUP, RED_LOCAL_GROUP, BLUE_GROUP, BLUE_LOCAL_GROUP = 1, 11, 20, 4095
 MDNS_PORT = 5353
 
 
@@ -295,3 +295,18 @@ class GroupsChangeWithTheirEntry(_FloodTest):
             self.replace(whole, smaller)
             self.forwards(1, frame, *self.copies(frame, (RED_WEB4,), (3,)))
             self.replace(smaller, whole)
+
+
+class LongGroupFramesAreShownOnce(_FloodTest):
+    """A group frame beyond the MTU reaches no member; the controller, if it wants to, sees it once and as it came."""
+
+    def runTest(self) -> None:
+        place = {"index": RED_WEB1.index, "domain": RED_WEB.domain, "vrf": RED_WEB.vrf, "label": RED_WEB1.label}
+        self.overwrite(entries.access_port(RED_WEB1.port, 0, **place, mtu=40))
+        frame = _group_frames(RED_WEB1)["broadcast"]
+        self.drops_with("too_big", 1, frame)
+        self.overwrite(entries.drop_reason(DROP_REASONS["too_big"], "punt_drop"))
+        self.drops_with("too_big", 1, frame)
+        packet = self.client.packet_in(WAIT_S)
+        self.assertEqual(bytes(frame), packet and packet.payload)
+        self.assertIsNone(self.client.packet_in(0.02))

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-NAME = re.compile(r"`([a-z_]+\.[A-Z]\w+|test_\w+)`")
+NAME = re.compile(r"`([a-z0-9_]+\.[A-Z]\w+|test_\w+)`")
 
 
 def test_checklist_and_tests_name_each_other() -> None:
