@@ -39,6 +39,7 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
     SourceKind() source_kind;
     Guard() guard;
     Answer() answer;
+    LinkLocalQuery() link_local_query;
     Route() route;
     Reply() reply;
     DecideSource() decide_source;
@@ -72,11 +73,8 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
         guard.apply(meta);
         answer.apply(meta);
         meta.excess = meta.lkp.ip_length |-| meta.mtu;
-        if (meta.lkp.is_query == 1 && meta.lkp.kind == FRAME_IPV6
-            && meta.lkp.dst_v6[127:118] == 0x3fa && meta.lkp.dst_v6[39:24] == 0xfffe && meta.lkp.dst_v6[56:56] == 0) {
-            // RFC 4291 appendix A: the MAC is in the address. No host has a group's.
-            meta.lkp.is_eui64_query = 1;
-            meta.lkp.dst_mac = (meta.lkp.dst_v6[63:40] ^ 24w0x020000) ++ meta.lkp.dst_v6[23:0];
+        if (meta.lkp.is_query == 1 && meta.lkp.kind == FRAME_IPV6) {
+            link_local_query.apply(meta.lkp);
         }
         if (meta.is_transit == 1) {
             meta.egress.rewrite_mode = REWRITE_TRANSIT;

@@ -57,6 +57,7 @@ struct flow_t {
     bit<1>       is_established;  // the record is there
     bit<16>      src_port;        // of an echo: its identifier
     bit<16>      dst_port;        // of an echo: 0
+    bit<32>      ports;           // both, as a record has them
     flow_stamp_t stamp;           // protocol (highest bit: IPv6), and the time of this packet
     flow_index_t index;           // its cell in the register arrays
 }
@@ -146,6 +147,7 @@ struct metadata_t {
     flow_t           flow;
     bit<8>           tos;               // of the tenant's packet, as it leaves
     bit<8>           old_tos;           // as it came
+    bit<1>           is_checksum_due;   // the IPv4 header checksum is to be set on the way out
     bit<1>           is_ecn_compatible;
     bit<1>           is_outer_dscp_uniform;
     bit<6>           dscp;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Changes the tenant's frame as ingress decided: MAC addresses, time to live, congestion marks, ARP and ND reply.
+// `ChecksumMoves` is the architecture's: it makes the IPv4 header checksum follow, and may leave a part of that for later.
 #ifndef COMMON_REWRITE_P4
 #define COMMON_REWRITE_P4
 
@@ -83,45 +84,6 @@ control TunnelMarks(inout metadata_t meta) {
     }
 }
 
-// The IPv4 header checksum moves by what the header moves (RFC 1624 equation 3), so that a header that was damaged on the way
-// stays recognisable, and options need no attention.
-control ChecksumMoves(inout frame_headers_t hdr, in metadata_t meta) {
-    bit<32> sum;
-
-    @hidden
-    action start() {
-        sum = 16w0 ++ ~hdr.ipv4.checksum;
-    }
-
-    @hidden
-    action move_ttl() {
-        sum = sum + 0xfeff; // not old plus new, in the upper byte of a word
-    }
-
-    @hidden
-    action move_tos() {
-        sum = sum + (24w0 ++ meta.tos) + (24w0 ++ ~meta.old_tos) + 0xff00;
-    }
-
-    @hidden
-    action fold() {
-        sum = (16w0 ++ sum[15:0]) + (16w0 ++ sum[31:16]);
-    }
-
-    apply {
-        start();
-        if (meta.egress.rewrite_mode == REWRITE_ROUTED || meta.egress.rewrite_mode == REWRITE_TRANSIT) {
-            move_ttl();
-        }
-        if (meta.tos != meta.old_tos) {
-            move_tos();
-        }
-        fold();
-        fold();
-        hdr.ipv4.checksum = ~sum[15:0];
-    }
-}
-
 control Rewrite(inout frame_headers_t hdr, inout metadata_t meta) {
     LengthCheck() length_check;
     TunnelMarks() tunnel_marks;
@@ -201,7 +163,17 @@ control Rewrite(inout frame_headers_t hdr, inout metadata_t meta) {
             hdr.ipv6.hop_limit = ND_HOP_LIMIT;
             hdr.ipv6.payload_length = ND_BYTES + ND_OPTION_BYTES;
             hdr.icmp.type = ICMPV6_NEIGHBOR_ADVERTISEMENT;
-            hdr.neighbor.flags = meta.egress.is_gateway ++ ~meta.egress.is_dad ++ 30w0x20000000;
+            if (meta.egress.is_gateway == 1) {
+                if (meta.egress.is_dad == 1) {
+                    hdr.neighbor.flags = ND_ROUTER | ND_OVERRIDE;
+                } else {
+                    hdr.neighbor.flags = ND_ROUTER | ND_SOLICITED | ND_OVERRIDE;
+                }
+            } else if (meta.egress.is_dad == 1) {
+                hdr.neighbor.flags = ND_OVERRIDE;
+            } else {
+                hdr.neighbor.flags = ND_SOLICITED | ND_OVERRIDE;
+            }
             if (!hdr.link_layer_option.isValid()) {
                 hdr.link_layer_option.setValid();
                 meta.frame_length = meta.frame_length + ND_OPTION_BYTES;

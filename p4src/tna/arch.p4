@@ -12,6 +12,8 @@
 // The CPU's PCIe port of a device with two pipes.
 const port_id_t CPU_PORT = 192;
 
+const meter_color_t COLOR_RED = 3;
+
 typedef DirectCounter<bit<64>> table_counter_t;
 const CounterType_t TABLE_COUNTER = CounterType_t.PACKETS_AND_BYTES;
 
@@ -36,13 +38,18 @@ const bit<16> FCS_BYTES = 4;
 header bridged_t {
     rewrite_mode_t      rewrite_mode;
     bit<8>              punt_reason;
-    @padding bit<2>     pad_flags;
-    bit<1>              is_guarded;
-    bit<1>              is_terminated;
-    bit<1>              is_unruled;
-    bit<1>              is_dscp_uniform;
+    @padding bit<7>     pad_is_gateway; // a byte each: bits of one byte would tie all their sources together
     bit<1>              is_gateway;
+    @padding bit<7>     pad_is_dad;
     bit<1>              is_dad;
+    @padding bit<7>     pad_is_guarded;
+    bit<1>              is_guarded;
+    @padding bit<7>     pad_is_terminated;
+    bit<1>              is_terminated;
+    @padding bit<7>     pad_is_unruled;
+    bit<1>              is_unruled;
+    @padding bit<7>     pad_is_dscp_uniform;
+    bit<1>              is_dscp_uniform;
     @padding bit<7>     pad_ingress_port;
     port_id_t           ingress_port;
     port_index_t        source_index;
@@ -54,7 +61,7 @@ header bridged_t {
     mac_addr_t          dst_mac;
     bit<16>             entropy;
 }
-const bit<16> BRIDGED_BYTES = 24;
+const bit<16> BRIDGED_BYTES = 29;
 
 struct ingress_headers_t {
     bridged_t bridged;
@@ -112,11 +119,11 @@ control FlowHash(inout metadata_t meta) {
 control PortIngressMeter(inout metadata_t meta) {
     @name(".port_ingress_meter") @id(0x01)
     Meter<port_index_t>(PORT_METER_SIZE, MeterType_t.BYTES) port_ingress_meter;
-    bit<8> color;
+    meter_color_t color;
 
     apply {
         color = port_ingress_meter.execute(meta.port_index);
-        if (color == (bit<8>)MeterColor_t.RED) {
+        if (color == COLOR_RED) {
             meta.is_red = 1;
         }
     }
@@ -126,11 +133,11 @@ control PortIngressMeter(inout metadata_t meta) {
 control PortEgressMeter(inout metadata_t meta) {
     @name(".port_egress_meter") @id(0x02)
     Meter<port_index_t>(PORT_METER_SIZE, MeterType_t.BYTES) port_egress_meter;
-    bit<8> color;
+    meter_color_t color;
 
     apply {
         color = port_egress_meter.execute(meta.egress.port_index);
-        if (color == (bit<8>)MeterColor_t.RED) {
+        if (color == COLOR_RED) {
             meta.is_red = 1;
         }
     }
@@ -148,13 +155,40 @@ control PuntMeter(inout metadata_t meta) {
     }
 }
 
+// The deparser adds up a header of 20 bytes, which ingress has verified, anew. One with options it cannot: there the checksum
+// moves by what the time to live moves (RFC 1624), and congestion marks stay as they are.
+control ChecksumMoves(inout frame_headers_t hdr, inout metadata_t meta) {
+    apply {
+        if (meta.outer.has_options == 0) {
+            meta.is_checksum_due = 1;
+        } else {
+            meta.tos = meta.old_tos;
+            if (meta.egress.rewrite_mode == REWRITE_ROUTED || meta.egress.rewrite_mode == REWRITE_TRANSIT) {
+                // From 0xfeff on the sum needs an end-around carry.
+                if (hdr.ipv4.checksum[15:8] == 0xff || hdr.ipv4.checksum == 0xfeff) {
+                    hdr.ipv4.checksum = hdr.ipv4.checksum + 0x0101;
+                } else {
+                    hdr.ipv4.checksum = hdr.ipv4.checksum + 0x0100;
+                }
+            }
+        }
+    }
+}
+
+// Questions for link-local addresses are not answered yet: a MAC out of an address ties all containers of addresses together,
+// and the compiler finds no allocation for them.
+control LinkLocalQuery(inout lookup_t lkp) {
+    apply {
+    }
+}
+
 // One cell of a register array.
 struct flow_cell_t {
     bit<32> first;
     bit<32> second;
 }
 
-// One word of the addresses of both ends.
+// One word of the addresses of both ends. The reverse of a flow is compared crosswise, so nothing has to be swapped before.
 control FlowAddressWord(in bit<32> src, in bit<32> dst, in bit<1> is_reply, in flow_index_t index, out bit<1> is_same) {
     Register<flow_cell_t, flow_index_t>(FLOW_STATE_SIZE) words;
 
@@ -162,16 +196,15 @@ control FlowAddressWord(in bit<32> src, in bit<32> dst, in bit<1> is_reply, in f
         void apply(inout flow_cell_t cell, out bit<1> result) {
             cell.first = src;
             cell.second = dst;
-            result = 1;
+            result = 0;
         }
     };
 
     RegisterAction<flow_cell_t, flow_index_t, bit<1>>(words) compare = {
         void apply(inout flow_cell_t cell, out bit<1> result) {
+            result = 0;
             if (cell.first == dst && cell.second == src) {
                 result = 1;
-            } else {
-                result = 0;
             }
         }
     };
@@ -185,8 +218,75 @@ control FlowAddressWord(in bit<32> src, in bit<32> dst, in bit<1> is_reply, in f
     }
 }
 
+// The cells of flow_state, for each pipe of the chip its own: docs/adr/0008 says what follows.
 control FlowRecords(inout metadata_t meta) {
+    FlowAddressWord() words_v4;
+    FlowAddressWord() words_v6_0;
+    FlowAddressWord() words_v6_1;
+    FlowAddressWord() words_v6_2;
+    FlowAddressWord() words_v6_3;
+    Register<flow_cell_t, flow_index_t>(FLOW_STATE_SIZE) flow_ports;
+    Hash<flow_index_t>(HashAlgorithm_t.CRC16) hash_v4;
+    Hash<flow_index_t>(HashAlgorithm_t.CRC16) hash_v6;
+
+    bit<16>     port_difference;
+    ipv4_addr_t difference_v4;
+    ipv6_addr_t difference_v6;
+    bit<1>      is_same;
+    bit<1>      is_same_1;
+    bit<1>      is_same_2;
+    bit<1>      is_same_3;
+
+    RegisterAction<flow_cell_t, flow_index_t, bit<1>>(flow_ports) record = {
+        void apply(inout flow_cell_t cell, out bit<1> result) {
+            cell.first = meta.flow.ports;
+            cell.second = meta.flow.stamp;
+            result = 0;
+        }
+    };
+
+    RegisterAction<flow_cell_t, flow_index_t, bit<1>>(flow_ports) refresh = {
+        void apply(inout flow_cell_t cell, out bit<1> result) {
+            result = 0;
+            if (cell.first == meta.flow.ports && meta.flow.stamp - cell.second < FLOW_LIFETIME) {
+                cell.second = meta.flow.stamp;
+                result = 1;
+            }
+        }
+    };
+
+    @hidden
+    action mix() {
+        meta.flow.ports = meta.flow.src_port ++ meta.flow.dst_port;
+        port_difference = meta.flow.src_port ^ meta.flow.dst_port;
+        difference_v4 = meta.lkp.src_v4 ^ meta.lkp.dst_v4;
+        difference_v6 = meta.lkp.src_v6 ^ meta.lkp.dst_v6;
+    }
+
     apply {
+        mix();
+        if (meta.lkp.kind == FRAME_IPV6) {
+            meta.flow.index = hash_v6.get({ meta.egress.vrf, difference_v6, port_difference, meta.lkp.ip_protocol });
+            words_v6_0.apply(
+                meta.lkp.src_v6[127:96], meta.lkp.dst_v6[127:96], meta.flow.is_reply, meta.flow.index, is_same);
+            words_v6_1.apply(
+                meta.lkp.src_v6[95:64], meta.lkp.dst_v6[95:64], meta.flow.is_reply, meta.flow.index, is_same_1);
+            words_v6_2.apply(
+                meta.lkp.src_v6[63:32], meta.lkp.dst_v6[63:32], meta.flow.is_reply, meta.flow.index, is_same_2);
+            words_v6_3.apply(
+                meta.lkp.src_v6[31:0], meta.lkp.dst_v6[31:0], meta.flow.is_reply, meta.flow.index, is_same_3);
+        } else {
+            meta.flow.index = hash_v4.get({ meta.egress.vrf, difference_v4, port_difference, meta.lkp.ip_protocol });
+            words_v4.apply(meta.lkp.src_v4, meta.lkp.dst_v4, meta.flow.is_reply, meta.flow.index, is_same);
+            is_same_1 = 1;
+            is_same_2 = 1;
+            is_same_3 = 1;
+        }
+        if (meta.flow.is_reply == 0) {
+            record.execute(meta.flow.index);
+        } else if (is_same == 1 && is_same_1 == 1 && is_same_2 == 1 && is_same_3 == 1) {
+            meta.flow.is_established = refresh.execute(meta.flow.index);
+        }
     }
 }
 

@@ -214,8 +214,16 @@ control SwitchEgressDeparser(
     in egress_intrinsic_metadata_for_deparser_t for_deparser) {
     Checksum() encap_checksum;
     Checksum() neighbor_checksum;
+    Checksum() ipv4_checksum;
 
     apply {
+        if (meta.is_checksum_due == 1) {
+            hdr.frame.ipv4.checksum = ipv4_checksum.update({
+                hdr.frame.ipv4.version_ihl, hdr.frame.ipv4.tos, hdr.frame.ipv4.total_length,
+                hdr.frame.ipv4.identification, hdr.frame.ipv4.flags, hdr.frame.ipv4.fragment_offset, hdr.frame.ipv4.ttl,
+                hdr.frame.ipv4.protocol, hdr.frame.ipv4.src_addr, hdr.frame.ipv4.dst_addr
+            });
+        }
         if (hdr.added.encap_ipv4.isValid()) {
             hdr.added.encap_ipv4.checksum = encap_checksum.update({
                 hdr.added.encap_ipv4.version_ihl, hdr.added.encap_ipv4.tos, hdr.added.encap_ipv4.total_length,

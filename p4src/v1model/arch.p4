@@ -123,6 +123,55 @@ control PuntMeter(inout metadata_t meta) {
     }
 }
 
+// The IPv4 header checksum moves by what the header moves (RFC 1624 equation 3), so that a header that was damaged on the way
+// stays recognisable, and options need no attention.
+control ChecksumMoves(inout frame_headers_t hdr, inout metadata_t meta) {
+    bit<32> sum;
+
+    @hidden
+    action start() {
+        sum = 16w0 ++ ~hdr.ipv4.checksum;
+    }
+
+    @hidden
+    action move_ttl() {
+        sum = sum + 0xfeff; // not old plus new, in the upper byte of a word
+    }
+
+    @hidden
+    action move_tos() {
+        sum = sum + (24w0 ++ meta.tos) + (24w0 ++ ~meta.old_tos) + 0xff00;
+    }
+
+    @hidden
+    action fold() {
+        sum = (16w0 ++ sum[15:0]) + (16w0 ++ sum[31:16]);
+    }
+
+    apply {
+        start();
+        if (meta.egress.rewrite_mode == REWRITE_ROUTED || meta.egress.rewrite_mode == REWRITE_TRANSIT) {
+            move_ttl();
+        }
+        if (meta.tos != meta.old_tos) {
+            move_tos();
+        }
+        fold();
+        fold();
+        hdr.ipv4.checksum = ~sum[15:0];
+    }
+}
+
+// A question for a link-local address that carries a MAC (RFC 4291 appendix A), but not a group's: that MAC is asked for.
+control LinkLocalQuery(inout lookup_t lkp) {
+    apply {
+        if (lkp.dst_v6[127:118] == 0x3fa && lkp.dst_v6[39:24] == 0xfffe && lkp.dst_v6[56:56] == 0) {
+            lkp.is_eui64_query = 1;
+            lkp.dst_mac = (lkp.dst_v6[63:40] ^ 24w0x020000) ++ lkp.dst_v6[23:0];
+        }
+    }
+}
+
 // The cells of flow_state. Making a record writes the arrays; needing one reads them, and refreshes what it finds. The
 // difference of two stamps is small only if the protocols, which lead them, are equal too.
 control FlowRecords(inout metadata_t meta) {
@@ -144,6 +193,7 @@ control FlowRecords(inout metadata_t meta) {
         // Equal for both directions. The cell does not hold the VRF and need not: among keys that differ in nothing else,
         // CRC-16 is one to one in these 16 bits.
         is_same = 0;
+        meta.flow.ports = meta.flow.src_port ++ meta.flow.dst_port;
         if (meta.lkp.kind == FRAME_IPV6) {
             hash(meta.flow.index, HashAlgorithm.crc16, 32w0, {
                 meta.egress.vrf, meta.lkp.src_v6 ^ meta.lkp.dst_v6, meta.flow.src_port ^ meta.flow.dst_port,
@@ -172,10 +222,10 @@ control FlowRecords(inout metadata_t meta) {
             }
         }
         if (meta.flow.is_reply == 0) {
-            flow_ports.write((bit<32>)meta.flow.index, meta.flow.src_port ++ meta.flow.dst_port ++ meta.flow.stamp);
+            flow_ports.write((bit<32>)meta.flow.index, meta.flow.ports ++ meta.flow.stamp);
         } else if (is_same == 1) {
             flow_ports.read(ports, (bit<32>)meta.flow.index);
-            if (ports[63:32] == meta.flow.src_port ++ meta.flow.dst_port
+            if (ports[63:32] == meta.flow.ports
                 && meta.flow.stamp - ports[31:0] < FLOW_LIFETIME) {
                 meta.flow.is_established = 1;
                 flow_ports.write((bit<32>)meta.flow.index, ports[63:32] ++ meta.flow.stamp);
