@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import itertools
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ vpc: prod
 name: a
 subnet: web
 mac: 02:00:00:00:00:01
-addresses: [10.0.1.11]
+addresses: [10.0.1.11, "fd01::11"]
 security_groups: [a]
 ---
 kind: port
@@ -25,7 +26,7 @@ vpc: prod
 name: b
 subnet: web
 mac: 02:00:00:00:00:02
-addresses: [10.0.1.12]
+addresses: [10.0.1.12, "fd01::12"]
 security_groups: [b]
 ---
 """
@@ -59,37 +60,57 @@ def policy(a: list[str], b: list[str]) -> Policy:
     ],
 )
 def test_ingress_needs_a_rule_that_covers_the_request(rule: str, is_reachable: bool) -> None:
-    assert policy([OPEN_A], [rule]).echo("red/prod/a", "red/prod/b").is_reachable is is_reachable
+    assert policy([OPEN_A], [rule]).echo("red/prod/a", "red/prod/b", 4).is_reachable is is_reachable
+
+
+@pytest.mark.parametrize(
+    ("rule", "families"),
+    [
+        ("{direction: ingress, protocol: any, peer: {group: a}}", [4, 6]),
+        ("{direction: ingress, protocol: icmp, peer: {group: a}}", [4]),
+        ("{direction: ingress, protocol: icmpv6, peer: {group: a}}", [6]),
+        ("{direction: ingress, protocol: icmpv6, icmp_type: 128, peer: {group: a}}", [6]),
+        ("{direction: ingress, protocol: icmpv6, icmp_type: 8, peer: {group: a}}", []),
+        ('{direction: ingress, protocol: any, peer: {cidr: "fd01::10/124"}}', [4, 6]),
+        ('{direction: ingress, protocol: any, peer: {cidr: "fd02::/64"}}', []),
+        ("{direction: ingress, protocol: any, peer: {cidr: 10.0.1.8/29}}", [4, 6]),
+    ],
+)
+def test_a_peer_stands_for_both_families_and_icmp_for_one(rule: str, families: list[int]) -> None:
+    rules = policy([OPEN_A], [rule])
+    assert [family for family in (4, 6) if rules.echo("red/prod/a", "red/prod/b", family).is_reachable] == families
 
 
 def test_egress_is_open_until_a_group_has_an_egress_rule() -> None:
     open_b = "{direction: ingress, protocol: any, peer: {group: a}}"
     tcp_only = "{direction: egress, protocol: tcp, peer: {group: b}}"
-    assert policy([OPEN_A], [open_b]).echo("red/prod/a", "red/prod/b").is_reachable
-    assert not policy([OPEN_A, tcp_only], [open_b]).echo("red/prod/a", "red/prod/b").is_reachable
+    assert policy([OPEN_A], [open_b]).echo("red/prod/a", "red/prod/b", 4).is_reachable
+    assert not policy([OPEN_A, tcp_only], [open_b]).echo("red/prod/a", "red/prod/b", 4).is_reachable
 
 
 def test_the_reply_needs_no_rule_because_groups_are_stateful() -> None:
     rules = policy([], ["{direction: ingress, protocol: any, peer: {group: a}}"])
-    assert rules.echo("red/prod/a", "red/prod/b") == Expectation(is_reachable=True, is_delivered=True, drop_reason=None)
+    assert rules.echo("red/prod/a", "red/prod/b", 4) == Expectation(
+        is_reachable=True, is_delivered=True, drop_reason=None
+    )
     denied = Expectation(is_reachable=False, is_delivered=False, drop_reason="policy")
-    assert rules.echo("red/prod/b", "red/prod/a") == denied
-    assert policy([OPEN_A], []).echo("red/prod/a", "red/prod/b") == denied
+    assert rules.echo("red/prod/b", "red/prod/a", 4) == denied
+    assert policy([OPEN_A], []).echo("red/prod/a", "red/prod/b", 4) == denied
 
 
 def test_no_group_at_all_means_no_ingress() -> None:
     text = PORTS.replace("security_groups: [b]\n", "") + group("a", OPEN_A)
-    assert not Policy(load_yaml(text, "test")).echo("red/prod/a", "red/prod/b").is_reachable
+    assert not Policy(load_yaml(text, "test")).echo("red/prod/a", "red/prod/b", 4).is_reachable
 
 
 def test_the_example_says_what_its_heading_promises() -> None:
     rules = Policy(load_yaml(EXAMPLE.read_text(encoding="utf-8"), "example"))
-    for tenant in ("red", "blue"):
+    for tenant, family in itertools.product(("red", "blue"), (4, 6)):
         key = f"{tenant}/prod/".__add__
         for source, target in (("web-1", "web-2"), ("web-1", "web-3"), ("web-1", "db-1")):
-            assert rules.echo(key(source), key(target)).is_reachable, (source, target)
-        assert rules.echo(key("db-1"), key("web-2")).drop_reason == "policy"
+            assert rules.echo(key(source), key(target), family).is_reachable, (source, target)
+        assert rules.echo(key("db-1"), key("web-2"), family).drop_reason == "policy"
         for other in ("web-1", "web-2", "web-3", "db-1"):
-            assert rules.echo(key(other), key("quarantine-1")).drop_reason == "policy"
-            assert rules.echo(key("quarantine-1"), key(other)).drop_reason == "policy"
-    assert not rules.echo("red/prod/web-1", "blue/prod/web-2").is_reachable
+            assert rules.echo(key(other), key("quarantine-1"), family).drop_reason == "policy"
+            assert rules.echo(key("quarantine-1"), key(other), family).drop_reason == "policy"
+    assert not rules.echo("red/prod/web-1", "blue/prod/web-2", 4).is_reachable
