@@ -363,7 +363,7 @@ scalars = (
 
 
 def nested(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """The values, and small lists and mappings of them. As deep as objects are; `st.recursive` is several times slower."""
+    """The values, and small lists and mappings of them. `st.recursive` makes such in several times the time."""
     return values | st.lists(values, max_size=2) | st.dictionaries(st.text(max_size=8), values, max_size=2)
 
 
