@@ -44,15 +44,16 @@ class Policy:
     def echo(self, source: str, target: str) -> Expectation:
         """What an echo request between two ports (by key) should meet.
 
-        Groups are stateful: the reply needs no rule. Network ACLs are not: it needs theirs.
+        Groups are stateful: the reply needs no rule. Network ACLs are not: it needs theirs. A packet that neither lets
+        pass is dropped as `acl`: for want of a rule it is dropped last, since it might be a reply.
         """
         a, b = self._ports[source], self._ports[target]
         if a.vpc_key != b.vpc_key:
             return Expectation(is_reachable=False, is_delivered=False, drop_reason="no_route")
-        if not self._passes(a, b):
-            return Expectation(is_reachable=False, is_delivered=False, drop_reason="policy")
         if not self._passes_acls(a, b, _ECHO_REQUEST):
             return Expectation(is_reachable=False, is_delivered=False, drop_reason="acl")
+        if not self._passes(a, b):
+            return Expectation(is_reachable=False, is_delivered=False, drop_reason="policy")
         if not self._passes_acls(b, a, _ECHO_REPLY):
             return Expectation(is_reachable=False, is_delivered=True, drop_reason="acl")
         return Expectation(is_reachable=True, is_delivered=True, drop_reason=None)

@@ -126,13 +126,13 @@ def test_network_acls_are_met_between_subnets_by_request_and_reply(acl: str, exp
     assert Policy(load_yaml(text, "test")).echo("red/prod/a", "red/prod/b") == expected
 
 
-def test_inside_of_a_subnet_there_is_no_acl_and_policy_comes_first() -> None:
+def test_inside_of_a_subnet_there_is_no_acl_and_a_missing_rule_comes_last() -> None:
     acl = "kind: network_acl\ntenant: red\nvpc: prod\nname: n\nsubnets: [web, db]\ninbound: []\noutbound: []\n"
     bridged = PORTS + group("a", OPEN_A) + group("b", OPEN_A) + acl
     assert Policy(load_yaml(bridged, "test")).echo("red/prod/a", "red/prod/b") == PASSES
     ports = PORTS.replace("subnet: web\nmac: 02:00:00:00:00:02\naddresses: [10.0.1.12]", PORT_IN_DB)
     routed = ports + group("a", OPEN_A) + group("b") + acl
-    assert Policy(load_yaml(routed, "test")).echo("red/prod/a", "red/prod/b").drop_reason == "policy"
+    assert Policy(load_yaml(routed, "test")).echo("red/prod/a", "red/prod/b") == REQUEST_DENIED
 
 
 def test_no_group_at_all_means_no_ingress() -> None:
