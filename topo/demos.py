@@ -5,8 +5,7 @@ import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
-from pathlib import Path
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from p4vpc.intent import Port, Subnet, Switch, VtepAttachment
@@ -25,8 +24,8 @@ INTERVAL_S = 0.02
 STEP_TIMEOUT_S = 60.0
 """How long any single thing may take to happen."""
 
-MAX_STREAMS = 6
-"""Streams at a time: each is a hundred packets per second and direction for switches that share a core."""
+MAX_PAIRS = 3
+"""Pairs of hosts with traffic at a time: each stream is fifty packets per second for switches that share a core."""
 
 VTEP_PINGS = 10
 
@@ -53,12 +52,16 @@ class Demo:
 
 
 class Traffic:
-    """Echo streams between several pairs of hosts at a steady rate, for as long as the block lasts."""
+    """Echo streams between pairs of hosts, of each IP version that both speak, for as long as the block lasts."""
 
     def __init__(self, run: Run, pairs: Sequence[tuple[HostPlan, HostPlan]]) -> None:
+        policy = Policy(run.plan.objects)
         self.streams = {
-            (source.key, target.key): EchoStream(run.network.hosts[source.key], target.address.ip)
+            (source.key, f"{target.key} ({address})"): EchoStream(run.network.hosts[source.key], address)
             for source, target in pairs
+            for family in source.families
+            if (address := target.address(family)) is not None
+            if policy.echo(source.key, target.key, family).is_reachable
         }
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -103,10 +106,16 @@ class Traffic:
 
 
 def reachable_pairs(run: Run) -> list[tuple[HostPlan, HostPlan]]:
-    """Every two hosts of which the first may ping the second, in the order of the file."""
+    """Every two hosts of which the first may ping the second somehow, in the order of the file."""
     policy = Policy(run.plan.objects)
     hosts = run.plan.hosts
-    return [(a, b) for a in hosts for b in hosts if a is not b and policy.echo(a.key, b.key).is_reachable]
+    return [
+        (a, b)
+        for a in hosts
+        for b in hosts
+        if a is not b
+        if any(policy.echo(a.key, b.key, family).is_reachable for family in a.families if b.address(family))
+    ]
 
 
 def _first(pairs: Sequence[tuple[HostPlan, HostPlan]], what: str) -> tuple[HostPlan, HostPlan]:
@@ -123,31 +132,31 @@ async def restart_leaf(run: Run, say: Callable[[str], None]) -> Result:
     others = [(a, b) for a, b in pairs if leaf not in (a.plug.switch, b.plug.switch)]
     bystanders = _first(others, f"away from {leaf} that may talk")
     async with Traffic(run, [(source, target)]) as traffic, Traffic(run, [bystanders]) as elsewhere:
-        stream = traffic.streams[source.key, target.key]
         await traffic.wait_more(_SETTLED_REPLIES)
         say(f"killing {leaf} (kill -9) under traffic from {source.key} to {target.key}")
         run.switch(leaf).kill()
         await elsewhere.wait_more(_SETTLED_REPLIES)
-        received = stream.received
+        received = {pair: stream.received for pair, stream in traffic.streams.items()}
         say(f"starting {leaf} again, empty")
         run.start_switch(leaf)
         await run.wait_switch(leaf)
         await traffic.wait_more(_SETTLED_REPLIES)
         await asyncio.gather(traffic.drain(), elsewhere.drain())
-    gap = _longest_gap_s(stream)
+    gap = max(_longest_gap_s(stream) for stream in traffic.streams.values())
+    is_back = all(stream.received > received[pair] for pair, stream in traffic.streams.items())
     lines = [
         f"{source.key} -> {target.key} through {leaf}: forwarding came back by itself; {traffic.lost} of "
         f"{traffic.sent} lost, {gap:.1f} s without a reply",
         f"{bystanders[0].key} -> {bystanders[1].key}, not through {leaf}: {elsewhere.lost} of {elsewhere.sent} lost",
     ]
     facts = {
-        "is_back": stream.received > received,
+        "is_back": is_back,
         "lost": traffic.lost,
         "sent": traffic.sent,
         "bystanders_lost": elsewhere.lost,
         "gap_s": gap,
     }
-    return Result(stream.received > received and traffic.lost > 0 and elsewhere.lost == 0, lines, facts)
+    return Result(is_back and traffic.lost > 0 and elsewhere.lost == 0, lines, facts)
 
 
 def _longest_gap_s(stream: EchoStream) -> float:
@@ -159,9 +168,9 @@ def _longest_gap_s(stream: EchoStream) -> float:
 async def restart_controller(run: Run, say: Callable[[str], None]) -> Result:
     """Kill the controller under traffic and start it again; no packet may be lost, and nothing written."""
     pairs = reachable_pairs(run)
-    async with Traffic(run, pairs[:: max(1, len(pairs) // MAX_STREAMS)]) as traffic:
+    async with Traffic(run, pairs[:: max(1, len(pairs) // MAX_PAIRS)]) as traffic:
         await traffic.wait_more(_SETTLED_REPLIES)
-        say(f"killing the controller (kill -9) under traffic between {len(traffic.streams)} pairs of hosts")
+        say(f"killing the controller (kill -9) under {len(traffic.streams)} streams between hosts")
         run.controller.process.kill()
         await traffic.wait_more(_SETTLED_REPLIES)
         say("starting the controller again, on the same database")
@@ -189,44 +198,49 @@ async def join_foreign_vtep(run: Run, say: Callable[[str], None]) -> Result:
     port, neighbor = ports[0], run.plan.neighbors[0]
     gateway_leaf = next(switch for switch in of_type(objects, Switch) if switch.vtep is not None)
     subnet = next(item for item in of_type(objects, Subnet) if item.key == f"{port.vpc_key}/{port.subnet}")
-    own = next((address for address in port.addresses if isinstance(address, IPv4Address)), None)
-    if own is None or subnet.ipv4 is None:
-        raise TopoError(f"{port} has no IPv4 address, by which this demonstration reaches it")
     vni = await run.controller.vni(subnet.key)
     say(f"Linux VXLAN device: VNI {vni}, {neighbor.address} <-> {gateway_leaf.vtep} ({gateway_leaf.name})")
     namespace = run.network.neighbors[neighbor.name]
     links.ip_batch(
         namespace,
         [
-            f"link add vxlan0 mtu {links.HOST_MTU} address {port.mac} type vxlan id {vni} local {neighbor.address} "
-            f"remote {gateway_leaf.vtep} dstport 4789",
-            "link set vxlan0 addrgenmode none up",
-            f"address add {own}/{subnet.ipv4.prefixlen} dev vxlan0",
+            f"link add vxlan0 mtu {run.plan.tenant_mtu} address {port.mac} type vxlan id {vni} "
+            f"local {neighbor.address} remote {gateway_leaf.vtep} dstport 4789",
         ],
     )
     links.disable_offloads(namespace, ["vxlan0"])
-    policy = Policy(objects)
-    peers = [
-        host for host in run.plan.hosts if host.vpc == port.vpc_key and policy.echo(port.key, host.key).is_reachable
-    ]
-    peers = [host for host in peers if host.address.ip in subnet.ipv4]
-    lines, facts = [], {}
-    for host in peers:
-        there = await _exchange(namespace, host.address.ip)
-        back = await _exchange(run.network.hosts[host.key], own)
-        learned = _neighbor_mac(namespace, host.address.ip)
-        lines.append(
-            f"{port.key} (VXLAN) -> {host.key} on {host.plug.switch}: {there} of {VTEP_PINGS} answered, back {back} of "
-            f"{VTEP_PINGS}; ARP through the tunnel: {host.address.ip} is at {learned or 'unknown'}"
-        )
-        facts[host.key] = {"there": there, "back": back, "is_arp_right": learned == host.mac}
-    is_good = bool(facts) and all(
-        fact == {"there": VTEP_PINGS, "back": VTEP_PINGS, "is_arp_right": True} for fact in facts.values()
+    links.enable_ipv6(namespace, "vxlan0")
+    prefixes = {4: subnet.ipv4, 6: subnet.ipv6}
+    # Nobody else has the address: waiting for duplicates would only take time here.
+    addresses = [f"{own}/{prefix.prefixlen}" for own in port.addresses if (prefix := prefixes[own.version]) is not None]
+    links.ip_batch(
+        namespace,
+        ["link set vxlan0 addrgenmode none up", *(f"address add {own} dev vxlan0 nodad" for own in addresses)],
     )
-    return Result(is_good, lines, facts)
+    policy = Policy(objects)
+    lines: list[str] = []
+    facts: dict[str, dict[str, Any]] = {}
+    for host in run.plan.hosts:
+        for own in port.addresses:
+            peer, prefix = host.address(own.version), prefixes[own.version]
+            if host.vpc != port.vpc_key or peer is None or prefix is None or peer not in prefix:
+                continue
+            if not policy.echo(port.key, host.key, own.version).is_reachable:
+                continue
+            there = await _exchange(namespace, peer)
+            back = await _exchange(run.network.hosts[host.key], own)
+            learned = links.neighbor_mac(namespace, peer)
+            lines.append(
+                f"{port.key} (VXLAN) -> {host.key} on {host.plug.switch}: {there} of {VTEP_PINGS} answered, back "
+                f"{back} of {VTEP_PINGS}; asked through the tunnel, {peer} is at {learned or 'unknown'}"
+            )
+            fact = {"there": there, "back": back, "is_mac_right": learned == host.mac}
+            facts.setdefault(host.key, {})[f"ipv{own.version}"] = fact
+    good = {"there": VTEP_PINGS, "back": VTEP_PINGS, "is_mac_right": True}
+    return Result(bool(facts) and all(fact == good for both in facts.values() for fact in both.values()), lines, facts)
 
 
-async def _exchange(namespace: Namespace, address: IPv4Address) -> int:
+async def _exchange(namespace: Namespace, address: IPv4Address | IPv6Address) -> int:
     """Ping until VTEP_PINGS are answered, one after the other; how many were."""
     with EchoStream(namespace, address) as stream:
         for number in range(1, VTEP_PINGS + 1):
@@ -234,14 +248,6 @@ async def _exchange(namespace: Namespace, address: IPv4Address) -> int:
             if not await stream.wait_received(number, REPLY_TIMEOUT_S):
                 break
         return stream.received
-
-
-def _neighbor_mac(namespace: Namespace, address: IPv4Address) -> str | None:
-    """What ARP has learned for an address."""
-    with namespace.entered():
-        table = Path("/proc/thread-self/net/arp").read_text(encoding="ascii")
-    rows = [line.split() for line in table.splitlines()[1:]]
-    return next((row[3] for row in rows if row[0] == str(address)), None)
 
 
 DEMOS = {

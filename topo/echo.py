@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ICMP echo from inside a host's namespace (RFC 792): single ones by the `ping` program, or by Python, and streams."""
+"""ICMP echo from inside a host's namespace (RFC 792, RFC 4443): single ones by `ping`, or by Python, and streams."""
 
 import asyncio
 import itertools
@@ -11,15 +11,15 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from types import TracebackType
 from typing import Self
 
 from topo.namespaces import Namespace
 from topo.processes import wait_ended
 
-_ECHO_REPLY = 0
-_ECHO_REQUEST = 8
+_ECHO_REQUEST = {4: 8, 6: 128}
+_ECHO_REPLY = {4: 0, 6: 129}
 _HEADER = struct.Struct("!BBHHH")
 
 _identifiers = itertools.count(os.getpid())
@@ -40,7 +40,9 @@ def has_ping_program() -> bool:
 class Ping:
     """One echo request on its way; await `replied`, and call `close` at the end."""
 
-    def __init__(self, namespace: Namespace, address: IPv4Address, mark: bytes, *, is_program: bool) -> None:
+    def __init__(
+        self, namespace: Namespace, address: IPv4Address | IPv6Address, mark: bytes, *, is_program: bool
+    ) -> None:
         """Send it, by `ping` if `is_program`. `mark` (MARK_LENGTH octets) is repeated through the payload."""
         self._process: subprocess.Popen[bytes] | None = None
         self._stream: EchoStream | None = None
@@ -85,13 +87,17 @@ class Exchange:
 class EchoStream:
     """Echo requests from one host to one address, each accounted for by its sequence number (the first 65,536)."""
 
-    def __init__(self, namespace: Namespace, address: IPv4Address, mark: bytes = b"") -> None:
+    def __init__(self, namespace: Namespace, address: IPv4Address | IPv6Address, mark: bytes = b"") -> None:
         self.exchanges: list[Exchange] = []
         self._address = str(address)
+        self._family = address.version
         self._identifier = next(_identifiers) & 0xFFFF
         self._payload = mark * 3 or bytes(48)
         with namespace.entered():
-            self._socket = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+            if self._family == 6:
+                self._socket = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+            else:
+                self._socket = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
         self._socket.setblocking(False)
         self._news = asyncio.Event()
         asyncio.get_running_loop().add_reader(self._socket, self._receive)
@@ -119,10 +125,10 @@ class EchoStream:
         return (number for number, exchange in enumerate(self.exchanges) if exchange.received_s is None)
 
     def send(self) -> None:
-        """Send the next request. One that the kernel refuses (no ARP answer yet) counts as sent, and so as lost."""
+        """Send the next request. One that the kernel refuses (no neighbour's MAC yet) counts as sent, so as lost."""
         sequence = len(self.exchanges) & 0xFFFF
         self.exchanges.append(Exchange(time.monotonic()))
-        message = echo_request(self._identifier, sequence, self._payload)
+        message = echo_request(self._family, self._identifier, sequence, self._payload)
         try:
             self._socket.sendto(message, (self._address, 0))
         except OSError:
@@ -158,11 +164,12 @@ class EchoStream:
                 packet = self._socket.recv(65535)
             except BlockingIOError:
                 return
-            message = packet[(packet[0] & 0xF) * 4 :]
+            # A raw socket gives IPv4 with its header, IPv6 without.
+            message = packet if self._family == 6 else packet[(packet[0] & 0xF) * 4 :]
             if len(message) < _HEADER.size:
                 continue
             kind, _, _, identifier, sequence = _HEADER.unpack_from(message)
-            if kind == _ECHO_REPLY and identifier == self._identifier and sequence < len(self.exchanges):
+            if kind == _ECHO_REPLY[self._family] and identifier == self._identifier and sequence < len(self.exchanges):
                 exchange = self.exchanges[sequence]
                 exchange.replies += 1
                 if exchange.received_s is None:
@@ -170,10 +177,12 @@ class EchoStream:
                 self._news.set()
 
 
-def echo_request(identifier: int, sequence: int, payload: bytes) -> bytes:
-    """An ICMP echo request message, checksum included (RFC 792)."""
-    blank = _HEADER.pack(_ECHO_REQUEST, 0, 0, identifier, sequence) + payload
-    return _HEADER.pack(_ECHO_REQUEST, 0, internet_checksum(blank), identifier, sequence) + payload
+def echo_request(family: int, identifier: int, sequence: int, payload: bytes) -> bytes:
+    """An echo request message (RFC 792, RFC 4443), checksum included for IPv4; for IPv6 the kernel fills it in."""
+    kind = _ECHO_REQUEST[family]
+    blank = _HEADER.pack(kind, 0, 0, identifier, sequence) + payload
+    checksum = internet_checksum(blank) if family == 4 else 0
+    return _HEADER.pack(kind, 0, checksum, identifier, sequence) + payload
 
 
 def internet_checksum(data: bytes) -> int:

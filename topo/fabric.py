@@ -5,16 +5,19 @@ The file is the one that `p4vpc apply` takes (Contract 4 in docs/architecture.md
 so that both see the same objects and report the same mistakes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface
 from pathlib import Path
 from typing import TypeVar
 
 from p4vpc.errors import UserError
-from p4vpc.intent import Intent, Link, LinkEnd, Neighbor, Port, Subnet, Switch, SwitchAttachment, load_yaml
+from p4vpc.intent import Fabric, Intent, Link, LinkEnd, Neighbor, Port, Subnet, Switch, SwitchAttachment, load_yaml
 from topo.errors import FabricFileError
 from topo.links import MAX_NAME_LENGTH
+
+FAMILIES = (4, 6)
+"""IP versions, in the order in which everything is done and shown."""
 
 _LOOPBACK = ("127.0.0.1", "localhost")
 
@@ -49,14 +52,21 @@ class Cable:
 
 
 @dataclass(frozen=True, slots=True)
+class HostAddress:
+    """An address of a host, with the length of its subnet's prefix, and the gateway for everything else."""
+
+    interface: IPv4Interface | IPv6Interface
+    gateway: IPv4Address | IPv6Address
+
+
+@dataclass(frozen=True, slots=True)
 class HostPlan:
     """A tenant's Linux host: one port of a VPC, attached to a leaf. `key` is the port's key, `tenant/vpc/name`."""
 
     key: str
     plug: SwitchPort
     mac: str
-    address: IPv4Interface
-    gateway: IPv4Address
+    addresses: tuple[HostAddress, ...]
 
     @property
     def vpc(self) -> str:
@@ -67,6 +77,15 @@ class HostPlan:
     def name(self) -> str:
         """The last part of the key."""
         return self.key.rpartition("/")[2]
+
+    @property
+    def families(self) -> tuple[int, ...]:
+        """The IP versions that it speaks."""
+        return tuple(family for family in FAMILIES if self.address(family) is not None)
+
+    def address(self, family: int) -> IPv4Address | IPv6Address | None:
+        """The first of its addresses of IP version `family`, None if it has none."""
+        return next((item.interface.ip for item in self.addresses if item.interface.version == family), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +104,10 @@ class NeighborPlan:
 
 @dataclass(frozen=True, slots=True)
 class FabricPlan:
-    """Everything that a fabric file asks for, with interface names chosen."""
+    """Everything that a fabric file asks for, with interface names chosen; `tenant_mtu` in bytes."""
 
     objects: tuple[Intent, ...]
+    tenant_mtu: int
     switches: tuple[SwitchPlan, ...]
     cables: tuple[Cable, ...]
     hosts: tuple[HostPlan, ...]
@@ -123,7 +143,14 @@ def plan(objects: Iterable[Intent]) -> FabricPlan:
             builder.add_host(port, port.attachment)
     if builder.problems:
         raise FabricFileError("\n".join(builder.problems))
-    return FabricPlan(every, builder.switches(), tuple(builder.cables), tuple(builder.hosts), tuple(builder.neighbors))
+    return FabricPlan(
+        every,
+        next(iter(of_type(every, Fabric)), Fabric()).tenant_mtu,
+        builder.switches(),
+        tuple(builder.cables),
+        tuple(builder.hosts),
+        tuple(builder.neighbors),
+    )
 
 
 def of_type(objects: Iterable[Intent], kind: type[AnyIntent]) -> list[AnyIntent]:
@@ -197,13 +224,11 @@ class _Builder:
         plug = self._plug(str(port), "attachment", attachment.switch, attachment.port)
         if plug is None:
             return
-        own = next((address for address in port.addresses if isinstance(address, IPv4Address)), None)
-        if own is None or subnet.ipv4 is None:
-            self.problems.append(f"{port}: addresses: hosts are reached by IPv4 here; give it an IPv4 address too")
+        addresses = tuple(_host_addresses(port, subnet))
+        if not addresses:
+            self.problems.append(f"{port}: addresses: a host needs one of its subnet's families; give it one")
             return
-        gateway = subnet.gateway_v4 or next(iter(subnet.ipv4.hosts()))
-        address = IPv4Interface((int(own), subnet.ipv4.prefixlen))
-        self.hosts.append(HostPlan(port.key, plug, str(port.mac), address, gateway))
+        self.hosts.append(HostPlan(port.key, plug, str(port.mac), addresses))
 
     def _plug(self, user: str, field: str, switch: str, number: int) -> SwitchPort | None:
         if switch not in self._index:
@@ -219,3 +244,15 @@ class _Builder:
         if len(name) > MAX_NAME_LENGTH:
             name = f"sw{self._index[switch]}-{number}"
         return self._plugs.setdefault(key, SwitchPort(switch, number, name))
+
+
+def _host_addresses(port: Port, subnet: Subnet) -> Iterator[HostAddress]:
+    """A port's addresses, IPv4 before IPv6."""
+    for address in port.addresses:
+        if isinstance(address, IPv4Address) and subnet.ipv4 is not None:
+            gateway = subnet.gateway_v4 or next(iter(subnet.ipv4.hosts()))
+            yield HostAddress(IPv4Interface((address, subnet.ipv4.prefixlen)), gateway)
+    for address in port.addresses:
+        if isinstance(address, IPv6Address) and subnet.ipv6 is not None:
+            gateway_v6 = subnet.gateway_v6 or next(iter(subnet.ipv6.hosts()))
+            yield HostAddress(IPv6Interface((address, subnet.ipv6.prefixlen)), gateway_v6)

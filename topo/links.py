@@ -4,23 +4,36 @@
 import contextlib
 import ctypes
 import fcntl
+import json
 import socket
 import struct
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 from topo.errors import CommandError
 from topo.namespaces import Namespace
 
-FABRIC_MTU = 1600
-"""MTU of links between switches, bytes: a tenant's 1500 plus the 50 bytes of VXLAN over IPv4, and room."""
+FABRIC_MTU = 9236
+"""MTU of switch ports, bytes: the largest `tenant_mtu` plus the 70 bytes of VXLAN over IPv6."""
 
-HOST_MTU = 1450
-"""MTU of tenant hosts, bytes."""
+
+class AddressState(Enum):
+    """What an IPv6 address is, to the host that has it."""
+
+    TENTATIVE = "tentative"
+    DUPLICATE = "duplicate"
+    USABLE = "usable"
+
 
 MAX_NAME_LENGTH = 15
 """Longest interface name that Linux takes (IFNAMSIZ minus the final zero)."""
+
+# linux/if_addr.h
+_IFA_F_DADFAILED = 0x08
+_IFA_F_TENTATIVE = 0x40
 
 _SIOCETHTOOL = 0x8946
 # linux/ethtool.h. Transmit checksums first: segmentation offload depends on them.
@@ -57,6 +70,50 @@ def disable_ipv6(namespace: Namespace) -> None:
     with namespace.entered(), contextlib.suppress(OSError):
         for scope in ("default", "all"):
             Path(f"/proc/sys/net/ipv6/conf/{scope}/disable_ipv6").write_text("1", encoding="ascii")
+
+
+def ignore_router_advertisements(namespace: Namespace) -> None:
+    """Keep the kernel from asking for routers and from believing any, on interfaces that are still to come.
+
+    Where `/proc/sys` is read-only it asks three times, and no pipeline lets the answer of a tenant through.
+    """
+    with namespace.entered(), contextlib.suppress(OSError):
+        Path("/proc/sys/net/ipv6/conf/default/accept_ra").write_text("0", encoding="ascii")
+
+
+def enable_ipv6(namespace: Namespace, interface: str) -> None:
+    """Allow IPv6 on one interface of a namespace where `disable_ipv6` has forbidden it."""
+    with namespace.entered(), contextlib.suppress(OSError):
+        Path(f"/proc/sys/net/ipv6/conf/{interface}/disable_ipv6").write_text("0", encoding="ascii")
+
+
+def neighbor_mac(namespace: Namespace, address: IPv4Address | IPv6Address) -> str | None:
+    """What ARP or neighbour discovery has learned for an address; CommandError if `ip` cannot tell."""
+    with namespace.entered():
+        process = subprocess.run(
+            ["ip", "-json", "neighbor", "show", "to", str(address)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    if process.returncode != 0:
+        raise CommandError(f"ip failed in namespace {namespace.name}: {process.stderr.strip()}")
+    return next((row["lladdr"] for row in json.loads(process.stdout) if "lladdr" in row), None)
+
+
+def ipv6_states(namespace: Namespace, interface: str) -> Mapping[IPv6Address, AddressState]:
+    """The IPv6 addresses of an interface, and how far duplicate address detection (RFC 4862) has come with each."""
+    with namespace.entered():
+        table = Path("/proc/thread-self/net/if_inet6").read_text(encoding="ascii")
+    rows = [line.split() for line in table.splitlines()]
+    return {IPv6Address(int(row[0], 16)): _state(int(row[4], 16)) for row in rows if row[5] == interface}
+
+
+def _state(flags: int) -> AddressState:
+    if flags & _IFA_F_DADFAILED:
+        return AddressState.DUPLICATE
+    return AddressState.TENTATIVE if flags & _IFA_F_TENTATIVE else AddressState.USABLE
 
 
 def disable_offloads(namespace: Namespace, interfaces: Iterable[str]) -> None:

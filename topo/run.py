@@ -82,6 +82,7 @@ class Run:
         await self.controller.wait_ready()
         report("the controller's API answers")
         await self.controller.apply(files)
+        await self.network.wait_usable()
         report("intents applied, and realised on every switch")
 
     async def stop(self) -> None:

@@ -120,6 +120,7 @@ def _stopwatch(console: Console) -> Callable[[str], None]:
 def _print_hints(console: Console, plan: FabricPlan, doors: Sequence[Door]) -> None:
     api = doors[0].outer_port
     host, other = plan.hosts[0], plan.hosts[-1]
+    addresses = [str(other.address(family)) for family in other.families]
     option = "" if api == doors[0].inner_port else f" --server http://127.0.0.1:{api}"
     console.print(
         f"\nThe API is at http://127.0.0.1:{api} (description: /v1/openapi.json). In another shell, try:",
@@ -129,7 +130,7 @@ def _print_hints(console: Console, plan: FabricPlan, doors: Sequence[Door]) -> N
         f"p4vpc status{option}",
         f"p4vpc get port {host.key} -o yaml{option}",
         f"p4vpc drops{option}",
-        f"python -m topo exec {host.key} ping -c 3 {other.address.ip}",
+        f"python -m topo exec {host.key} ping -c 3 {addresses[-1]}",
         f"python -m topo exec {host.key} ip neigh",
     ):
         console.print(f"  .venv/bin/{line}", highlight=False)

@@ -17,10 +17,14 @@ from topo.namespaces import Namespace
 from topo.network import HOST_INTERFACE
 
 _ETH_P_IP = 0x0800
+_ETH_P_IPV6 = 0x86DD
 _IP_HEADER_START = 14
-_PROTOCOL_OFFSET = _IP_HEADER_START + 9
-_ICMP = 1
-_ECHO_REQUEST = 8
+_PROTOCOL_OFFSET_V4 = _IP_HEADER_START + 9
+_PROTOCOL_OFFSET_V6 = _IP_HEADER_START + 6
+_ICMP_START_V6 = _IP_HEADER_START + 40
+_ICMP = (1, 8)
+_ICMPV6 = (58, 128)
+"""Protocol, and type of an echo request."""
 _SERIAL_LENGTH = 4
 
 
@@ -44,20 +48,21 @@ class Marks:
 
 
 class Witnesses:
-    """One packet socket per host. `arrivals` maps each mark's serial number to the hosts that the request reached."""
+    """A packet socket per host and IP version. `arrivals` tells, by a mark's serial number, whom a request reached."""
 
     def __init__(self, hosts: Mapping[str, Namespace], marks: Marks) -> None:
         self._marks = marks
         self._arrivals: dict[int, list[str]] = {}
-        self._sockets: dict[str, socket.socket] = {}
+        self._sockets: list[tuple[str, socket.socket]] = []
         for key, namespace in hosts.items():
-            with namespace.entered():
-                # Bound to one protocol it sees what comes in, not what the host sends.
-                sniffer = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-                sniffer.bind((HOST_INTERFACE, _ETH_P_IP))
-            sniffer.setblocking(False)
-            self._sockets[key] = sniffer
-            asyncio.get_running_loop().add_reader(sniffer, self._receive, key, sniffer)
+            for ether_type in (_ETH_P_IP, _ETH_P_IPV6):
+                with namespace.entered():
+                    # Bound to one protocol it sees what comes in, not what the host sends.
+                    sniffer = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+                    sniffer.bind((HOST_INTERFACE, ether_type))
+                sniffer.setblocking(False)
+                self._sockets.append((key, sniffer))
+                asyncio.get_running_loop().add_reader(sniffer, self._receive, key, sniffer)
 
     def __enter__(self) -> Self:
         return self
@@ -65,13 +70,13 @@ class Witnesses:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for sniffer in self._sockets.values():
+        for _, sniffer in self._sockets:
             asyncio.get_running_loop().remove_reader(sniffer)
             sniffer.close()
 
     def arrivals(self, serial: int) -> tuple[str, ...]:
         """The hosts that the marked request has reached by now, once for every copy."""
-        for key, sniffer in self._sockets.items():  # a reply may be noticed before the request's arrival is
+        for key, sniffer in self._sockets:  # a reply may be noticed before the request's arrival is
             self._receive(key, sniffer)
         return tuple(self._arrivals.get(serial, ()))
 
@@ -86,7 +91,12 @@ class Witnesses:
                 self._arrivals.setdefault(serial, []).append(key)
 
     def _echo_request_serial(self, frame: bytes) -> int | None:
-        if len(frame) <= _PROTOCOL_OFFSET or frame[_PROTOCOL_OFFSET] != _ICMP:
+        if len(frame) <= _PROTOCOL_OFFSET_V4:
             return None
-        icmp = frame[_IP_HEADER_START + (frame[_IP_HEADER_START] & 0xF) * 4 :]
-        return self._marks.find(icmp) if icmp[:1] == bytes([_ECHO_REQUEST]) else None
+        if frame[_IP_HEADER_START] >> 4 == 6:
+            message, expected = frame[_ICMP_START_V6:], _ICMPV6
+            protocol = frame[_PROTOCOL_OFFSET_V6]
+        else:
+            message, expected = frame[_IP_HEADER_START + (frame[_IP_HEADER_START] & 0xF) * 4 :], _ICMP
+            protocol = frame[_PROTOCOL_OFFSET_V4]
+        return self._marks.find(message) if (protocol, *message[:1]) == expected else None

@@ -10,12 +10,14 @@ from ptf_tests import discovery, packets
 from ptf_tests.entries import guard
 from ptf_tests.leaf import (
     RED_DB1,
+    RED_FOREIGN,
     RED_WEB,
     RED_WEB1,
     RED_WEB2,
     LeafTest,
     by_family,
     delivered,
+    from_tunnel,
     routed_to,
 )
 
@@ -177,3 +179,23 @@ class DetectionWithForeignMacIsDropped(LeafTest):
                     with self.subTest(mac=mac, target=target, options=options):
                         request = discovery.solicitation(mac, discovery.UNSPECIFIED, target, options=options)
                         self.drops_with("spoof", 1, request)
+
+
+class RouterMessagesAreSpoof(LeafTest):
+    """A router advertisement or redirect of a tenant is dropped with spoof (RFC 6105); a router solicitation is not."""
+
+    def runTest(self) -> None:
+        solicitation, advertisement, redirect = 133, 134, 137
+        everybody = "33:33:00:00:00:01"
+        for sender in (RED_WEB1.v6.address, RED_WEB1.link_local, RED_WEB.gateway_v6):
+            for kind in (advertisement, redirect):
+                for mac, target in ((RED_WEB2.mac, RED_WEB2.v6.address), (everybody, "ff02::1")):
+                    with self.subTest(kind=kind, sender=sender, target=target):
+                        message = packets.icmp(sender, target, kind, ttl=255)
+                        self.drops_with("spoof", 1, RED_WEB1.to(mac, message))
+        for kind in (advertisement, redirect):
+            with self.subTest("behind a foreign VTEP", kind=kind):
+                message = packets.icmp(RED_FOREIGN.link_local, RED_WEB1.link_local, kind, ttl=255)
+                self.drops_with("spoof", 5, from_tunnel(9, RED_WEB.vni, RED_FOREIGN.to(RED_WEB1, message)))
+        asks = RED_WEB1.to(RED_WEB2, packets.icmp(RED_WEB1.link_local, RED_WEB2.link_local, solicitation, ttl=255))
+        self.forwards(1, asks, (RED_WEB2.port, delivered(RED_WEB2, asks)))

@@ -34,6 +34,7 @@ def main(path: str, sender: str) -> None:
     )
 
     async def ping() -> None:
+        await network.wait_usable()
         prober = Prober(network, Policy(plan.objects), no_drops, is_program=sender == "program")
         outcomes = await prober.run(plan.hosts, lambda done, total: None)
         print(json.dumps(render.as_json(outcomes)))

@@ -45,7 +45,9 @@ def environment_below(folder: Path) -> dict[str, str]:
     """An environment in which everything temporary lands in a new directory below `folder`."""
     temporary = folder / "tmp"
     temporary.mkdir()
-    return {**os.environ, "TMPDIR": str(temporary), "COLUMNS": "120", "PYTHONPATH": str(ROOT)}
+    # This checkout, wherever the commands of the environment come from.
+    path = os.pathsep.join(map(str, (ROOT / "controlplane", ROOT)))
+    return {**os.environ, "TMPDIR": str(temporary), "COLUMNS": "120", "PYTHONPATH": path}
 
 
 @pytest.fixture

@@ -6,57 +6,16 @@ import selectors
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.e2e.staying import ROOT, TIMEOUT_S, staying
 from topo.processes import RUN_VARIABLE
 from topo.rundir import RunDirectory
 
 pytestmark = pytest.mark.namespaces
-
-ROOT = Path(__file__).parents[2]
-READY = "Ctrl-C ends everything."
-TIMEOUT_S = 60.0
-
-
-@contextmanager
-def staying(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A run that has come to the point where it stays, and what it has printed by then."""
-    process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "topo", "run", "--no-matrix"],
-        cwd=ROOT,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        yield process, read_until(process, READY)
-    finally:
-        process.kill()
-        process.wait(TIMEOUT_S)
-        if process.stdout is not None:
-            process.stdout.close()
-
-
-def read_until(process: subprocess.Popen[str], text: str) -> str:
-    assert process.stdout is not None
-    output = ""
-    deadline = time.monotonic() + TIMEOUT_S
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        while text not in output:
-            assert selector.select(deadline - time.monotonic()), f"{text!r} did not come:\n{output}"
-            chunk = os.read(process.stdout.fileno(), 65536).decode()
-            assert chunk, f"ended before {text!r}:\n{output}"
-            output += chunk
-    return output
 
 
 def processes_of(run_name: str) -> list[int]:

@@ -25,6 +25,7 @@ tenant: red
 vpc: prod
 name: web
 ipv4: 10.0.1.0/24
+ipv6: fd01::/64
 ---
 kind: security_group
 tenant: red
@@ -32,6 +33,7 @@ vpc: prod
 name: web
 rules:
   - {direction: ingress, protocol: icmp, peer: {group: web}}
+  - {direction: ingress, protocol: icmpv6, peer: {group: web}}
 """
 PORT = """\
 ---
@@ -41,7 +43,7 @@ vpc: prod
 name: web-{number}
 subnet: web
 mac: 02:00:00:00:00:0{number}
-addresses: [10.0.1.1{number}]
+addresses: [10.0.1.1{number}, "fd01::1{number}"]
 security_groups: [{group}]
 attachment: {{switch: leaf1, port: {number}}}
 """
@@ -65,10 +67,10 @@ def test_the_matrix_sees_what_really_happens_and_not_what_is_expected(
         timeout=60,
     )
     assert run.returncode == 0, run.stderr
-    outcomes = {(item["source"], item["target"]): item for item in json.loads(run.stdout)}
-    assert len(outcomes) == 6
+    outcomes = {(item["source"], item["target"], item["family"]): item for item in json.loads(run.stdout)}
+    assert len(outcomes) == 12
     assert all(item["is_replied"] and item["arrivals"] == [item["target"]] for item in outcomes.values())
     problems = {pair: item["problem"] for pair, item in outcomes.items() if item["problem"]}
     assert set(problems.values()) == {"reply to a ping that no rule allows"}
-    assert len(problems) == 4
+    assert len(problems) == 8
     assert all("red/prod/web-3" in pair for pair in problems)

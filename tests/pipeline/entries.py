@@ -33,7 +33,8 @@ def apply(switch: Switch, batch: Batch) -> None:
             is_reset = change.operation is Operation.DELETE
             config = None if is_reset else MeterConfig(entry.cir, entry.cburst, entry.pir, entry.pburst)
             switch.meters[entry.meter].configure(entry.index, config)
-        elif isinstance(entry, MulticastEntry):
+            continue
+        if isinstance(entry, MulticastEntry):
             _replicate(switch, change.operation, entry)
             continue
         assert isinstance(entry, TableEntry), entry

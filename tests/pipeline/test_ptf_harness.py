@@ -42,7 +42,7 @@ def test_what_no_test_reaches_is_named_and_fails_the_run() -> None:
     for item in (
         "table vni_map hit",
         "action policy deny",
-        "parser state FrameParser_parse_vxlan",
+        "parser state TunnelParser_parse_vxlan",
         "drop reason spoof",
     ):
         assert f"  {item}" in missed, item

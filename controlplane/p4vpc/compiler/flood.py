@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Broadcast and multicast in subnets that allow it: head-end replication where the frame enters.
 
-A subnet has two groups at each switch that has ports of it. What one of those ports sends goes to all other ports here,
-and in one copy to each other leaf and each foreign VTEP with ports of the subnet. What comes out of a tunnel goes to
-the ports here only (split horizon): its sender has replicated it, also a foreign one. A copy for a tunnel needs an
-egress port; it is one on a shortest path, chosen by a hash that spreads tunnels and subnets over the uplinks and, when
-an uplink comes or goes, moves only what must move.
+A subnet has two groups at each switch that has ports of it: 2k and 2k + 1, where k is its flood group. What one of
+those ports sends goes to all other ports here, and in one copy to each other leaf and each foreign VTEP with ports of
+the subnet. What comes out of a tunnel goes to the ports here only (split horizon): its sender has replicated it, also a
+foreign one. A copy for a tunnel needs an egress port; it is one on a shortest path, chosen by a hash that spreads
+tunnels and subnets over the uplinks and, when an uplink comes or goes, moves only what must move.
 
 Writes `flood` and multicast groups.
 """
@@ -19,26 +19,21 @@ from p4vpc.compiler.pieces import Emitted
 from p4vpc.compiler.ways import Ways
 from p4vpc.model import LocalPlace, Model, ModelPort, ModelSubnet, ModelSwitch, ModelVpc, Vtep
 
-TERMINATED_GROUP = 0x8000
-"""Added to a bridge domain it is the group of what comes out of a tunnel; the bridge domain alone is the other one."""
-
 _Replicas: TypeAlias = set[tuple[int, int]]
 
 
 def emit_vpc(model: Model, vpc: ModelVpc, switch: ModelSwitch, ways: Ways) -> Emitted:
     """Yield the groups of the VPC's subnets that flood and have ports here, and what leads to them."""
     for subnet in vpc.subnets:
-        if not subnet.is_flooded:
+        if subnet.flood_group is None:
             continue
         ports = [port for port in vpc.ports if port.subnet.id == subnet.id]
         local = _local(ports, switch)
         if not local:
             continue
         remote = _remote(model, ports, subnet, switch, ways)
-        for is_terminated, group, replicas in (
-            (0, subnet.bridge_domain, local | remote),
-            (1, TERMINATED_GROUP | subnet.bridge_domain, local),
-        ):
+        for is_terminated, replicas in ((0, local | remote), (1, local)):
+            group = 2 * subnet.flood_group + is_terminated
             yield MulticastEntry(group, tuple(sorted(replicas))), subnet.id
             key = (Exact(subnet.bridge_domain), Exact(is_terminated))
             yield TableEntry("flood", key, 0, ActionCall("set_flood_group", (group,))), subnet.id

@@ -27,12 +27,14 @@ class Claim:
         low: smallest number that will do.
         high: largest number that will do.
         object: the intent object to name if there is none left: ``subnet red/prod/web``.
+        field: the field of it that needs the number; empty if it is the object as such.
     """
 
     id: ClaimId
     low: int
     high: int
     object: str
+    field: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,7 +168,7 @@ class _Builder:
                 gateway_mac(subnet),
                 self._number(numbers.VNI, subnet.key),
                 self._number(numbers.BRIDGE_DOMAIN, subnet.key),
-                subnet.broadcast,
+                self._number(numbers.FLOOD_GROUP, subnet.key) if subnet.broadcast else None,
             )
             for name, subnet in members.subnets.items()
         }

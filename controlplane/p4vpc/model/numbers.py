@@ -11,15 +11,18 @@ from p4vpc.model.labels import cidr_peers, label_of_port, label_of_route, port_b
 VNI = "vni"
 VRF = "vrf"
 BRIDGE_DOMAIN = "bridge_domain"
+FLOOD_GROUP = "flood_group"
 LABEL = "policy_label"
 TUNNEL = "tunnel_index"
 _MAX_16 = 0xFFFF
 _MAX_15 = 0x7FFF
-"""Port and tunnel indexes share a field: its top bit says which of the two it holds. So do the two multicast groups of
-a bridge domain (`compiler.flood`)."""
+"""Port and tunnel indexes share a field: its top bit says which of the two it holds."""
 
 _MAX_PORT_INDEX = 4095
 """Meters have a cell for each port index."""
+
+_MAX_FLOOD_GROUP = 2047
+"""Each takes two multicast groups (`compiler.flood`), and BMv2 keeps 4,096 (docs/adr/0007)."""
 
 
 def port_index_pool(switch: str) -> str:
@@ -41,7 +44,9 @@ def _vpc_claims(index: Index, vpc_key: str, members: VpcIndex) -> Iterator[Claim
     low, high = index.fabric.vni_range
     for subnet in members.subnets.values():
         yield Claim(ClaimId(VNI, subnet.key), low, high, str(subnet.id))
-        yield _claim(BRIDGE_DOMAIN, subnet.key, _MAX_15, subnet.id)
+        yield _claim(BRIDGE_DOMAIN, subnet.key, _MAX_16, subnet.id)
+        if subnet.broadcast:
+            yield _claim(FLOOD_GROUP, subnet.key, _MAX_FLOOD_GROUP, subnet.id, "broadcast")
     cidrs = cidr_peers(members)
     for port in members.ports.values():
         yield _claim(LABEL, label_of_port(port, cidrs).owner(vpc_key), _MAX_16, port.id)
@@ -72,7 +77,9 @@ def plan(index: Index, held: Identifiers) -> IdentifierPlan:
             problems.append(Problem("fabric fabric", "vni_range", message, "a range with all VNIs that are in use"))
         else:
             message = f"its {claim_id.pool.replace('_', ' ')} {number} is beyond {claim.high}"
-            problems.append(Problem(claim.object, "", message, "delete it, and create it again once that is realised"))
+            problems.append(
+                Problem(claim.object, claim.field, message, "delete it, and create it again once that is realised")
+            )
     if problems:
         raise ModelError(problems)
     return IdentifierPlan(
@@ -81,5 +88,5 @@ def plan(index: Index, held: Identifiers) -> IdentifierPlan:
     )
 
 
-def _claim(pool: str, owner: str, high: int, object_id: ObjectId) -> Claim:
-    return Claim(ClaimId(pool, owner), 1, high, str(object_id))
+def _claim(pool: str, owner: str, high: int, object_id: ObjectId, field: str = "") -> Claim:
+    return Claim(ClaimId(pool, owner), 1, high, str(object_id), field)

@@ -63,7 +63,8 @@ class ModelSubnet:
     Attributes:
         ipv4: None if it has no IPv4 prefix; likewise `ipv6`. One of the two is there.
         gateway_v4: the logical router's address; None if there is no prefix of the family; likewise `gateway_v6`.
-        is_flooded: whether broadcast and multicast frames reach all of its ports, rather than none.
+        flood_group: number of its multicast groups if broadcast and multicast frames reach all of its ports; None if
+            they reach none.
     """
 
     id: ObjectId
@@ -74,7 +75,7 @@ class ModelSubnet:
     gateway_mac: Mac
     vni: int
     bridge_domain: int
-    is_flooded: bool = False
+    flood_group: int | None = None
 
     @property
     def prefixes(self) -> tuple[IpNetwork, ...]:

@@ -66,7 +66,7 @@ def _allocate(connection: Connection, pool: str, claims: list[Claim], revision: 
         if taken is None:
             yield Problem(
                 claim.object,
-                "",
+                claim.field,
                 f"there is no {pool} left from {claim.low} to {claim.high}",
                 "delete what is not needed; numbers come back when all switches have forgotten them",
             )

@@ -167,12 +167,24 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
         refusal = self.refused_tables.get(entity.table_entry.table_id)
         if refusal is not None:
             return refusal
+        if entity.HasField("meter_entry"):
+            return self._update_cell(key, update)
         if (key in self.entries) is (update.type == p4r.Update.INSERT):
             return int(rpc_code.ALREADY_EXISTS if update.type == p4r.Update.INSERT else rpc_code.NOT_FOUND)
         if update.type == p4r.Update.DELETE:
             del self.entries[key]
         else:
             self.entries[key] = p4r.Entity.FromString(entity.SerializeToString())
+        return int(rpc_code.OK)
+
+    def _update_cell(self, key: bytes, update: p4r.Update) -> int:
+        """A meter cell is always there: it can only be modified, and without a configuration that resets it."""
+        if update.type != p4r.Update.MODIFY:
+            return int(rpc_code.INVALID_ARGUMENT)
+        if update.entity.meter_entry.HasField("config"):
+            self.entries[key] = p4r.Entity.FromString(update.entity.SerializeToString())
+        else:
+            self.entries.pop(key, None)
         return int(rpc_code.OK)
 
     @override
@@ -193,6 +205,9 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
             return None
         table_id = wanted.table_entry.table_id
         if kind == "table_entry" and table_id and table_id != entity.table_entry.table_id:
+            return None
+        meter_id = wanted.meter_entry.meter_id
+        if kind == "meter_entry" and meter_id and meter_id != entity.meter_entry.meter_id:
             return None
         answer = p4r.Entity.FromString(entity.SerializeToString())
         if wanted.table_entry.HasField("counter_data"):
@@ -237,5 +252,8 @@ def identity_of(entity: p4r.Entity) -> bytes:
         entry = entity.table_entry
         key = p4r.TableEntry(table_id=entry.table_id, priority=entry.priority, match=entry.match)
         return key.SerializeToString(deterministic=True)
+    if entity.HasField("meter_entry"):
+        cell = entity.meter_entry
+        return b"meter %d %d" % (cell.meter_id, cell.index.index)
     group = entity.packet_replication_engine_entry.multicast_group_entry
     return b"multicast %d" % group.multicast_group_id

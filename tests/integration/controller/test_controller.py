@@ -10,8 +10,9 @@ import pytest
 from finsy.proto import rpc_code
 
 from p4vpc.cli.serve import default_pipeline
+from p4vpc.compiler.entries import ActionCall, MulticastEntry, TableEntry
 from p4vpc.errors import NotFoundError
-from p4vpc.intent import Intent, ObjectId, load_yaml
+from p4vpc.intent import Claim, ClaimId, IdentifierPlan, Intent, ObjectId, load_yaml
 from p4vpc.services import Controller, ControllerStatus, Outcome, controller, read_drops, read_telemetry
 from p4vpc.southbound import AgentOptions, Pipeline, PipelineState, SwitchState
 from p4vpc.store import Delete, Put, Store
@@ -60,6 +61,15 @@ vpc: prod
 name: open
 rules:
   - {{direction: ingress, protocol: any, peer: {{group: open}}}}
+"""
+
+FLOODING = """
+kind: subnet
+tenant: red
+vpc: prod
+name: web
+ipv4: 10.0.1.0/24
+broadcast: true
 """
 
 PORT = """
@@ -189,6 +199,30 @@ async def test_what_is_deleted_leaves_the_switches(store: Store, switches: list[
         revision = (await running.intents.apply(deletes, who="test")).revision
         status = await realised(running, revision)
         assert [switch.entries for switch in status.switches] == [switch.entries for switch in bare.switches]
+
+
+async def test_subnets_flood_by_groups_that_every_target_takes(store: Store, switches: list[RealSwitch]) -> None:
+    """The last two groups too; they are found again as they were written, and go with `broadcast`."""
+    before_the_last = Claim(ClaimId("flood_group", "red/prod/before"), 2046, 2046, "subnet red/prod/before")
+    store.commit([], who="test", identifiers=IdentifierPlan((before_the_last,)))
+    async with controlling(store) as running:
+        objects = {intent.id: intent for intent in (*fabric(*switches), *PORTS)}
+        (flooding,) = load_yaml(FLOODING, "test")
+        await realised(running, await apply(running, {**objects, flooding.id: flooding}.values()))
+        for name in ("leaf1", "leaf2"):
+            wanted = [desired.entry for desired in (running.desired(name) or {}).values()]
+            assert {entry.group_id for entry in wanted if isinstance(entry, MulticastEntry)} == {4094, 4095}
+            assert {entry.action for entry in wanted if isinstance(entry, TableEntry) and entry.table == "flood"} == {
+                ActionCall("set_flood_group", (group,)) for group in (4094, 4095)
+            }
+    async with controlling(store) as running:
+        status = await realised(running, store.revision)
+        assert written(status) == 0, "the groups were read back as they are"
+        status = await realised(running, await apply(running, [objects[flooding.id]]))
+        assert written(status) == 8, "two groups and two entries at each leaf"
+        assert [switch.entries for switch in status.switches] == [
+            len(running.desired(switch.name) or ()) for switch in status.switches
+        ]
 
 
 async def test_drops_and_counters_come_with_reasons_and_origins(store: Store, switches: list[RealSwitch]) -> None:

@@ -12,9 +12,13 @@ def test_checksum_of_the_example_of_rfc_1071() -> None:
 
 @given(st.binary(max_size=200), st.integers(0, 0xFFFF), st.integers(0, 0xFFFF))
 def test_an_echo_request_sums_to_zero(payload: bytes, identifier: int, sequence: int) -> None:
-    message = echo_request(identifier, sequence, payload)
+    message = echo_request(4, identifier, sequence, payload)
     assert internet_checksum(message) == 0
     assert message[8:] == payload
+
+
+def test_the_checksum_of_icmpv6_is_left_to_the_kernel() -> None:
+    assert echo_request(6, 0x1234, 0x0007, b"payload") == bytes.fromhex("8000000012340007") + b"payload"
 
 
 @given(st.integers(0, 40))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from pathlib import Path
 
 import pytest
@@ -46,7 +46,7 @@ def test_the_example_is_two_spines_three_leaves_and_two_identical_tenants() -> N
     assert [item.grpc_port for item in plan.switches] == [9561, 9562, 9563, 9564, 9565]
     assert len(plan.cables) == 6
     red, blue = (
-        sorted((host.name, host.mac, host.address) for host in plan.hosts if host.vpc == vpc)
+        sorted((host.name, host.mac, str(host.addresses)) for host in plan.hosts if host.vpc == vpc)
         for vpc in ("red/prod", "blue/prod")
     )
     assert red == blue
@@ -57,9 +57,21 @@ def test_a_host_has_the_ports_address_and_the_subnets_gateway() -> None:
     plan = fabric.read([EXAMPLES / "two-tenants.yaml"])
     host = next(item for item in plan.hosts if item.key == "red/prod/db-1")
     assert (host.vpc, host.name) == ("red/prod", "db-1")
-    assert host.address == IPv4Interface("10.0.2.21/24")
-    assert host.gateway == IPv4Address("10.0.2.1")
+    assert host.addresses == (
+        fabric.HostAddress(IPv4Interface("10.0.2.21/24"), IPv4Address("10.0.2.1")),
+        fabric.HostAddress(IPv6Interface("fd02::21/64"), IPv6Address("fd02::1")),
+    )
+    assert host.families == (4, 6)
+    assert [str(host.address(family)) for family in (4, 6)] == ["10.0.2.21", "fd02::21"]
     assert host.plug == fabric.SwitchPort("leaf3", 11, "leaf3-11")
+
+
+def test_a_host_may_speak_ipv6_alone(tmp_path: Path) -> None:
+    text = (switch("leaf1", 1) + SUBNET + port()).replace("ipv4: 10.0.1.0/24", "ipv6: 2001:db8::/64")
+    plan = read(tmp_path, text.replace("10.0.1.11", '"2001:db8::11"'))
+    assert plan.hosts[0].families == (6,)
+    assert plan.hosts[0].address(4) is None
+    assert plan.tenant_mtu == 1500
 
 
 def test_a_neighbour_gets_the_first_address_of_its_prefix() -> None:
@@ -86,10 +98,8 @@ def test_a_long_switch_name_still_gives_an_interface_name_that_linux_takes(tmp_p
         (switch("leaf1", 1) + switch("leaf2", 2, "127.0.0.1:9561"), "port 9561 is taken by another switch"),
         ("kind: switch\nname: leaf1\nrole: hub\n", "role"),
         (
-            switch("leaf1", 1)
-            + SUBNET.replace("ipv4: 10.0.1.0/24", "ipv6: 2001:db8::/64")
-            + port().replace("10.0.1.11", '"2001:db8::11"'),
-            "port red/prod/web-1: addresses: hosts are reached by IPv4 here",
+            switch("leaf1", 1) + SUBNET + port().replace("10.0.1.11", '"2001:db8::11"'),
+            "port red/prod/web-1: addresses: a host needs one of its subnet's families",
         ),
         (
             switch("leaf1", 1)

@@ -40,7 +40,7 @@ POLICY = (Drop("leaf1", "policy", 1),)
     ],
 )
 def test_a_problem_is_anything_that_the_intents_do_not_say(fields: dict[str, Any], problem: str | None) -> None:
-    outcome = Outcome(A, B, **fields)
+    outcome = Outcome(A, B, 4, **fields)
     assert outcome.problem == problem
     assert render.is_as_expected([outcome]) is (problem is None)
 

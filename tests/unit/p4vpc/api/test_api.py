@@ -357,11 +357,17 @@ async def test_bad_yaml_is_a_problem(api: httpx.AsyncClient, method: str, path: 
     assert response.json()["problems"]
 
 
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=8), children, max_size=3),
-    max_leaves=8,
+scalars = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=12)
 )
+
+
+def nested(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """The values, and small lists and mappings of them. `st.recursive` makes such in several times the time."""
+    return values | st.lists(values, max_size=2) | st.dictionaries(st.text(max_size=8), values, max_size=2)
+
+
+json_values = nested(nested(nested(scalars)))
 field_names = st.sampled_from(sorted({name for model in KINDS.values() for name in model.model_fields}))
 
 

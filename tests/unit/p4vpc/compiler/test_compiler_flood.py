@@ -36,44 +36,44 @@ def test_a_subnet_floods_only_if_it_says_so() -> None:
 
 def test_groups_have_the_ports_here_and_a_copy_for_each_tunnel() -> None:
     it = World(f"{FLOODING}---{TWIN}")
-    web = it.n("bridge_domain", "red/prod/web")
+    web, k = it.n("bridge_domain", "red/prod/web"), it.n("flood_group", "red/prod/web")
     web_1, web_3 = (it.n("port_index of leaf1", f"red/prod/{name}") for name in ("web-1", "web-3"))
     web_2 = it.n("port_index of leaf2", "red/prod/web-2")
     leaf1, leaf2, foreign = (0x8000 | it.n("tunnel_index", vtep) for vtep in ("10.255.0.1", "10.255.0.2", "10.255.9.1"))
     here = {(11, web_1), (11, web_3)}
     assert groups(it.model, "leaf1") == {
-        web: tuple(sorted(here | {(1, leaf2), (1, foreign)})),
-        0x8000 | web: tuple(sorted(here)),
+        2 * k: tuple(sorted(here | {(1, leaf2), (1, foreign)})),
+        2 * k + 1: tuple(sorted(here)),
     }
     assert groups(it.model, "leaf2") == {
-        web: tuple(sorted([(11, web_2), (1, leaf1), (9, foreign)])),
-        0x8000 | web: ((11, web_2),),
+        2 * k: tuple(sorted([(11, web_2), (1, leaf1), (9, foreign)])),
+        2 * k + 1: ((11, web_2),),
     }
     assert it.table("leaf1", "flood") == {
-        exact(web, 0): ActionCall("set_flood_group", (web,)),
-        exact(web, 1): ActionCall("set_flood_group", (0x8000 | web,)),
+        exact(web, 0): ActionCall("set_flood_group", (2 * k,)),
+        exact(web, 1): ActionCall("set_flood_group", (2 * k + 1,)),
     }
     assert it.origins("leaf1", "flood", exact(web, 0)) == (Origin("subnet", "red/prod/web"),)
-    assert it.origins("leaf1", MULTICAST_TABLE, (Exact(web),)) == (Origin("subnet", "red/prod/web"),)
+    assert it.origins("leaf1", MULTICAST_TABLE, (Exact(2 * k),)) == (Origin("subnet", "red/prod/web"),)
 
 
 def test_no_group_where_the_subnet_has_no_port() -> None:
     """Nothing enters there that could be flooded: what a foreign VTEP floods it sends to the leaves with ports."""
     it = World(FLOODING, without=("port red/prod/web-2",))
     assert groups(it.model, "leaf2") == {}
-    web, web_1 = it.n("bridge_domain", "red/prod/web"), it.n("port_index of leaf1", "red/prod/web-1")
+    k, web_1 = it.n("flood_group", "red/prod/web"), it.n("port_index of leaf1", "red/prod/web-1")
     foreign = 0x8000 | it.n("tunnel_index", "10.255.9.1")
-    assert groups(it.model, "leaf1")[web] == ((1, foreign), (11, web_1)), "no copy to leaf2"
+    assert groups(it.model, "leaf1")[2 * k] == ((1, foreign), (11, web_1)), "no copy to leaf2"
 
 
 def test_what_cannot_be_reached_has_no_replica() -> None:
     it = World(FLOODING, without=("link leaf1-spine1",))
-    web, web_1 = it.n("bridge_domain", "red/prod/web"), it.n("port_index of leaf1", "red/prod/web-1")
-    assert groups(it.model, "leaf1") == {web: ((11, web_1),), 0x8000 | web: ((11, web_1),)}
+    k, web_1 = it.n("flood_group", "red/prod/web"), it.n("port_index of leaf1", "red/prod/web-1")
+    assert groups(it.model, "leaf1") == {2 * k: ((11, web_1),), 2 * k + 1: ((11, web_1),)}
 
 
 def uplinks(count: int) -> dict[tuple[int, int], int]:
-    """Return which of leaf1's uplinks 100, 101... carries the copies of each (bridge domain, tunnel) of many."""
+    """Return which of leaf1's uplinks 100, 101... carries the copies of each (group, tunnel) of many."""
     objects = world()
     for spine in range(count):
         name = f"s{spine}"

@@ -141,7 +141,7 @@ def test_gateways_are_the_first_address_unless_given() -> None:
     assert [str(gateway) for gateway in web.gateways] == ["10.0.1.1", "2001:db8:1::1"]
     assert (v6.gateway_v4, str(v6.gateway_v6)) == (None, "2001:db8:6::ff")
     assert (str(db.gateway_v4), db.gateway_v6) == ("10.0.2.1", None)
-    assert [subnet.is_flooded for subnet in (web, v6, db)] == [True, False, False]
+    assert [subnet.flood_group is not None for subnet in (web, v6, db)] == [True, False, False]
 
 
 def test_a_port_is_in_a_cidr_if_its_addresses_of_that_family_are() -> None:

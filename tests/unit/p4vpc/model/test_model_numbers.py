@@ -4,11 +4,12 @@
 import pytest
 
 from p4vpc.errors import ExhaustedError, InternalError, ModelError
-from p4vpc.intent import ClaimId, Identifiers
+from p4vpc.intent import ClaimId, Identifiers, Intent, from_document
 from p4vpc.model import LocalPlace, Vtep, build_model, plan_identifiers
 from p4vpc.store import Delete, Put, Store
 from tests.unit.p4vpc.model.world import build, number, world
 
+SUBNET = "kind: subnet\ntenant: red\nvpc: prod\nname: web\nipv4: 10.0.1.0/24\nbroadcast: true\n"
 PORT = "kind: port\ntenant: red\nvpc: prod\nname: web-1\nsubnet: web\nmac: 02:00:00:00:01:01\naddresses: [10.0.1.11]\n"
 
 
@@ -37,10 +38,45 @@ def test_bounds_are_the_widths_of_the_pipeline() -> None:
             assert (claim.low, claim.high) == (4096, 0xFFFFFF)
         elif claim.id.pool.startswith("port_index"):
             assert (claim.low, claim.high) == (1, 4095)
-        elif claim.id.pool in ("tunnel_index", "bridge_domain"):
+        elif claim.id.pool == "tunnel_index":
             assert (claim.low, claim.high) == (1, 0x7FFF)
         else:
             assert (claim.low, claim.high) == (1, 0xFFFF)
+
+
+def test_only_a_subnet_that_floods_has_a_flood_group() -> None:
+    flooding = world(SUBNET)
+    assert owners("flood_group", number(world())) == set()
+    (claim,) = (claim for claim in plan_identifiers(flooding, Identifiers()).allocate if claim.id.pool == "flood_group")
+    assert (claim.id.owner, claim.low, claim.high) == ("red/prod/web", 1, 2047), "two groups each, of 4,095"
+    plan = plan_identifiers(world(), number(flooding))
+    assert (plan.allocate, plan.retire) == ((), (claim.id,))
+    identifiers = number(flooding)
+    subnets = {subnet.id.key: subnet for subnet in build_model(flooding, identifiers).vpcs["red/prod"].subnets}
+    assert subnets["red/prod/web"].flood_group == identifiers.get("flood_group", "red/prod/web")
+    assert subnets["red/prod/db"].flood_group is None
+
+
+def test_flood_groups_run_out_with_an_error_that_says_so() -> None:
+    """2,047 subnets of a VPC may flood; the next one is refused, and nothing of its commit is done."""
+
+    def subnet(index: int) -> Intent:
+        document = {"kind": "subnet", "tenant": "red", "vpc": "prod", "name": f"n{index}", "broadcast": True}
+        return from_document({**document, "ipv4": f"10.{index // 256}.{index % 256}.0/24"})
+
+    fabric = [intent for intent in world() if intent.id.kind in ("fabric", "switch", "link", "tenant", "vpc")]
+    full = [*fabric, *(subnet(index) for index in range(2047))]
+    with Store("sqlite://") as store:
+        plan = plan_identifiers(full, store.snapshot().identifiers)
+        held = store.commit([Put(it) for it in full], "x", identifiers=plan).identifiers
+        assert {held.get("flood_group", intent.key) for intent in full[len(fabric) :]} == set(range(1, 2048))
+        more = subnet(2047)
+        with pytest.raises(ExhaustedError) as caught:
+            store.commit([Put(more)], "x", identifiers=plan_identifiers([*full, more], held))
+        (problem,) = caught.value.problems
+        assert (problem.object, problem.field) == ("subnet red/prod/n2047", "broadcast")
+        assert problem.message == "there is no flood_group left from 1 to 2047"
+        assert store.revision == 1
 
 
 def test_a_plan_for_what_is_held_is_empty() -> None:
@@ -68,12 +104,12 @@ def test_vni_range_can_grow_but_not_leave_out_what_is_in_use() -> None:
 
 def test_a_number_beyond_its_bounds_is_told_at_its_owner() -> None:
     held = number(world())
-    beyond = {**held.numbers, ClaimId("bridge_domain", "red/prod/web"): 0x8000}
+    beyond = {**held.numbers, ClaimId("bridge_domain", "red/prod/web"): 0x10000}
     with pytest.raises(ModelError) as caught:
         plan_identifiers(world(), Identifiers(beyond))
     (problem,) = caught.value.problems
     assert problem.object == "subnet red/prod/web"
-    assert problem.message == "its bridge domain 32768 is beyond 32767"
+    assert problem.message == "its bridge domain 65536 is beyond 65535"
 
 
 def test_exhaustion_names_the_object() -> None:
