@@ -333,6 +333,10 @@ class OneOptionAtMost(LeafTest):
             with self.subTest(name):
                 request = solicitation(RED_WEB1.mac, RED_WEB1.v6.address, RED_WEB2.v6.address, options=option)
                 self.drops_with("nd_unknown", 1, request)
+        two = discovery.source_option(RED_FOREIGN.mac) + discovery.nonce_option(_NONCE)
+        with self.subTest("two options behind a foreign VTEP"):
+            request = solicitation(RED_FOREIGN.mac, RED_FOREIGN.v6.address, RED_WEB2.v6.address, options=two)
+            self.drops_with("nd_unknown", 5, from_tunnel(9, RED_WEB.vni, request))
 
 
 class ShortMessagesAreNotAnswered(LeafTest):
