@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from topo import linux
 from topo.namespaces import Namespace, join_user_namespace
 
 COMMAND_TIMEOUT_S = 30.0
@@ -56,6 +57,8 @@ def main(run_file: Path, fd: int) -> None:
     content = json.loads(run_file.read_text(encoding="utf-8"))
     join_user_namespace(content["pid"])
     hosts = {key: Namespace.of_process(key, content["pid"], number) for key, number in content["hosts"].items()}
+    # From a user namespace there is no way back into the user's network namespace: be at home in one of the run's.
+    linux.setns(next(iter(hosts.values())).fd, linux.CLONE_NEWNET)
     with socket.socket(fileno=fd) as requests:
         serve(hosts, requests)
 
