@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 
 TOFINO_1_STAGES = 12
+NO_ALLOCATION = "PHV allocation was not successful"
+"""What the compiler says when it finds no containers for all headers and metadata; it places no table then."""
 
 
 def stages(assembly: str) -> dict[str, int]:
@@ -47,4 +49,17 @@ def render(assembly: str, tables: list[str], verdict: str) -> str:
     for table in tables:
         direction, numbers = places.get(table, ("-", []))
         lines.append(f"{table:<22} {direction:<10} {', '.join(map(str, numbers))}".rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def render_failure(said: str) -> str:
+    """The report of a program that got no containers: what the compiler left out, so that one sees how much is missing."""
+    fields = re.findall(r"^\s+((?:in|e)gress::\S+<\d+b>(?:\[\d+:\d+\])?)$", said, re.MULTILINE)
+    lines = [
+        "Tofino 1: does not fit. The compiler finds no containers (PHV) for all headers and metadata, and places no table.",
+        f"compiler: {NO_ALLOCATION}",
+        f"left out: {len(fields)} slices of fields",
+        "",
+        *(f"  {field}" for field in fields),
+    ]
     return "\n".join(lines) + "\n"

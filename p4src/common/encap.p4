@@ -150,6 +150,7 @@ control Neighbors(inout added_headers_t added, inout metadata_t meta) {
 }
 
 control OuterHeaders(inout added_headers_t added, inout metadata_t meta) {
+    WriteTrafficClass() write_traffic_class;
     bit<8> outer_tos;
 
     apply {
@@ -164,8 +165,8 @@ control OuterHeaders(inout added_headers_t added, inout metadata_t meta) {
             added.encap_ethernet.ether_type = ETHER_TYPE_IPV6;
             added.encap_ipv6.setValid();
             added.encap_ipv6.version = 6;
-            added.encap_ipv6.traffic_class = outer_tos;
-            added.encap_ipv6.flow_label = 4w1 ++ meta.egress.entropy; // never 0 (RFC 6438)
+            write_traffic_class.apply(added.encap_ipv6, outer_tos);
+            added.encap_ipv6.flow_label = 4w0 ++ meta.egress.source_port; // never 0 (RFC 6438)
             added.encap_ipv6.payload_length = meta.frame_length + ENCAP_UDP_BYTES;
             added.encap_ipv6.next_header = IP_PROTOCOL_UDP;
             added.encap_ipv6.hop_limit = ENCAP_TTL;
@@ -187,7 +188,7 @@ control OuterHeaders(inout added_headers_t added, inout metadata_t meta) {
             added.encap_ipv4.dst_addr = meta.tunnel_dst_v4;
         }
         added.encap_udp.setValid();
-        added.encap_udp.src_port = 2w3 ++ meta.egress.entropy[13:0]; // 49152-65535
+        added.encap_udp.src_port = meta.egress.source_port;
         added.encap_udp.dst_port = UDP_PORT_VXLAN;
         added.encap_udp.length = meta.frame_length + ENCAP_UDP_BYTES;
         added.encap_udp.checksum = 0;

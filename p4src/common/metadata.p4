@@ -81,7 +81,7 @@ struct egress_verdict_t {
     policy_label_t  src_label;
     bit<8>          outer_tos;      // of the tunnel packet that ended here
     mac_addr_t      dst_mac;        // routed: next Ethernet destination; ARP and ND reply: the address asked for
-    bit<16>         entropy;        // low 14 bits: the outer UDP source port
+    bit<16>         source_port;    // outer UDP source port, 49152-65535: 14 bits of the flow hash
 }
 
 struct metadata_t {

@@ -10,17 +10,46 @@
 
 // IP lengths against the frame (RFC 791, RFC 8200): the header fits the datagram, the datagram fits the frame. Here and not
 // in ingress, because a switch that cuts through does not know the frame's length there.
-control LengthCheck(in frame_headers_t hdr, inout metadata_t meta) {
+control LengthCheck(inout metadata_t meta, in frame_headers_t hdr) {
     bit<16> room;
     bit<16> header_bytes;
     bit<16> missing_in_frame;
     bit<16> missing_in_datagram;
 
+    @hidden
+    action set_header_bytes(bit<16> bytes) {
+        header_bytes = bytes;
+    }
+
+    // A table, because Tofino moves no four bits of a byte into a longer field.
+    @hidden
+    table header_lengths {
+        key = {
+            hdr.ipv4.isValid()   : exact;
+            hdr.ipv4.version_ihl : exact;
+        }
+        actions = {
+            set_header_bytes;
+        }
+        const entries = {
+            (true, 0x46) : set_header_bytes(24);
+            (true, 0x47) : set_header_bytes(28);
+            (true, 0x48) : set_header_bytes(32);
+            (true, 0x49) : set_header_bytes(36);
+            (true, 0x4a) : set_header_bytes(40);
+            (true, 0x4b) : set_header_bytes(44);
+            (true, 0x4c) : set_header_bytes(48);
+            (true, 0x4d) : set_header_bytes(52);
+            (true, 0x4e) : set_header_bytes(56);
+            (true, 0x4f) : set_header_bytes(60);
+        }
+        const default_action = set_header_bytes(20);
+    }
+
     // Actions, because on Tofino a comparison takes what an earlier action has calculated.
     @hidden
     action measure() {
         room = meta.frame_length - ETHERNET_BYTES;
-        header_bytes = 10w0 ++ hdr.ipv4.version_ihl[3:0] ++ 2w0;
     }
 
     @hidden
@@ -32,9 +61,7 @@ control LengthCheck(in frame_headers_t hdr, inout metadata_t meta) {
     apply {
         if (meta.lkp.kind != FRAME_ARP) {
             measure();
-            if (!hdr.ipv4.isValid()) {
-                header_bytes = 0;
-            }
+            header_lengths.apply();
             compare();
             if (missing_in_frame != 0 || missing_in_datagram != 0) {
                 meta.drop_reason = DROP_IP_HEADER;
@@ -86,6 +113,8 @@ control TunnelMarks(inout metadata_t meta) {
 
 control Rewrite(inout frame_headers_t hdr, inout metadata_t meta) {
     LengthCheck() length_check;
+    ReadTrafficClass() read_traffic_class;
+    WriteTrafficClass() write_traffic_class;
     TunnelMarks() tunnel_marks;
     ChecksumMoves() checksum_moves;
 
@@ -120,7 +149,7 @@ control Rewrite(inout frame_headers_t hdr, inout metadata_t meta) {
             hdr.vlan.setInvalid();
             meta.frame_length = meta.frame_length - VLAN_BYTES;
         }
-        length_check.apply(hdr, meta);
+        length_check.apply(meta, hdr);
         if (meta.drop_reason == DROP_NONE
             && (meta.egress.rewrite_mode == REWRITE_ROUTED || meta.egress.port_index[15:15] == BEHIND_TUNNEL)) {
             bridge_domains.apply();
@@ -128,7 +157,7 @@ control Rewrite(inout frame_headers_t hdr, inout metadata_t meta) {
         if (hdr.ipv4.isValid()) {
             meta.old_tos = hdr.ipv4.tos;
         } else if (hdr.ipv6.isValid()) {
-            meta.old_tos = hdr.ipv6.traffic_class;
+            read_traffic_class.apply(hdr.ipv6, meta.old_tos);
         }
         meta.tos = meta.old_tos;
         if (meta.egress.is_terminated == 1 && meta.drop_reason == DROP_NONE && meta.lkp.kind != FRAME_ARP) {
@@ -138,7 +167,7 @@ control Rewrite(inout frame_headers_t hdr, inout metadata_t meta) {
             checksum_moves.apply(hdr, meta);
             hdr.ipv4.tos = meta.tos;
         } else if (hdr.ipv6.isValid()) {
-            hdr.ipv6.traffic_class = meta.tos;
+            write_traffic_class.apply(hdr.ipv6, meta.tos);
         }
         if (meta.egress.rewrite_mode == REWRITE_ARP_REPLY) {
             ipv4_addr_t asked_for = hdr.arp.target_address;

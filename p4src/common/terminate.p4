@@ -101,6 +101,8 @@ control Vteps(in headers_t hdr, inout metadata_t meta) {
 }
 
 control Terminate(in headers_t hdr, inout metadata_t meta) {
+    ReadTrafficClass() read_traffic_class;
+
     @name(".vni_map_counter") @id(0x03)
     table_counter_t(TABLE_COUNTER) vni_map_counter;
 
@@ -140,7 +142,7 @@ control Terminate(in headers_t hdr, inout metadata_t meta) {
         if (hdr.frame.ipv4.isValid()) {
             meta.egress.outer_tos = hdr.frame.ipv4.tos;
         } else {
-            meta.egress.outer_tos = hdr.frame.ipv6.traffic_class;
+            read_traffic_class.apply(hdr.frame.ipv6, meta.egress.outer_tos);
         }
     }
 }

@@ -59,7 +59,7 @@ header bridged_t {
     policy_label_t      src_label;
     bit<8>              outer_tos;
     mac_addr_t          dst_mac;
-    bit<16>             entropy;
+    bit<16>             source_port;
 }
 const bit<16> BRIDGED_BYTES = 29;
 
@@ -111,7 +111,7 @@ control FlowHash(inout metadata_t meta) {
         } else {
             meta.flow_hash = ethernet_hash.get({ meta.lkp.src_mac, meta.lkp.dst_mac, meta.lkp.ether_type });
         }
-        meta.egress.entropy = meta.flow_hash[15:0];
+        meta.egress.source_port = meta.flow_hash[15:0] | 0xc000;
     }
 }
 
@@ -152,6 +152,23 @@ control PuntMeter(inout metadata_t meta) {
         if (meta.is_punted == 1) {
             meta.punt_color = punt_meter.execute(meta.drop_reason);
         }
+    }
+}
+
+// The traffic class does not begin at a byte. An identity hash is Tofino's way to move bits to another place in a container.
+control ReadTrafficClass(in ipv6_t ipv6, inout bit<8> tos) {
+    Hash<bit<8>>(HashAlgorithm_t.IDENTITY) move;
+
+    apply {
+        tos = move.get({ ipv6.traffic_class });
+    }
+}
+
+control WriteTrafficClass(inout ipv6_t ipv6, in bit<8> tos) {
+    Hash<bit<8>>(HashAlgorithm_t.IDENTITY) move;
+
+    apply {
+        ipv6.traffic_class = move.get({ tos });
     }
 }
 

@@ -53,7 +53,7 @@ control Bridge(inout ingress_headers_t hdr, in egress_verdict_t verdict) {
         hdr.bridged.src_label = verdict.src_label;
         hdr.bridged.outer_tos = verdict.outer_tos;
         hdr.bridged.dst_mac = verdict.dst_mac;
-        hdr.bridged.entropy = verdict.entropy;
+        hdr.bridged.source_port = verdict.source_port;
     }
 }
 
@@ -68,6 +68,74 @@ control Decapsulate(inout headers_t hdr) {
     }
 }
 
+// Container sizes, which the compiler does not find by itself in useful time: every header that is copied to the lookup fields is
+// tied to all others that are.
+@pa_container_size("ingress", "hdr.received.frame.ipv4.version_ihl", 8)
+@pa_container_size("ingress", "hdr.received.frame.ipv4.tos", 8)
+@pa_container_size("ingress", "hdr.received.frame.ipv4.total_length", 16)
+@pa_container_size("ingress", "hdr.received.frame.ipv4.identification", 16)
+@pa_container_size("ingress", "hdr.received.frame.ipv4.ttl", 8)
+@pa_container_size("ingress", "hdr.received.frame.ipv4.protocol", 8)
+@pa_container_size("ingress", "hdr.received.frame.ipv4.checksum", 16)
+@pa_container_size("ingress", "hdr.received.frame.ipv4.src_addr", 32)
+@pa_container_size("ingress", "hdr.received.frame.ipv4.dst_addr", 32)
+@pa_container_size("ingress", "hdr.received.frame.ipv6.payload_length", 16)
+@pa_container_size("ingress", "hdr.received.frame.ipv6.next_header", 8)
+@pa_container_size("ingress", "hdr.received.frame.ipv6.hop_limit", 8)
+@pa_container_size("ingress", "hdr.received.frame.ipv6.src_addr", 32)
+@pa_container_size("ingress", "hdr.received.frame.ipv6.dst_addr", 32)
+@pa_container_size("ingress", "hdr.received.frame.neighbor.target", 32)
+@pa_container_size("ingress", "hdr.received.frame.neighbor.flags", 32)
+@pa_container_size("ingress", "hdr.received.frame.ipv6_fragment.next_header", 8)
+@pa_container_size("ingress", "hdr.received.frame.arp.sender_address", 32)
+@pa_container_size("ingress", "hdr.received.frame.arp.target_address", 32)
+@pa_container_size("ingress", "hdr.received.frame.tcp.src_port", 16)
+@pa_container_size("ingress", "hdr.received.frame.tcp.dst_port", 16)
+@pa_container_size("ingress", "hdr.received.frame.udp.src_port", 16)
+@pa_container_size("ingress", "hdr.received.frame.udp.dst_port", 16)
+@pa_container_size("ingress", "hdr.received.frame.icmp_echo.identifier", 16)
+@pa_container_size("ingress", "hdr.received.frame.ethernet.ether_type", 16)
+@pa_container_size("ingress", "hdr.received.frame.vlan.ether_type", 16)
+@pa_container_size("ingress", "hdr.received.frame.arp.operation", 16)
+@pa_container_size("ingress", "hdr.received.inner.ipv4.version_ihl", 8)
+@pa_container_size("ingress", "hdr.received.inner.ipv4.tos", 8)
+@pa_container_size("ingress", "hdr.received.inner.ipv4.total_length", 16)
+@pa_container_size("ingress", "hdr.received.inner.ipv4.identification", 16)
+@pa_container_size("ingress", "hdr.received.inner.ipv4.ttl", 8)
+@pa_container_size("ingress", "hdr.received.inner.ipv4.protocol", 8)
+@pa_container_size("ingress", "hdr.received.inner.ipv4.checksum", 16)
+@pa_container_size("ingress", "hdr.received.inner.ipv4.src_addr", 32)
+@pa_container_size("ingress", "hdr.received.inner.ipv4.dst_addr", 32)
+@pa_container_size("ingress", "hdr.received.inner.ipv6.payload_length", 16)
+@pa_container_size("ingress", "hdr.received.inner.ipv6.next_header", 8)
+@pa_container_size("ingress", "hdr.received.inner.ipv6.hop_limit", 8)
+@pa_container_size("ingress", "hdr.received.inner.ipv6.src_addr", 32)
+@pa_container_size("ingress", "hdr.received.inner.ipv6.dst_addr", 32)
+@pa_container_size("ingress", "hdr.received.inner.neighbor.target", 32)
+@pa_container_size("ingress", "hdr.received.inner.neighbor.flags", 32)
+@pa_container_size("ingress", "hdr.received.inner.ipv6_fragment.next_header", 8)
+@pa_container_size("ingress", "hdr.received.inner.arp.sender_address", 32)
+@pa_container_size("ingress", "hdr.received.inner.arp.target_address", 32)
+@pa_container_size("ingress", "hdr.received.inner.tcp.src_port", 16)
+@pa_container_size("ingress", "hdr.received.inner.tcp.dst_port", 16)
+@pa_container_size("ingress", "hdr.received.inner.udp.src_port", 16)
+@pa_container_size("ingress", "hdr.received.inner.udp.dst_port", 16)
+@pa_container_size("ingress", "hdr.received.inner.icmp_echo.identifier", 16)
+@pa_container_size("ingress", "hdr.received.inner.ethernet.ether_type", 16)
+@pa_container_size("ingress", "hdr.received.inner.vlan.ether_type", 16)
+@pa_container_size("ingress", "hdr.received.inner.arp.operation", 16)
+@pa_container_size("ingress", "meta.lkp.src_v4", 32)
+@pa_container_size("ingress", "meta.lkp.dst_v4", 32)
+@pa_container_size("ingress", "meta.lkp.src_v6", 32)
+@pa_container_size("ingress", "meta.lkp.dst_v6", 32)
+@pa_container_size("ingress", "meta.lkp.ttl", 8)
+@pa_container_size("ingress", "meta.lkp.ip_protocol", 8)
+@pa_container_size("ingress", "meta.lkp.ip_length", 16)
+@pa_container_size("ingress", "meta.lkp.l4_src_port", 16)
+@pa_container_size("ingress", "meta.lkp.l4_dst_port", 16)
+@pa_container_size("ingress", "meta.lkp.target_difference", 32)
+@pa_container_size("ingress", "meta.lkp.ether_type", 16)
+@pa_container_size("ingress", "meta.lkp.kind", 8)
 control SwitchIngress(
     inout ingress_headers_t hdr,
     inout metadata_t meta,
@@ -171,7 +239,7 @@ parser SwitchEgressParser(
         meta.egress.src_label = hdr.bridged.src_label;
         meta.egress.outer_tos = hdr.bridged.outer_tos;
         meta.egress.dst_mac = hdr.bridged.dst_mac;
-        meta.egress.entropy = hdr.bridged.entropy;
+        meta.egress.source_port = hdr.bridged.source_port;
         transition select(hdr.bridged.rewrite_mode) {
             REWRITE_PUNT: accept;
             default: parse_frame;
@@ -184,6 +252,46 @@ parser SwitchEgressParser(
     }
 }
 
+// As in ingress.
+@pa_container_size("egress", "hdr.frame.ipv4.version_ihl", 8)
+@pa_container_size("egress", "hdr.frame.ipv4.tos", 8)
+@pa_container_size("egress", "hdr.frame.ipv4.total_length", 16)
+@pa_container_size("egress", "hdr.frame.ipv4.identification", 16)
+@pa_container_size("egress", "hdr.frame.ipv4.ttl", 8)
+@pa_container_size("egress", "hdr.frame.ipv4.protocol", 8)
+@pa_container_size("egress", "hdr.frame.ipv4.checksum", 16)
+@pa_container_size("egress", "hdr.frame.ipv4.src_addr", 32)
+@pa_container_size("egress", "hdr.frame.ipv4.dst_addr", 32)
+@pa_container_size("egress", "hdr.frame.ipv6.payload_length", 16)
+@pa_container_size("egress", "hdr.frame.ipv6.next_header", 8)
+@pa_container_size("egress", "hdr.frame.ipv6.hop_limit", 8)
+@pa_container_size("egress", "hdr.frame.ipv6.src_addr", 32)
+@pa_container_size("egress", "hdr.frame.ipv6.dst_addr", 32)
+@pa_container_size("egress", "hdr.frame.neighbor.target", 32)
+@pa_container_size("egress", "hdr.frame.neighbor.flags", 32)
+@pa_container_size("egress", "hdr.frame.ipv6_fragment.next_header", 8)
+@pa_container_size("egress", "hdr.frame.arp.sender_address", 32)
+@pa_container_size("egress", "hdr.frame.arp.target_address", 32)
+@pa_container_size("egress", "hdr.frame.tcp.src_port", 16)
+@pa_container_size("egress", "hdr.frame.tcp.dst_port", 16)
+@pa_container_size("egress", "hdr.frame.udp.src_port", 16)
+@pa_container_size("egress", "hdr.frame.udp.dst_port", 16)
+@pa_container_size("egress", "hdr.frame.icmp_echo.identifier", 16)
+@pa_container_size("egress", "hdr.frame.ethernet.ether_type", 16)
+@pa_container_size("egress", "hdr.frame.vlan.ether_type", 16)
+@pa_container_size("egress", "hdr.frame.arp.operation", 16)
+@pa_container_size("egress", "meta.lkp.src_v4", 32)
+@pa_container_size("egress", "meta.lkp.dst_v4", 32)
+@pa_container_size("egress", "meta.lkp.src_v6", 32)
+@pa_container_size("egress", "meta.lkp.dst_v6", 32)
+@pa_container_size("egress", "meta.lkp.ttl", 8)
+@pa_container_size("egress", "meta.lkp.ip_protocol", 8)
+@pa_container_size("egress", "meta.lkp.ip_length", 16)
+@pa_container_size("egress", "meta.lkp.l4_src_port", 16)
+@pa_container_size("egress", "meta.lkp.l4_dst_port", 16)
+@pa_container_size("egress", "meta.lkp.target_difference", 32)
+@pa_container_size("egress", "meta.lkp.ether_type", 16)
+@pa_container_size("egress", "meta.lkp.kind", 8)
 control SwitchEgress(
     inout egress_headers_t hdr,
     inout metadata_t meta,

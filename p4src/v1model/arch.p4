@@ -79,7 +79,7 @@ control FlowHash(inout metadata_t meta) {
                 meta.lkp.src_mac, meta.lkp.dst_mac, meta.lkp.ether_type
             }, 64w0x100000000);
         }
-        meta.egress.entropy = meta.flow_hash[15:0];
+        meta.egress.source_port = meta.flow_hash[15:0] | 0xc000;
     }
 }
 
@@ -120,6 +120,19 @@ control PuntMeter(inout metadata_t meta) {
         if (meta.is_punted == 1) {
             punt_meter.execute_meter((bit<32>)meta.drop_reason, meta.punt_color);
         }
+    }
+}
+
+// The traffic class does not begin at a byte; that is nothing special here.
+control ReadTrafficClass(in ipv6_t ipv6, inout bit<8> tos) {
+    apply {
+        tos = ipv6.traffic_class;
+    }
+}
+
+control WriteTrafficClass(inout ipv6_t ipv6, in bit<8> tos) {
+    apply {
+        ipv6.traffic_class = tos;
     }
 }
 

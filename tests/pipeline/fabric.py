@@ -173,7 +173,8 @@ class HostPort:
 
     @property
     def address(self) -> str:
-        (address,) = self.port.addresses
+        """Its IPv4 address."""
+        (address,) = (address for address in self.port.addresses if address.version == 4)
         return str(address)
 
     @property

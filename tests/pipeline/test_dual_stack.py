@@ -29,21 +29,24 @@ def v6(address: str) -> str:
     return f"2001:db8:{subnet}::{host}"
 
 
-def dual_stack(intent: Intent) -> Intent:
+def flooding(intent: Intent) -> Intent:
+    """The same with subnets that flood, and IPv6 addresses that show which IPv4 address they belong to."""
     document = to_document(intent)
     if isinstance(intent, Subnet) and intent.ipv4 is not None:
         document |= {"ipv6": v6(str(intent.ipv4.network_address)).removesuffix("0") + "/64", "broadcast": True}
     if isinstance(intent, Port):
-        document["addresses"] += [v6(address) for address in document["addresses"]]
+        addresses = [str(address) for address in intent.addresses if address.version == 4]
+        document["addresses"] = addresses + [v6(address) for address in addresses]
     if isinstance(intent, SecurityGroup) and intent.rules:
         pings = [rule for rule in document["rules"] if rule["protocol"] == "icmp"]
-        document["rules"] += [{**rule, "protocol": "icmpv6", "icmp_type": 128} for rule in pings]
+        others = [rule for rule in document["rules"] if rule["protocol"] != "icmpv6"]
+        document["rules"] = others + [{**rule, "protocol": "icmpv6", "icmp_type": 128} for rule in pings]
     return from_document(document)
 
 
 @pytest.fixture(scope="module", params=["v4", "v6"])
 def fabric(request: pytest.FixtureRequest) -> MemoryFabric:
-    objects = [dual_stack(intent) for intent in load_yaml(EXAMPLE.read_text(), "example")]
+    objects = [flooding(intent) for intent in load_yaml(EXAMPLE.read_text(), "example")]
     if request.param == "v6":
         objects = load_yaml(re.sub(r"10\.255\.0\.(\d+)", r"fd00::\1", dump_yaml(objects)), "example over IPv6")
     made = MemoryFabric(objects)
