@@ -169,7 +169,7 @@ def _build_tna(p4src: Path, compiler: str, assembler: str) -> None:
         try:
             _compile(p4src, [compiler, *target, *control_plane, "-o", str(output), "tna/main.p4"])
         except BuildError as error:
-            # The P4Info is what controllers and tests need; that the chip cannot hold the program is said in the report.
+            # Controllers and tests need the P4Info; that the chip cannot hold the program is said in the report.
             if not p4info.exists() or tofino_report.NO_ALLOCATION not in str(error):
                 raise
             report.write_text(tofino_report.render_failure(str(error)))

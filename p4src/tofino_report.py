@@ -53,10 +53,11 @@ def render(assembly: str, tables: list[str], verdict: str) -> str:
 
 
 def render_failure(said: str) -> str:
-    """The report of a program that got no containers: what the compiler left out, so that one sees how much is missing."""
+    """The report of a program that got no containers: what the compiler left out, which shows how much is missing."""
     fields = re.findall(r"^\s+((?:in|e)gress::\S+<\d+b>(?:\[\d+:\d+\])?)$", said, re.MULTILINE)
     lines = [
-        "Tofino 1: does not fit. The compiler finds no containers (PHV) for all headers and metadata, and places no table.",
+        "Tofino 1: does not fit. The compiler finds no containers (PHV) for all headers and metadata,",
+        "and places no table.",
         f"compiler: {NO_ALLOCATION}",
         f"left out: {len(fields)} slices of fields",
         "",

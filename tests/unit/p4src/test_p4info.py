@@ -49,7 +49,8 @@ def info(request: pytest.FixtureRequest) -> p4i.P4Info:
 
 def _by_name(info: p4i.P4Info, kind: str) -> dict[str, dict[str, Any]]:
     """Objects by name. The TNA compiler hashes the ids of counters, selectors and meters, so names stand for those."""
-    resources = {item.preamble.id: item.preamble.name for item in (*info.direct_counters, *info.action_profiles, *info.meters)}
+    named = (*info.direct_counters, *info.action_profiles, *info.meters)
+    resources = {item.preamble.id: item.preamble.name for item in named}
     result = {}
     for item in getattr(info, kind):
         plain = MessageToDict(item, preserving_proto_field_name=True)

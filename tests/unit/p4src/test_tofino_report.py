@@ -42,7 +42,7 @@ def test_text_says_what_the_assembler_says() -> None:
 
 
 def test_a_program_without_containers_names_what_is_left_out() -> None:
-    said = f"error: {report.NO_ALLOCATION}\n2 left:\n    egress::meta.a<16b>[14:0]\n    ingress::meta.b<1b>\n\n1 error\n"
+    said = f"error: {report.NO_ALLOCATION}\n2 left:\n    egress::meta.a<16b>[14:0]\n    ingress::meta.b<1b>\n\n"
     text = report.render_failure(said)
     assert text.startswith("Tofino 1: does not fit.")
     assert "left out: 2 slices" in text
