@@ -10,6 +10,7 @@ tunnels and subnets over the uplinks and, when an uplink comes or goes, moves on
 Writes `flood` and multicast groups.
 """
 
+from collections import defaultdict
 from hashlib import blake2b
 from typing import TypeAlias
 
@@ -17,6 +18,7 @@ from p4vpc.compiler.entries import ActionCall, Exact, MulticastEntry, TableEntry
 from p4vpc.compiler.guard import FOREIGN_PORT_INDEX
 from p4vpc.compiler.pieces import Emitted
 from p4vpc.compiler.ways import Ways
+from p4vpc.intent import ObjectId
 from p4vpc.model import LocalPlace, Model, ModelPort, ModelSubnet, ModelSwitch, ModelVpc, Vtep
 
 _Replicas: TypeAlias = set[tuple[int, int]]
@@ -24,10 +26,14 @@ _Replicas: TypeAlias = set[tuple[int, int]]
 
 def emit_vpc(model: Model, vpc: ModelVpc, switch: ModelSwitch, ways: Ways) -> Emitted:
     """Yield the groups of the VPC's subnets that flood and have ports here, and what leads to them."""
+    members: defaultdict[ObjectId, list[ModelPort]] = defaultdict(list)
+    for port in vpc.ports:
+        if port.subnet.flood_group is not None:
+            members[port.subnet.id].append(port)
     for subnet in vpc.subnets:
         if subnet.flood_group is None:
             continue
-        ports = [port for port in vpc.ports if port.subnet.id == subnet.id]
+        ports = members[subnet.id]
         local = _local(ports, switch)
         if not local:
             continue

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """From the model to the view of one switch: the only place of the responder that knows the model."""
 
+from ipaddress import IPv4Address
 from types import MappingProxyType
 
-from p4vpc.model import LocalPlace, Model, ModelSubnet, ModelVpc, Vtep
+from p4vpc.model import LocalPlace, Model, ModelSubnet, Vtep
 from p4vpc.services.responder.view import ForeignAttachment, LocalAttachment, SubnetView, SwitchView
 
 
@@ -14,7 +15,8 @@ def view_of_model(model: Model, switch: str) -> SwitchView:
     foreign: dict[ForeignAttachment, SubnetView] = {}
     for key in model.vpcs_of_switch.get(switch, ()):
         vpc = model.vpcs[key]
-        subnets = {subnet.id: _subnet(subnet, vpc, model.tenant_mtu) for subnet in vpc.subnets}
+        broadcasts = frozenset(subnet.ipv4.broadcast_address for subnet in vpc.subnets if subnet.ipv4 is not None)
+        subnets = {subnet.id: _subnet(subnet, broadcasts, model.tenant_mtu) for subnet in vpc.subnets}
         for port in vpc.ports:
             subnet = subnets[port.subnet.id]
             match port.place:
@@ -32,11 +34,11 @@ def view_of_model(model: Model, switch: str) -> SwitchView:
     )
 
 
-def _subnet(subnet: ModelSubnet, vpc: ModelVpc, mtu: int) -> SubnetView:
+def _subnet(subnet: ModelSubnet, broadcasts: frozenset[IPv4Address], mtu: int) -> SubnetView:
     return SubnetView(
         gateway_mac=subnet.gateway_mac,
         gateway_v4=subnet.gateway_v4,
         gateway_v6=subnet.gateway_v6,
         mtu=mtu,
-        broadcasts=frozenset(it.ipv4.broadcast_address for it in vpc.subnets if it.ipv4 is not None),
+        broadcasts=broadcasts,
     )
