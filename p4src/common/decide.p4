@@ -63,7 +63,6 @@ control DecideSource(inout metadata_t meta) {
 // Is there a destination, and may this packet go there? Questions, and what comes back to its sender, are decided after it.
 control DecideDestination(inout metadata_t meta) {
     bit<1> is_too_big;
-    bit<1> is_link_local;
 
     @hidden
     action pass_destination() {
@@ -87,7 +86,10 @@ control DecideDestination(inout metadata_t meta) {
             meta.lkp.ttl                   : ternary;
             meta.lkp.dst_mac[40:40]        : ternary;
             meta.egress.port_index[15:15]  : ternary;
-            is_link_local                  : ternary;
+            meta.lkp.kind                  : ternary;
+            meta.source_kind               : ternary;
+            meta.lkp.dst_v4[31:16]         : ternary;
+            meta.lkp.dst_v6[127:118]       : ternary;
             is_too_big                     : ternary;
             meta.is_red                    : ternary;
         }
@@ -96,20 +98,23 @@ control DecideDestination(inout metadata_t meta) {
             refuse_destination;
         }
         const entries = {
-            // transit guarded gateway routed known station flooded ttl group tunnel link-local big red
+            // transit guarded gateway routed known station flooded ttl group tunnel
+            //                                      kind        source             v4      v6     big red
             // Beyond its rate a port gets no answers either, and the controller sees nothing of it.
-            (_, 1, _, _, _, _, _, _,          _, _, _, _, 1) : refuse_destination(DROP_RATE);
-            (_, _, 1, _, _, _, _, _,          _, _, _, _, _) : refuse_destination(DROP_TO_GATEWAY);
-            (1, _, _, _, _, _, _, 0 &&& 0xfe, _, _, _, _, _) : refuse_destination(DROP_UNDERLAY_TTL);
-            (1, _, _, _, _, _, _, _,          _, _, _, _, _) : pass_destination();
-            (_, _, _, 1, _, _, _, _,          _, _, 1, _, _) : refuse_destination(DROP_LINK_LOCAL);
-            (_, _, _, 1, _, _, _, 0 &&& 0xfe, _, _, _, _, _) : refuse_destination(DROP_TTL);
-            (_, _, _, 1, 0, _, _, _,          _, _, _, _, _) : refuse_destination(DROP_NO_ROUTE);
-            (_, _, _, 0, _, 0, _, _,          1, _, _, _, _) : refuse_destination(DROP_BROADCAST);
-            (_, _, _, 0, _, 0, _, _,          _, _, _, _, _) : refuse_destination(DROP_UNKNOWN_DESTINATION);
+            (_, 1, _, _, _, _, _, _,          _, _, _,          _,                 _,      _,     _, 1) : refuse_destination(DROP_RATE);
+            (_, _, 1, _, _, _, _, _,          _, _, _,          _,                 _,      _,     _, _) : refuse_destination(DROP_TO_GATEWAY);
+            (1, _, _, _, _, _, _, 0 &&& 0xfe, _, _, _,          _,                 _,      _,     _, _) : refuse_destination(DROP_UNDERLAY_TTL);
+            (1, _, _, _, _, _, _, _,          _, _, _,          _,                 _,      _,     _, _) : pass_destination();
+            (_, _, _, 1, _, _, _, _,          _, _, _,          SOURCE_LINK_LOCAL, _,      _,     _, _) : refuse_destination(DROP_LINK_LOCAL);
+            (_, _, _, 1, _, _, _, _,          _, _, FRAME_IPV4, _,                 0xa9fe, _,     _, _) : refuse_destination(DROP_LINK_LOCAL);
+            (_, _, _, 1, _, _, _, _,          _, _, FRAME_IPV6, _,                 _,      0x3fa, _, _) : refuse_destination(DROP_LINK_LOCAL);
+            (_, _, _, 1, _, _, _, 0 &&& 0xfe, _, _, _,          _,                 _,      _,     _, _) : refuse_destination(DROP_TTL);
+            (_, _, _, 1, 0, _, _, _,          _, _, _,          _,                 _,      _,     _, _) : refuse_destination(DROP_NO_ROUTE);
+            (_, _, _, 0, _, 0, _, _,          1, _, _,          _,                 _,      _,     _, _) : refuse_destination(DROP_BROADCAST);
+            (_, _, _, 0, _, 0, _, _,          _, _, _,          _,                 _,      _,     _, _) : refuse_destination(DROP_UNKNOWN_DESTINATION);
             // From one trusted leaf to another: it should have sent it there itself.
-            (_, 0, _, _, _, _, 0, _,          _, 1, _, _, _) : refuse_destination(DROP_SPLIT_HORIZON);
-            (_, 1, _, _, _, _, _, _,          _, _, _, 1, _) : refuse_destination(DROP_TOO_BIG);
+            (_, 0, _, _, _, _, 0, _,          _, 1, _,          _,                 _,      _,     _, _) : refuse_destination(DROP_SPLIT_HORIZON);
+            (_, 1, _, _, _, _, _, _,          _, _, _,          _,                 _,      _,     1, _) : refuse_destination(DROP_TOO_BIG);
         }
         const default_action = pass_destination;
     }
@@ -118,14 +123,6 @@ control DecideDestination(inout metadata_t meta) {
         is_too_big = 0;
         if (meta.excess != 0) {
             is_too_big = 1;
-        }
-        is_link_local = 0;
-        if (meta.source_kind == SOURCE_LINK_LOCAL) {
-            is_link_local = 1;
-        } else if (meta.lkp.kind == FRAME_IPV4 && meta.lkp.dst_v4[31:16] == 0xa9fe) {
-            is_link_local = 1;
-        } else if (meta.lkp.kind == FRAME_IPV6 && meta.lkp.dst_v6[127:118] == 0x3fa) {
-            is_link_local = 1;
         }
         destination_decision.apply();
     }
@@ -154,22 +151,22 @@ control DecideQuery(inout metadata_t meta) {
             meta.is_gateway           : ternary;
             meta.is_known             : ternary;
             meta.is_station           : ternary;
-            meta.index_difference     : ternary;
-            meta.domain_difference    : ternary;
+            meta.is_same_port         : ternary;
+            meta.is_same_domain       : ternary;
         }
         actions = {
             answer;
             ignore;
         }
         const entries = {
-            // query long terminated guarded gateway known station index domain
+            // query long terminated guarded gateway known station same-port same-domain
             (0, _, _, _, _, _, _, _, _) : ignore();
             (_, 1, _, _, _, _, _, _, _) : ignore();
             (_, _, 1, 0, _, _, _, _, _) : ignore();
             (_, _, _, _, 1, _, _, _, _) : answer();
             (_, _, _, _, _, 0, 0, _, _) : ignore();
-            (_, _, _, _, _, _, _, 0, _) : ignore();
-            (_, _, _, _, _, _, _, _, 0) : answer();
+            (_, _, _, _, _, _, _, 1, _) : ignore();
+            (_, _, _, _, _, _, _, _, 1) : answer();
         }
         const default_action = ignore;
     }

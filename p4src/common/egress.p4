@@ -38,12 +38,12 @@ control EgressPipeline(inout added_headers_t added, inout frame_headers_t hdr, i
             rewrite.apply(hdr, meta);
             if (meta.drop_reason == DROP_NONE && meta.is_pruned == 0) {
                 if (meta.egress.is_guarded == 1 && meta.egress.rewrite_mode == REWRITE_ROUTED) {
-                    acl_egress.apply(meta);
+                    acl_egress.apply(hdr, meta);
                 }
                 if (meta.is_acl_denied == 1) {
                     meta.drop_reason = DROP_ACL;
                 } else if (meta.egress.rewrite_mode == REWRITE_BRIDGED || meta.egress.rewrite_mode == REWRITE_ROUTED) {
-                    flow_state.apply(meta);
+                    flow_state.apply(hdr, meta);
                 }
                 if (meta.drop_reason == DROP_NONE && meta.egress.port_index[15:15] == 0
                     && meta.egress.rewrite_mode != REWRITE_TRANSIT) {

@@ -9,43 +9,39 @@
 #ifndef COMMON_FLOW_STATE_P4
 #define COMMON_FLOW_STATE_P4
 
+#include "headers.p4"
 #include "metadata.p4"
 
-control FlowState(inout metadata_t meta) {
+control FlowState(in frame_headers_t hdr, inout metadata_t meta) {
     FlowRecords() records;
     bit<1> is_tracked;
 
     apply {
-        is_tracked = meta.lkp.has_l4;
+        is_tracked = meta.egress.has_l4;
         meta.flow.is_reply = meta.egress.is_unruled;
-        if (meta.egress.is_unruled == 0) {
-            meta.flow.src_port = meta.lkp.l4_src_port;
-            meta.flow.dst_port = meta.lkp.l4_dst_port;
-        } else {
-            meta.flow.src_port = meta.lkp.l4_dst_port;
-            meta.flow.dst_port = meta.lkp.l4_src_port;
+        meta.flow.src_port = meta.egress.l4_src_port;
+        meta.flow.dst_port = meta.egress.l4_dst_port;
+        meta.flow.protocol = meta.egress.ip_protocol;
+        if (hdr.ipv6.isValid()) {
+            meta.flow.protocol[7:7] = 1;
         }
-        if (meta.lkp.kind == FRAME_IPV6) {
-            meta.flow.stamp = (meta.lkp.ip_protocol | 0x80) ++ meta.now;
-        } else {
-            meta.flow.stamp = meta.lkp.ip_protocol ++ meta.now;
-        }
-        if (meta.lkp.ip_protocol == IP_PROTOCOL_ICMP || meta.lkp.ip_protocol == IP_PROTOCOL_ICMPV6) {
+        if (meta.egress.ip_protocol == IP_PROTOCOL_ICMP || meta.egress.ip_protocol == IP_PROTOCOL_ICMPV6) {
             // A request makes a record, a reply needs one: never the other way round.
-            meta.flow.src_port = meta.lkp.l4_src_port;
-            meta.flow.dst_port = 0;
             is_tracked = 0;
-            if (meta.lkp.is_echo == 1) {
-                if (meta.lkp.l4_dst_port == ICMP_ECHO_REQUEST ++ 8w0
-                    || meta.lkp.l4_dst_port == ICMPV6_ECHO_REQUEST ++ 8w0) {
+            if (meta.egress.is_echo == 1) {
+                if (meta.egress.l4_dst_port == ICMP_ECHO_REQUEST ++ 8w0
+                    || meta.egress.l4_dst_port == ICMPV6_ECHO_REQUEST ++ 8w0) {
                     is_tracked = ~meta.egress.is_unruled;
+                    meta.flow.dst_port = 0;
                 } else {
                     is_tracked = meta.egress.is_unruled;
+                    meta.flow.dst_port = meta.egress.l4_src_port;
+                    meta.flow.src_port = 0;
                 }
             }
         }
         if (is_tracked == 1) {
-            records.apply(meta);
+            records.apply(hdr, meta);
         }
         if (meta.egress.is_unruled == 1 && meta.flow.is_established == 0) {
             meta.drop_reason = DROP_POLICY;

@@ -51,6 +51,12 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
     Underlay(tunnel_paths, paths_v4, paths_v6) underlay;
     IngressAccount() account;
 
+    // An action, because on Tofino a comparison takes what an earlier action has calculated.
+    @hidden
+    action measure_excess() {
+        meta.excess = meta.lkp.ip_length |-| meta.mtu;
+    }
+
     apply {
         meta.egress.ingress_port = meta.ingress_port;
         fabric_ports.apply(hdr.frame, meta);
@@ -72,7 +78,7 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
         source_kind.apply(meta);
         guard.apply(meta);
         answer.apply(meta);
-        meta.excess = meta.lkp.ip_length |-| meta.mtu;
+        measure_excess();
         if (meta.lkp.is_query == 1 && meta.lkp.kind == FRAME_IPV6) {
             link_local_query.apply(meta.lkp);
         }
@@ -87,13 +93,14 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
                 meta.src_label = hdr.vxlan.group_policy;
             }
         }
-        meta.index_difference = meta.egress.port_index ^ meta.port_index;
-        meta.domain_difference = meta.egress.bridge_domain ^ meta.bridge_domain;
+        if (meta.egress.port_index == meta.port_index) {
+            meta.is_same_port = 1;
+        }
+        if (meta.egress.bridge_domain == meta.bridge_domain) {
+            meta.is_same_domain = 1;
+        }
         if (meta.lkp.is_query == 1) {
-            meta.needs_tunnel = meta.is_terminated;
-            meta.dst_tunnel = meta.peer_tunnel;
-        } else if (meta.is_flooded == 0) {
-            meta.needs_tunnel = meta.egress.port_index[15:15];
+            reply.apply(meta);
         }
         if (meta.drop_reason == DROP_NONE) {
             if (meta.is_access == 1) {
@@ -106,8 +113,7 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
         if (meta.drop_reason == DROP_NONE) {
             if (meta.lkp.is_query == 1 || meta.lkp.kind == FRAME_ARP) {
                 decide_query.apply(meta);
-                reply.apply(meta);
-            } else if (meta.is_guarded == 1 && meta.is_flooded == 0 && meta.index_difference != 0) {
+            } else if (meta.is_guarded == 1 && meta.is_flooded == 0 && meta.is_same_port == 0) {
                 policy.apply(meta);
                 if (meta.is_routed == 1) {
                     acl_ingress.apply(meta);
@@ -116,13 +122,13 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
             underlay.apply(meta);
         }
         if (meta.drop_reason == DROP_NONE) {
-            if (meta.is_guarded == 1 && meta.lkp.is_query == 0 && meta.is_flooded == 0 && meta.index_difference == 0) {
+            if (meta.is_guarded == 1 && meta.lkp.is_query == 0 && meta.is_flooded == 0 && meta.is_same_port == 1) {
                 meta.drop_reason = DROP_SAME_PORT;
             } else if (meta.is_policy_denied == 1) {
                 meta.drop_reason = DROP_POLICY;
             } else if (meta.is_acl_denied == 1) {
                 meta.drop_reason = DROP_ACL;
-            } else if (meta.has_next_hop == 0 && (meta.is_transit == 1 || meta.needs_tunnel == 1)) {
+            } else if (meta.has_next_hop == 0 && (meta.is_transit == 1 || meta.egress.port_index[15:15] == BEHIND_TUNNEL)) {
                 meta.drop_reason = DROP_NO_UNDERLAY_ROUTE;
             }
         }
@@ -134,6 +140,11 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
         meta.egress.source_index = meta.port_index;
         meta.egress.vrf = meta.vrf;
         meta.egress.src_label = meta.src_label;
+        meta.egress.ip_protocol = meta.lkp.ip_protocol;
+        meta.egress.has_l4 = meta.lkp.has_l4;
+        meta.egress.is_echo = meta.lkp.is_echo;
+        meta.egress.l4_src_port = meta.lkp.l4_src_port;
+        meta.egress.l4_dst_port = meta.lkp.l4_dst_port;
     }
 }
 

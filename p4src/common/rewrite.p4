@@ -11,7 +11,8 @@
 // IP lengths against the frame (RFC 791, RFC 8200): the header fits the datagram, the datagram fits the frame. Here and not
 // in ingress, because a switch that cuts through does not know the frame's length there.
 control LengthCheck(inout metadata_t meta, in frame_headers_t hdr) {
-    bit<16> room;
+    bit<16> room_v4;
+    bit<16> room_v6;
     bit<16> header_bytes;
     bit<16> missing_in_frame;
     bit<16> missing_in_datagram;
@@ -49,23 +50,33 @@ control LengthCheck(inout metadata_t meta, in frame_headers_t hdr) {
     // Actions, because on Tofino a comparison takes what an earlier action has calculated.
     @hidden
     action measure() {
-        room = meta.frame_length - ETHERNET_BYTES;
+        room_v4 = meta.frame_length - ETHERNET_BYTES;
+        room_v6 = meta.frame_length - (ETHERNET_BYTES + IPV6_BYTES);
+        missing_in_frame = 0;
+        missing_in_datagram = 0;
     }
 
     @hidden
-    action compare() {
-        missing_in_frame = meta.lkp.ip_length |-| room;
-        missing_in_datagram = header_bytes |-| meta.lkp.ip_length;
+    action compare_v4() {
+        missing_in_frame = hdr.ipv4.total_length |-| room_v4;
+        missing_in_datagram = header_bytes |-| hdr.ipv4.total_length;
+    }
+
+    @hidden
+    action compare_v6() {
+        missing_in_frame = hdr.ipv6.payload_length |-| room_v6;
     }
 
     apply {
-        if (meta.lkp.kind != FRAME_ARP) {
-            measure();
-            header_lengths.apply();
-            compare();
-            if (missing_in_frame != 0 || missing_in_datagram != 0) {
-                meta.drop_reason = DROP_IP_HEADER;
-            }
+        measure();
+        header_lengths.apply();
+        if (hdr.ipv4.isValid()) {
+            compare_v4();
+        } else if (hdr.ipv6.isValid()) {
+            compare_v6();
+        }
+        if (missing_in_frame != 0 || missing_in_datagram != 0) {
+            meta.drop_reason = DROP_IP_HEADER;
         }
     }
 }
@@ -160,7 +171,7 @@ control Rewrite(inout frame_headers_t hdr, inout metadata_t meta) {
             read_traffic_class.apply(hdr.ipv6, meta.old_tos);
         }
         meta.tos = meta.old_tos;
-        if (meta.egress.is_terminated == 1 && meta.drop_reason == DROP_NONE && meta.lkp.kind != FRAME_ARP) {
+        if (meta.egress.is_terminated == 1 && meta.drop_reason == DROP_NONE && !hdr.arp.isValid()) {
             tunnel_marks.apply(meta);
         }
         if (hdr.ipv4.isValid()) {

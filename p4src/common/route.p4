@@ -55,8 +55,7 @@ control Route(inout metadata_t meta) {
         @id(3) mac_addr_t mac,
         @id(4) policy_label_t policy_label) {
         meta.is_known = 1;
-        meta.dst_tunnel = tunnel_index;
-        meta.egress.port_index = BEHIND_TUNNEL ++ tunnel_index[14:0];
+        meta.egress.port_index = BEHIND_TUNNEL ++ tunnel_index;
         meta.egress.bridge_domain = bridge_domain;
         meta.egress.dst_mac = mac;
         meta.dst_label = policy_label;
@@ -146,8 +145,7 @@ control Route(inout metadata_t meta) {
         @id(1) @refers_to(tunnels, tunnel_index) @refers_to(tunnel_next_hops, tunnel_index) tunnel_index_t tunnel_index,
         @id(2) policy_label_t policy_label) {
         meta.is_station = 1;
-        meta.dst_tunnel = tunnel_index;
-        meta.egress.port_index = BEHIND_TUNNEL ++ tunnel_index[14:0];
+        meta.egress.port_index = BEHIND_TUNNEL ++ tunnel_index;
         meta.dst_label = policy_label;
     }
 
