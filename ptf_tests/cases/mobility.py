@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ports that move: their old leaf redirects what still arrives, and where they may move to they only announce themselves."""
+"""Ports that move: the old leaf redirects what still arrives, and a new one takes announcements only before the move."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -58,7 +58,7 @@ class MovedTest(LeafTest):
 
 
 class LateFramesAreRedirected(MovedTest):
-    """What a leaf sends to the port's old leaf goes on to the new one: once, in the subnet's VNI, otherwise unchanged."""
+    """What a leaf sends to the port's old leaf goes on to the new one: once, in the subnet's VNI, and unchanged."""
 
     def runTest(self) -> None:
         for source, target in by_family((RED_WEB3, _MOVED)):
@@ -129,7 +129,7 @@ class StationsHereReachAMovedPort(MovedTest):
 
 
 class RedirectLeavesMarksAlone(MovedTest):
-    """TTL, hop limit, DSCP and ECN of a redirected packet stay; a congestion mark on the way to here is kept (RFC 6040)."""
+    """A redirected packet keeps TTL, hop limit, DSCP and ECN; a mark on the way to here is kept too (RFC 6040)."""
 
     def runTest(self) -> None:
         for source, target in by_family((RED_WEB3, _MOVED)):
