@@ -59,6 +59,7 @@ control AccessPorts(in frame_headers_t hdr, inout metadata_t meta) {
         access_ports_counter.count();
     }
 
+    // Refers to nothing: what comes from there never reaches egress.
     @name(".set_candidate") @id(0x31)
     action set_candidate(@id(1) port_index_t port_index, @id(2) bridge_domain_t bridge_domain) {
         meta.is_access = 1;

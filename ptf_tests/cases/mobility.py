@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ports that move: the old leaf redirects what still arrives, and a new one takes announcements only before the move."""
+"""Ports that move: the old leaf redirects what still arrives; where a port may move to, it may only announce itself."""
 
 from collections.abc import Iterator
 from dataclasses import replace

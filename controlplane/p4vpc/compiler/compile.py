@@ -7,6 +7,7 @@ other: whoever keeps them can compile again only those that a change concerns, a
 concerns VPCs that have ports behind foreign VTEPs or subnets that flood.
 """
 
+from collections.abc import Iterable
 from itertools import chain
 from types import MappingProxyType
 
@@ -25,8 +26,8 @@ from p4vpc.compiler import (
     termination,
     underlay,
 )
-from p4vpc.compiler.entries import DesiredState
-from p4vpc.compiler.pieces import Emitted, Piece, collect, merge
+from p4vpc.compiler.entries import DesiredState, Entry, Origin
+from p4vpc.compiler.pieces import Piece, collect, merge
 from p4vpc.compiler.scope import NOBODY, Moved, vpc_of
 from p4vpc.compiler.ways import Ways
 from p4vpc.model import Model
@@ -88,13 +89,10 @@ def compile_vpc(model: Model, vpc: str, switch: str, ways: Ways | None = None, m
                 underlay.emit_vpc(it, ways),
             )
         )
-    stages: list[Emitted] = []
+    stages: list[Iterable[tuple[Entry, Origin]]] = []
     if switch in it.candidate_switches:
         stages += [access.emit_vpc(model, it, of), guard.emit_candidates(it, of)]
-    if any(vpc_of(port) == vpc for port in moved):
-        stages += [
-            redirect.emit_vpc(model, it, of, moved),
-            termination.emit_foreign(it, of),
-            underlay.emit_vpc(it, ways),
-        ]
+    redirected = list(redirect.emit_vpc(model, it, of, moved))
+    if redirected:
+        stages += [redirected, termination.emit_foreign(it, of), underlay.emit_vpc(it, ways)]
     return collect(chain.from_iterable(stages))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ports move to where they announce themselves, if their intent allows it (`candidates`).
 
-The pipeline has guarded an announcement before the controller sees it, and takes nothing else from where a port only may
-move to; what is announced is compared with the port once more here. A move is a commit like any other, by `announcement`.
-Of two places that announce one port in turn, the one heard last when the pause ends gets it.
+The pipeline has guarded an announcement before the controller sees it, and takes nothing else from where a port only
+may move to; what is announced is compared with the port once more here. A move is a commit like any other, by
+`announcement`. Of two places that announce one port in turn, the one heard last when the pause ends gets it.
 """
 
 import asyncio

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Self
 
@@ -53,7 +53,7 @@ class MobilityOptions:
 
     patience: float = 5.0
     redirect_limit: float = 600.0
-    damping: DampingOptions = DampingOptions()
+    damping: DampingOptions = field(default_factory=DampingOptions)
 
 
 class Outcome(StrEnum):

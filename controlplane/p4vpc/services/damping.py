@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Damping of what flaps: the first time at once, then after a pause that doubles, until it has been calm for a while."""
+"""Damping of what flaps: the first time at once, then after pauses that double, until it has been calm for a while."""
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
