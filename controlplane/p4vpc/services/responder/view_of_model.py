@@ -24,7 +24,7 @@ def view_of_model(model: Model, switch: str) -> SwitchView:
                     case LocalPlace(switch=name) if name == switch:
                         attachment = LocalAttachment(place.port, place.vlan_id, place.port_index)
                         local[place.port, place.vlan_id] = (attachment, subnet)
-                    case Vtep():
+                    case Vtep() if switch in vpc.switches:
                         foreign[ForeignAttachment(place.address, port.subnet.vni)] = subnet
     return SwitchView(
         router_mac=of.router_mac,
