@@ -18,8 +18,8 @@ _ONLY_ROW = 1
 
 def acknowledge(connection: Connection, revision: int) -> None:
     """Keep that every switch has realised `revision`. It never goes back."""
-    last = last_acknowledged(connection)
-    if last == 0:
+    last: int | None = connection.execute(select(acknowledged.c.revision)).scalar()
+    if last is None:
         connection.execute(insert(acknowledged).values(id=_ONLY_ROW, revision=revision))
     elif last < revision:
         connection.execute(update(acknowledged).values(revision=revision))
