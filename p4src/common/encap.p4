@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The last of it: a tenant's port gets its VLAN tag; what leaves through the fabric gets its Ethernet frame, and a tenant's
-// frame VXLAN (RFC 7348) first.
+// What a frame leaves with: through a tenant's port its VLAN tag; through the fabric an Ethernet header, and a tenant's frame VXLAN
+// (RFC 7348) inside of it.
 #ifndef COMMON_ENCAP_P4
 #define COMMON_ENCAP_P4
 
@@ -121,6 +121,7 @@ control Tunnels(inout added_headers_t added, inout metadata_t meta) {
 control Neighbors(inout added_headers_t added, inout metadata_t meta) {
     @name(".set_neighbor") @id(0x20)
     action set_neighbor(@id(1) mac_addr_t src_mac, @id(2) mac_addr_t dst_mac) {
+        meta.has_neighbor = 1;
         added.encap_ethernet.setValid();
         added.encap_ethernet.src_addr = src_mac;
         added.encap_ethernet.dst_addr = dst_mac;
@@ -128,7 +129,6 @@ control Neighbors(inout added_headers_t added, inout metadata_t meta) {
 
     @name(".drop_no_neighbor") @id(0x22)
     action drop_no_neighbor() {
-        meta.drop_reason = DROP_NO_NEIGHBOR;
     }
 
     // Written for each fabric link. A miss drops: a route leads to a port without a neighbour.
@@ -195,32 +195,6 @@ control OuterHeaders(inout added_headers_t added, inout metadata_t meta) {
             added.encap_vxlan.flags = VXLAN_GBP_FLAGS;
             added.encap_vxlan.policy_flags = VXLAN_GBP_APPLIED;
             added.encap_vxlan.group_policy = meta.egress.src_label;
-        }
-    }
-}
-
-control Encap(inout added_headers_t added, inout frame_headers_t hdr, inout metadata_t meta) {
-    EgressPorts() egress_ports;
-    Tunnels() tunnels;
-    Neighbors() neighbors;
-    OuterHeaders() outer_headers;
-
-    apply {
-        if (meta.egress.rewrite_mode != REWRITE_TRANSIT && meta.egress.port_index[15:15] != BEHIND_TUNNEL) {
-            egress_ports.apply(hdr, meta);
-        } else {
-            if (meta.egress.rewrite_mode != REWRITE_TRANSIT) {
-                tunnels.apply(added, meta);
-            }
-            if (meta.drop_reason == DROP_NONE) {
-                neighbors.apply(added, meta);
-                if (meta.egress.rewrite_mode == REWRITE_TRANSIT) {
-                    added.encap_ethernet.ether_type = hdr.ethernet.ether_type;
-                    hdr.ethernet.setInvalid();
-                } else {
-                    outer_headers.apply(added, meta);
-                }
-            }
         }
     }
 }

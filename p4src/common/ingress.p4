@@ -4,7 +4,7 @@
 //   fabric_ports, vteps -> access_ports or terminate -> lookup -> admit -> guard, answer, route -> decide -> policy, acl,
 //   underlay -> account
 //
-// Stages find facts, and three lists (`admit`, `decide`) say what follows from them. What counts packets (policy, ACLs)
+// Stages find facts, and five lists (`admit`, `decide`) say what follows from them. What counts packets (policy, ACLs)
 // waits until it is known that the packet is not dropped for another reason. The front file turns `is_trapped`, `is_punted` (within
 // its rate), `drop_reason` and `is_flooded`, in this order, into what the architecture wants.
 #ifndef COMMON_INGRESS_P4
@@ -45,6 +45,7 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
     DecideSource() decide_source;
     DecideDestination() decide_destination;
     DecideQuery() decide_query;
+    DecideLast() decide_last;
     PortIngressMeter() port_ingress_meter;
     Policy() policy;
     AclIngress() acl_ingress;
@@ -59,6 +60,7 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
 
     apply {
         meta.egress.ingress_port = meta.ingress_port;
+        meta.egress.rewrite_mode = REWRITE_BRIDGED;
         fabric_ports.apply(hdr.frame, meta);
         vteps.apply(hdr, meta);
         if (meta.is_fabric == 1 && meta.is_local_vtep == 1 && hdr.vxlan.isValid()) {
@@ -106,14 +108,14 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
             if (meta.is_access == 1) {
                 port_ingress_meter.apply(meta);
             }
-            if (meta.lkp.is_query == 0 && meta.lkp.kind != FRAME_ARP) {
+            if (meta.lkp.is_query == 1 || meta.lkp.kind == FRAME_ARP) {
+                decide_query.apply(meta);
+            } else {
                 decide_destination.apply(meta);
             }
         }
-        if (meta.drop_reason == DROP_NONE) {
-            if (meta.lkp.is_query == 1 || meta.lkp.kind == FRAME_ARP) {
-                decide_query.apply(meta);
-            } else if (meta.is_guarded == 1 && meta.is_flooded == 0 && meta.is_same_port == 0) {
+        if (meta.drop_reason == DROP_NONE && meta.port_color != COLOR_RED) {
+            if (meta.is_guarded == 1 && meta.lkp.is_query == 0 && meta.is_flooded == 0 && meta.is_same_port == 0) {
                 policy.apply(meta);
                 if (meta.is_routed == 1) {
                     acl_ingress.apply(meta);
@@ -121,19 +123,7 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
             }
             underlay.apply(meta);
         }
-        if (meta.drop_reason == DROP_NONE) {
-            // What is redirected never goes back to the leaf that it came from either: two could send it to and fro.
-            if ((meta.is_guarded == 1 || meta.is_moved == 1) && meta.lkp.is_query == 0 && meta.is_flooded == 0
-                && meta.is_same_port == 1) {
-                meta.drop_reason = DROP_SAME_PORT;
-            } else if (meta.is_policy_denied == 1) {
-                meta.drop_reason = DROP_POLICY;
-            } else if (meta.is_acl_denied == 1) {
-                meta.drop_reason = DROP_ACL;
-            } else if (meta.has_next_hop == 0 && (meta.is_transit == 1 || meta.egress.port_index[15:15] == BEHIND_TUNNEL)) {
-                meta.drop_reason = DROP_NO_UNDERLAY_ROUTE;
-            }
-        }
+        decide_last.apply(meta);
         if (meta.drop_reason != DROP_NONE && meta.is_trapped == 0) {
             account.apply(meta);
         }

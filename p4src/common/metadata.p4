@@ -53,7 +53,7 @@ struct lookup_t {
 
 // What a packet shows of its flow, apart from addresses. It makes the flow's record, or needs that of the reverse flow.
 struct flow_t {
-    bit<1>       is_reply;        // needs the record
+    bit<1>       is_tracked;      // a flow that records are kept of
     bit<1>       is_established;  // the record is there
     bit<16>      src_port;        // of an echo request: its identifier; of a reply: 0
     bit<16>      dst_port;        // of an echo request: 0; of a reply: its identifier
@@ -123,7 +123,7 @@ struct metadata_t {
     bit<1>           is_moved;          // the station was here, and another leaf may not know that it is elsewhere
     bit<1>           is_transit;
     bit<1>           is_flooded;
-    bit<1>           is_red;            // beyond the rate of its port
+    meter_color_t    port_color;        // of the frame against the rate of its port
     bit<1>           is_acl_denied;
     bit<1>           is_policy_denied;
     bit<1>           has_next_hop;
@@ -148,6 +148,11 @@ struct metadata_t {
     vni_t            vni;
     bit<1>           is_pruned;         // a copy for the attachment that the frame came from
     flow_t           flow;
+    bit<16>          missing_in_frame;    // bytes that the IP length promises and the frame does not have
+    bit<16>          missing_in_datagram; // bytes that the IPv4 header length promises and the datagram does not have
+    bit<1>           is_unknown_domain;
+    bit<1>           is_refused_mark;   // congestion mark for a flow that does not know them
+    bit<1>           has_neighbor;
     bit<8>           tos;               // of the tenant's packet, as it leaves
     bit<8>           old_tos;           // as it came
     bit<1>           is_checksum_due;   // the IPv4 header checksum is to be set on the way out

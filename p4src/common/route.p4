@@ -16,6 +16,7 @@ control Route(inout metadata_t meta) {
     @name(".route") @id(0x0e)
     action route() {
         meta.is_routed = 1;
+        meta.egress.rewrite_mode = REWRITE_ROUTED;
     }
 
     // Written for the anycast gateway MAC of each subnet present here. A miss means: bridged.
@@ -181,6 +182,7 @@ control Route(inout metadata_t meta) {
     action set_flood_group(@id(1) @refers_to(multicast_group_table, multicast_group_id) bit<16> group) {
         meta.is_station = 1;
         meta.is_flooded = 1;
+        meta.egress.rewrite_mode = REWRITE_FLOODED;
         meta.group = group;
     }
 
@@ -226,13 +228,6 @@ control Route(inout metadata_t meta) {
             } else {
                 bridge.apply();
             }
-        }
-        if (meta.is_routed == 1) {
-            meta.egress.rewrite_mode = REWRITE_ROUTED;
-        } else if (meta.is_flooded == 1) {
-            meta.egress.rewrite_mode = REWRITE_FLOODED;
-        } else {
-            meta.egress.rewrite_mode = REWRITE_BRIDGED;
         }
     }
 }

@@ -100,25 +100,23 @@ parser Ipv4Checksum(in ipv4_t ipv4, inout bit<1> is_bad) {
 control FlowHash(inout metadata_t meta) {
     Hash<bit<16>>(HashAlgorithm_t.CRC32) ipv4_hash;
     Hash<bit<16>>(HashAlgorithm_t.CRC32) ipv6_hash;
+    Hash<bit<16>>(HashAlgorithm_t.CRC32) ipv4_fragment_hash;
+    Hash<bit<16>>(HashAlgorithm_t.CRC32) ipv6_fragment_hash;
     Hash<bit<16>>(HashAlgorithm_t.CRC32) ethernet_hash;
-    bit<16> src_port;
-    bit<16> dst_port;
 
     apply {
-        src_port = meta.lkp.l4_src_port;
-        dst_port = meta.lkp.l4_dst_port;
-        if (meta.lkp.is_fragment == 1) {
-            src_port = 0;
-            dst_port = 0;
-        }
-        if (meta.lkp.kind == FRAME_IPV4) {
+        if (meta.lkp.kind == FRAME_IPV4 && meta.lkp.is_fragment == 0) {
             meta.flow_hash = ipv4_hash.get({
-                meta.lkp.src_v4, meta.lkp.dst_v4, meta.lkp.ip_protocol, src_port, dst_port
+                meta.lkp.src_v4, meta.lkp.dst_v4, meta.lkp.ip_protocol, meta.lkp.l4_src_port, meta.lkp.l4_dst_port
+            });
+        } else if (meta.lkp.kind == FRAME_IPV4) {
+            meta.flow_hash = ipv4_fragment_hash.get({ meta.lkp.src_v4, meta.lkp.dst_v4, meta.lkp.ip_protocol });
+        } else if (meta.lkp.kind == FRAME_IPV6 && meta.lkp.is_fragment == 0) {
+            meta.flow_hash = ipv6_hash.get({
+                meta.lkp.src_v6, meta.lkp.dst_v6, meta.lkp.ip_protocol, meta.lkp.l4_src_port, meta.lkp.l4_dst_port
             });
         } else if (meta.lkp.kind == FRAME_IPV6) {
-            meta.flow_hash = ipv6_hash.get({
-                meta.lkp.src_v6, meta.lkp.dst_v6, meta.lkp.ip_protocol, src_port, dst_port
-            });
+            meta.flow_hash = ipv6_fragment_hash.get({ meta.lkp.src_v6, meta.lkp.dst_v6, meta.lkp.ip_protocol });
         } else {
             meta.flow_hash = ethernet_hash.get({ meta.lkp.src_mac, meta.lkp.dst_mac, meta.lkp.ether_type });
         }
@@ -130,13 +128,9 @@ control FlowHash(inout metadata_t meta) {
 control PortIngressMeter(inout metadata_t meta) {
     @name(".port_ingress_meter") @id(0x01)
     Meter<port_index_t>(PORT_METER_SIZE, MeterType_t.BYTES) port_ingress_meter;
-    meter_color_t color;
 
     apply {
-        color = port_ingress_meter.execute(meta.port_index);
-        if (color == COLOR_RED) {
-            meta.is_red = 1;
-        }
+        meta.port_color = port_ingress_meter.execute(meta.port_index);
     }
 }
 
@@ -144,13 +138,9 @@ control PortIngressMeter(inout metadata_t meta) {
 control PortEgressMeter(inout metadata_t meta) {
     @name(".port_egress_meter") @id(0x02)
     Meter<port_index_t>(PORT_METER_SIZE, MeterType_t.BYTES) port_egress_meter;
-    meter_color_t color;
 
     apply {
-        color = port_egress_meter.execute(meta.egress.port_index);
-        if (color == COLOR_RED) {
-            meta.is_red = 1;
-        }
+        meta.port_color = port_egress_meter.execute(meta.egress.port_index);
     }
 }
 
@@ -334,7 +324,7 @@ control FlowRecords(in frame_headers_t hdr, inout metadata_t meta) {
         is_same_2 = 1;
         is_same_3 = 1;
         if (hdr.ipv6.isValid()) {
-            if (meta.flow.is_reply == 0) {
+            if (meta.egress.is_unruled == 0) {
                 meta.flow.index = hash_v6.get({
                     meta.egress.vrf, hdr.ipv6.src_addr, hdr.ipv6.dst_addr, meta.flow.src_port, meta.flow.dst_port,
                     meta.flow.protocol
@@ -346,15 +336,15 @@ control FlowRecords(in frame_headers_t hdr, inout metadata_t meta) {
                 });
             }
             words_v6_0.apply(
-                hdr.ipv6.src_addr[127:96], hdr.ipv6.dst_addr[127:96], meta.flow.is_reply, meta.flow.index, is_same);
+                hdr.ipv6.src_addr[127:96], hdr.ipv6.dst_addr[127:96], meta.egress.is_unruled, meta.flow.index, is_same);
             words_v6_1.apply(
-                hdr.ipv6.src_addr[95:64], hdr.ipv6.dst_addr[95:64], meta.flow.is_reply, meta.flow.index, is_same_1);
+                hdr.ipv6.src_addr[95:64], hdr.ipv6.dst_addr[95:64], meta.egress.is_unruled, meta.flow.index, is_same_1);
             words_v6_2.apply(
-                hdr.ipv6.src_addr[63:32], hdr.ipv6.dst_addr[63:32], meta.flow.is_reply, meta.flow.index, is_same_2);
+                hdr.ipv6.src_addr[63:32], hdr.ipv6.dst_addr[63:32], meta.egress.is_unruled, meta.flow.index, is_same_2);
             words_v6_3.apply(
-                hdr.ipv6.src_addr[31:0], hdr.ipv6.dst_addr[31:0], meta.flow.is_reply, meta.flow.index, is_same_3);
+                hdr.ipv6.src_addr[31:0], hdr.ipv6.dst_addr[31:0], meta.egress.is_unruled, meta.flow.index, is_same_3);
         } else {
-            if (meta.flow.is_reply == 0) {
+            if (meta.egress.is_unruled == 0) {
                 meta.flow.index = hash_v4.get({
                     meta.egress.vrf, hdr.ipv4.src_addr, hdr.ipv4.dst_addr, meta.flow.src_port, meta.flow.dst_port,
                     meta.flow.protocol
@@ -365,9 +355,9 @@ control FlowRecords(in frame_headers_t hdr, inout metadata_t meta) {
                     meta.flow.protocol
                 });
             }
-            words_v4.apply(hdr.ipv4.src_addr, hdr.ipv4.dst_addr, meta.flow.is_reply, meta.flow.index, is_same);
+            words_v4.apply(hdr.ipv4.src_addr, hdr.ipv4.dst_addr, meta.egress.is_unruled, meta.flow.index, is_same);
         }
-        if (meta.flow.is_reply == 0) {
+        if (meta.egress.is_unruled == 0) {
             is_same_ports = record_ports.execute(meta.flow.index);
             is_same_protocol = record_protocol.execute(meta.flow.index);
             record_time.execute(meta.flow.index);

@@ -59,23 +59,22 @@ control ChecksumVerify(in ipv4_t ipv4, inout bit<1> is_bad) {
 
 // One value per flow: L3 and L4 fields, of a fragment only L3, of all other frames the Ethernet header.
 control FlowHash(inout metadata_t meta) {
-    bit<16> src_port;
-    bit<16> dst_port;
-
     apply {
-        src_port = meta.lkp.l4_src_port;
-        dst_port = meta.lkp.l4_dst_port;
-        if (meta.lkp.is_fragment == 1) {
-            src_port = 0;
-            dst_port = 0;
-        }
-        if (meta.lkp.kind == FRAME_IPV4) {
+        if (meta.lkp.kind == FRAME_IPV4 && meta.lkp.is_fragment == 0) {
             hash(meta.flow_hash, HashAlgorithm.crc32, 16w0, {
-                meta.lkp.src_v4, meta.lkp.dst_v4, meta.lkp.ip_protocol, src_port, dst_port
+                meta.lkp.src_v4, meta.lkp.dst_v4, meta.lkp.ip_protocol, meta.lkp.l4_src_port, meta.lkp.l4_dst_port
+            }, 32w0x10000);
+        } else if (meta.lkp.kind == FRAME_IPV4) {
+            hash(meta.flow_hash, HashAlgorithm.crc32, 16w0, {
+                meta.lkp.src_v4, meta.lkp.dst_v4, meta.lkp.ip_protocol
+            }, 32w0x10000);
+        } else if (meta.lkp.kind == FRAME_IPV6 && meta.lkp.is_fragment == 0) {
+            hash(meta.flow_hash, HashAlgorithm.crc32, 16w0, {
+                meta.lkp.src_v6, meta.lkp.dst_v6, meta.lkp.ip_protocol, meta.lkp.l4_src_port, meta.lkp.l4_dst_port
             }, 32w0x10000);
         } else if (meta.lkp.kind == FRAME_IPV6) {
             hash(meta.flow_hash, HashAlgorithm.crc32, 16w0, {
-                meta.lkp.src_v6, meta.lkp.dst_v6, meta.lkp.ip_protocol, src_port, dst_port
+                meta.lkp.src_v6, meta.lkp.dst_v6, meta.lkp.ip_protocol
             }, 32w0x10000);
         } else {
             hash(meta.flow_hash, HashAlgorithm.crc32, 16w0, {
@@ -90,13 +89,9 @@ control FlowHash(inout metadata_t meta) {
 control PortIngressMeter(inout metadata_t meta) {
     @name(".port_ingress_meter") @id(0x01)
     meter(PORT_METER_SIZE, MeterType.bytes) port_ingress_meter;
-    meter_color_t color;
 
     apply {
-        port_ingress_meter.execute_meter((bit<32>)meta.port_index, color);
-        if (color == COLOR_RED) {
-            meta.is_red = 1;
-        }
+        port_ingress_meter.execute_meter((bit<32>)meta.port_index, meta.port_color);
     }
 }
 
@@ -104,13 +99,9 @@ control PortIngressMeter(inout metadata_t meta) {
 control PortEgressMeter(inout metadata_t meta) {
     @name(".port_egress_meter") @id(0x02)
     meter(PORT_METER_SIZE, MeterType.bytes) port_egress_meter;
-    meter_color_t color;
 
     apply {
-        port_egress_meter.execute_meter((bit<32>)meta.egress.port_index, color);
-        if (color == COLOR_RED) {
-            meta.is_red = 1;
-        }
+        port_egress_meter.execute_meter((bit<32>)meta.egress.port_index, meta.port_color);
     }
 }
 
@@ -209,7 +200,7 @@ control FlowRecords(in frame_headers_t hdr, inout metadata_t meta) {
         // 16 bits.
         is_same = 0;
         if (hdr.ipv6.isValid()) {
-            if (meta.flow.is_reply == 0) {
+            if (meta.egress.is_unruled == 0) {
                 hash(meta.flow.index, HashAlgorithm.crc16, 16w0, {
                     meta.egress.vrf, hdr.ipv6.src_addr, hdr.ipv6.dst_addr, meta.flow.src_port, meta.flow.dst_port,
                     meta.flow.protocol
@@ -226,7 +217,7 @@ control FlowRecords(in frame_headers_t hdr, inout metadata_t meta) {
                 }
             }
         } else {
-            if (meta.flow.is_reply == 0) {
+            if (meta.egress.is_unruled == 0) {
                 hash(meta.flow.index, HashAlgorithm.crc16, 16w0, {
                     meta.egress.vrf, hdr.ipv4.src_addr, hdr.ipv4.dst_addr, meta.flow.src_port, meta.flow.dst_port,
                     meta.flow.protocol
@@ -243,7 +234,7 @@ control FlowRecords(in frame_headers_t hdr, inout metadata_t meta) {
                 }
             }
         }
-        if (meta.flow.is_reply == 0) {
+        if (meta.egress.is_unruled == 0) {
             flow_ports.write(
                 (bit<32>)meta.flow.index,
                 meta.flow.src_port ++ meta.flow.dst_port ++ meta.flow.protocol ++ meta.now);
