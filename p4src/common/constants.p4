@@ -14,7 +14,6 @@ typedef bit<15> tunnel_index_t;
 typedef bit<48> mac_addr_t;
 typedef bit<32> ipv4_addr_t;
 typedef bit<128> ipv6_addr_t;
-typedef bit<16> flow_index_t;
 
 const bit<16> ETHER_TYPE_IPV4 = 0x0800;
 const bit<16> ETHER_TYPE_ARP  = 0x0806;

@@ -9,6 +9,9 @@
 // Age of a flow's record, in units of 2^32 ns: what fills the upper container of Tofino's clock.
 typedef bit<16> flow_time_t;
 
+// A cell of the flow records. With more of them the arrays would not share stages.
+typedef bit<14> flow_index_t;
+
 #include "../common/headers.p4"
 #include "../common/metadata.p4"
 #include "../common/sizes.p4"
@@ -30,7 +33,7 @@ const bit<32> UNDERLAY_SELECTOR_V4_GROUPS = 4096;
 const bit<32> UNDERLAY_SELECTOR_V6_GROUPS = 1024;
 
 // Flow records in each register array: all that a flow_index_t can name.
-const bit<32> FLOW_STATE_SIZE = 65536;
+const bit<32> FLOW_STATE_SIZE = 16384;
 
 // How long a flow's record holds without a packet of the flow: more than two minutes (RFC 4787, REQ-5).
 const flow_time_t FLOW_LIFETIME = 32;
@@ -217,6 +220,12 @@ struct flow_ports_t {
     bit<16> dst;
 }
 
+// The VRF too, because an index of 14 bits does not tell all VRFs apart.
+struct flow_life_t {
+    flow_time_t time;
+    vrf_t       vrf;
+}
+
 // One word of the addresses.
 control FlowAddressWord(in bit<32> src, in bit<32> dst, in bit<1> is_reply, in flow_index_t index, out bit<1> is_same) {
     Register<flow_words_t, flow_index_t>(FLOW_STATE_SIZE) words;
@@ -256,7 +265,7 @@ control FlowRecords(in frame_headers_t hdr, inout metadata_t meta) {
     FlowAddressWord() words_v6_3;
     Register<flow_ports_t, flow_index_t>(FLOW_STATE_SIZE) flow_ports;
     Register<bit<8>, flow_index_t>(FLOW_STATE_SIZE) flow_protocols;
-    Register<flow_time_t, flow_index_t>(FLOW_STATE_SIZE) flow_times;
+    Register<flow_life_t, flow_index_t>(FLOW_STATE_SIZE) flow_lives;
     Hash<flow_index_t>(HashAlgorithm_t.CRC16) hash_v4;
     Hash<flow_index_t>(HashAlgorithm_t.CRC16) hash_v6;
     Hash<flow_index_t>(HashAlgorithm_t.CRC16) reverse_hash_v4;
@@ -302,18 +311,19 @@ control FlowRecords(in frame_headers_t hdr, inout metadata_t meta) {
         }
     };
 
-    RegisterAction<flow_time_t, flow_index_t, bit<1>>(flow_times) record_time = {
-        void apply(inout flow_time_t cell, out bit<1> result) {
-            cell = meta.now;
+    RegisterAction<flow_life_t, flow_index_t, bit<1>>(flow_lives) record_life = {
+        void apply(inout flow_life_t cell, out bit<1> result) {
+            cell.time = meta.now;
+            cell.vrf = meta.egress.vrf;
             result = 0;
         }
     };
 
-    RegisterAction<flow_time_t, flow_index_t, bit<1>>(flow_times) refresh = {
-        void apply(inout flow_time_t cell, out bit<1> result) {
+    RegisterAction<flow_life_t, flow_index_t, bit<1>>(flow_lives) refresh = {
+        void apply(inout flow_life_t cell, out bit<1> result) {
             result = 0;
-            if (meta.now - cell < FLOW_LIFETIME) {
-                cell = meta.now;
+            if (meta.now - cell.time < FLOW_LIFETIME && cell.vrf == meta.egress.vrf) {
+                cell.time = meta.now;
                 result = 1;
             }
         }
@@ -360,7 +370,7 @@ control FlowRecords(in frame_headers_t hdr, inout metadata_t meta) {
         if (meta.egress.is_unruled == 0) {
             is_same_ports = record_ports.execute(meta.flow.index);
             is_same_protocol = record_protocol.execute(meta.flow.index);
-            record_time.execute(meta.flow.index);
+            record_life.execute(meta.flow.index);
         } else {
             is_same_ports = compare_ports.execute(meta.flow.index);
             is_same_protocol = compare_protocol.execute(meta.flow.index);

@@ -8,6 +8,9 @@
 // Age of a flow's record, in units of 2^20 us, a little over a second.
 typedef bit<24> flow_time_t;
 
+// A cell of the flow records.
+typedef bit<16> flow_index_t;
+
 #include "../common/headers.p4"
 #include "../common/metadata.p4"
 #include "../common/sizes.p4"
