@@ -27,8 +27,11 @@ control EgressPipeline(inout added_headers_t added, inout frame_headers_t hdr, i
             added.packet_in.ingress_port = meta.egress.ingress_port;
             added.packet_in.pad = 0;
             added.packet_in.reason = meta.egress.punt_reason;
+            added.packet_in.vrf = meta.egress.vrf;
         } else if (meta.egress.rewrite_mode != REWRITE_NONE) {
-            if (meta.egress.rewrite_mode == REWRITE_FLOODED) {
+            if (meta.egress.rewrite_mode == REWRITE_MIRRORED) {
+                meta.egress.port_index = meta.replica;
+            } else if (meta.egress.rewrite_mode == REWRITE_FLOODED) {
                 // A copy knows by its number where it goes. The sender's own is one too many.
                 meta.egress.port_index = meta.replica;
                 if (meta.replica == meta.egress.source_index) {
@@ -46,7 +49,7 @@ control EgressPipeline(inout added_headers_t added, inout frame_headers_t hdr, i
                     flow_state.apply(meta);
                 }
                 if (meta.drop_reason == DROP_NONE && meta.egress.port_index[15:15] == 0
-                    && meta.egress.rewrite_mode != REWRITE_TRANSIT) {
+                    && meta.egress.rewrite_mode != REWRITE_TRANSIT && meta.egress.rewrite_mode != REWRITE_MIRRORED) {
                     port_egress_meter.apply(meta);
                     if (meta.is_red == 1) {
                         meta.drop_reason = DROP_RATE;
@@ -56,9 +59,7 @@ control EgressPipeline(inout added_headers_t added, inout frame_headers_t hdr, i
                     encap.apply(added, hdr, meta);
                 }
             }
-            if (meta.drop_reason != DROP_NONE) {
-                account.apply(meta);
-            }
+            account.apply(meta);
         }
     }
 }

@@ -149,7 +149,9 @@ control Rewrite(inout frame_headers_t hdr, inout metadata_t meta) {
             hdr.vlan.setInvalid();
             meta.frame_length = meta.frame_length - VLAN_BYTES;
         }
-        length_check.apply(meta, hdr);
+        if (meta.egress.rewrite_mode != REWRITE_MIRRORED) {
+            length_check.apply(meta, hdr);
+        }
         if (meta.drop_reason == DROP_NONE
             && (meta.egress.rewrite_mode == REWRITE_ROUTED || meta.egress.port_index[15:15] == BEHIND_TUNNEL)) {
             bridge_domains.apply();

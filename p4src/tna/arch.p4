@@ -63,6 +63,30 @@ header bridged_t {
 }
 const bit<16> BRIDGED_BYTES = 29;
 
+// What a copy is of: ingress makes it of the frame as it was received, egress of the frame as it leaves. The first byte of what
+// precedes a frame, as the rewrite mode is, from which it differs.
+const copy_kind_t COPY_BARE        = 0x10; // the tenant's frame
+const copy_kind_t COPY_RECEIVED_V4 = 0x11; // the tunnel packet that it came in
+const copy_kind_t COPY_RECEIVED_V6 = 0x12;
+const copy_kind_t COPY_SENT_V4     = 0x13; // the tunnel packet that it leaves in
+const copy_kind_t COPY_SENT_V6     = 0x14;
+
+// Precedes a copy, in place of bridged_t.
+header copied_t {
+    copy_kind_t         kind;
+    bit<8>              punt_reason;
+    @padding bit<7>     pad_ingress_port;
+    port_id_t           ingress_port;
+    vrf_t               vrf;
+}
+
+// Outer Ethernet, IP, UDP and VXLAN.
+const bit<32> TUNNEL_V4_BITS = 400;
+const bit<32> TUNNEL_V6_BITS = 560;
+
+// `mirror_type`: there is one kind of copy.
+const MirrorType_t MIRROR_COPY = 1;
+
 struct ingress_headers_t {
     bridged_t bridged;
     headers_t received;
@@ -70,6 +94,7 @@ struct ingress_headers_t {
 
 struct egress_headers_t {
     bridged_t       bridged;
+    copied_t        copied;
     added_headers_t added;
     frame_headers_t frame;
 }
@@ -143,14 +168,26 @@ control PortEgressMeter(inout metadata_t meta) {
     }
 }
 
-// Dropped frames that the controller shall see, against the rate of their reason.
+// Frames that the controller shall see, against the rate of their reason.
 control PuntMeter(inout metadata_t meta) {
     @name(".punt_meter") @id(0x03)
     Meter<drop_reason_t>(PUNT_METER_SIZE, MeterType_t.PACKETS) punt_meter;
 
     apply {
         if (meta.is_punted == 1) {
-            meta.punt_color = punt_meter.execute(meta.drop_reason);
+            meta.punt_color = punt_meter.execute(meta.egress.punt_reason);
+        }
+    }
+}
+
+// The same for what egress shows.
+control EgressPuntMeter(inout metadata_t meta) {
+    @name(".egress_punt_meter") @id(0x10)
+    Meter<drop_reason_t>(EGRESS_PUNT_METER_SIZE, MeterType_t.PACKETS) egress_punt_meter;
+
+    apply {
+        if (meta.is_punted == 1) {
+            meta.punt_color = egress_punt_meter.execute(meta.egress.punt_reason);
         }
     }
 }

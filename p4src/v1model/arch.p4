@@ -10,6 +10,11 @@
 
 const port_id_t CPU_PORT = 510;
 
+// `instance_type` of copies, and the fields of metadata that they take along (@field_list).
+const bit<32> INGRESS_CLONE = 1;
+const bit<32> EGRESS_CLONE  = 2;
+const bit<8> COPY_FIELDS    = 1;
+
 typedef direct_counter table_counter_t;
 const CounterType TABLE_COUNTER = CounterType.packets_and_bytes;
 
@@ -111,14 +116,26 @@ control PortEgressMeter(inout metadata_t meta) {
     }
 }
 
-// Dropped frames that the controller shall see, against the rate of their reason.
+// Frames that the controller shall see, against the rate of their reason.
 control PuntMeter(inout metadata_t meta) {
     @name(".punt_meter") @id(0x03)
     meter(PUNT_METER_SIZE, MeterType.packets) punt_meter;
 
     apply {
         if (meta.is_punted == 1) {
-            punt_meter.execute_meter((bit<32>)meta.drop_reason, meta.punt_color);
+            punt_meter.execute_meter((bit<32>)meta.egress.punt_reason, meta.punt_color);
+        }
+    }
+}
+
+// The same for what egress shows.
+control EgressPuntMeter(inout metadata_t meta) {
+    @name(".egress_punt_meter") @id(0x10)
+    meter(EGRESS_PUNT_METER_SIZE, MeterType.packets) egress_punt_meter;
+
+    apply {
+        if (meta.is_punted == 1) {
+            egress_punt_meter.execute_meter((bit<32>)meta.egress.punt_reason, meta.punt_color);
         }
     }
 }
