@@ -2,11 +2,12 @@
 """Pure compiler: `(model, switch) -> DesiredState`. No I/O, no clock, no globals.
 
 One file for each stage of the pipeline: access, termination, guard, answer, mapping, flood, policy, network_acl,
-underlay, drops; and for what is metered: qos, punt; `ways` finds paths through the fabric.
+underlay, drops; for what is metered: qos, punt; for copies: mirror; `ways` finds paths through the fabric.
 """
 
 from p4vpc.compiler.compile import compile_fabric, compile_switch, compile_vpc
 from p4vpc.compiler.drop_reasons import DropReason
+from p4vpc.compiler.drops import check_samples
 from p4vpc.compiler.entries import DesiredEntry, DesiredState, Entry, Identity, Origin
 from p4vpc.compiler.pieces import Piece, merge
 
@@ -18,6 +19,7 @@ __all__ = [
     "Identity",
     "Origin",
     "Piece",
+    "check_samples",
     "compile_fabric",
     "compile_switch",
     "compile_vpc",
