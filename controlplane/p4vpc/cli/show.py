@@ -120,6 +120,7 @@ _COLUMNS: Mapping[str, tuple[tuple[str, Callable[[Document], str]], ...]] = {
     "subnet": _fields("ipv4", "gateway_v4", "ipv6", "gateway_v6", "gateway_mac", "broadcast"),
     "network_acl": (*_fields("subnets"), ("inbound", _rules("inbound")), ("outbound", _rules("outbound"))),
     "security_group": (("rules", lambda document: str(len(document.get("rules") or ()))),),
+    "mirror": _fields("ports", "max_bytes"),
     "port": (*_fields("subnet", "mac", "addresses", "security_groups", "qos"), ("attachment", _attachment)),
     "route": _fields("prefix", "next_hop"),
 }

@@ -2,7 +2,6 @@
 """The operator's objects: fabric, switches, links."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -42,7 +41,7 @@ class Fabric(Intent):
     kind: Literal["fabric"] = "fabric"
     tenant_mtu: Annotated[int, Field(strict=True, ge=576, le=9166)] = 1500
     vni_range: tuple[Vni, Vni] = (4096, 0xFFFFFF)
-    drop_samples: Annotated[Mapping[ReasonName, PacketRate], Field(max_length=128)] = MappingProxyType({})
+    drop_samples: Annotated[Mapping[ReasonName, PacketRate], Field(max_length=128)] = Field(default_factory=dict)
     acl_log: PacketRate = PerSecond(10)
 
     @property

@@ -27,6 +27,7 @@ from p4vpc.services.responder import (
     log_announcement,
     view_of_model,
 )
+from p4vpc.services.samples import Sampler, SampleRing, SampleView
 from p4vpc.southbound import Agent, AgentOptions, Packet, Pipeline, SwitchState, SwitchStatus, Target
 from p4vpc.store import Snapshot, Store
 
@@ -59,19 +60,21 @@ class ControllerStatus:
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """What one revision means to the switches; `states` and `views` by switch."""
+    """What one revision means to the switches; all but the model by switch."""
 
     model: Model
     states: Mapping[str, DesiredState]
     views: Mapping[str, SwitchView]
+    sample_views: Mapping[str, SampleView]
 
 
 @dataclass(slots=True)
 class _Running:
-    """A switch's agent and responder, and the tasks that run them."""
+    """A switch's agent, responder and sampler, and the tasks that run the first two."""
 
     agent: Agent
     responder: Responder
+    sampler: Sampler
     tasks: tuple[asyncio.Task[None], ...]
 
 
@@ -101,6 +104,7 @@ class Controller:
         self._options = options
         self._on_packet = on_packet
         self.announcements = LatestAnnouncements(on_announcement)
+        self.samples = SampleRing()
         self._feed_interval = feed_interval
         self._dirty = asyncio.Event()
         self._blocking = Blocking()
@@ -148,6 +152,10 @@ class Controller:
     def responders(self) -> Mapping[str, Responder]:
         """The responders by name of their switch."""
         return {name: running.responder for name, running in sorted(self._running.items())}
+
+    def samplers(self) -> Mapping[str, Sampler]:
+        """The samplers by name of their switch."""
+        return {name: running.sampler for name, running in sorted(self._running.items())}
 
     def desired(self, switch: str) -> DesiredState | None:
         """What a switch shall hold; None if it is not known."""
@@ -241,6 +249,7 @@ class Controller:
                 self._add(switch)
             self._running[name].agent.set_desired(states[name])
             self._running[name].responder.set_view(compiled.views[name])
+            self._running[name].sampler.set_view(compiled.sample_views[name])
         self._desired = dict(states)
         self._compiled_revision = model.revision
         self._is_ready = True
@@ -256,8 +265,10 @@ class Controller:
             return await self._blocking.run(self._store.next_election_id, target.name)
 
         responder = Responder(target.name, self.announcements)
+        sampler = Sampler(target.name, self.samples)
 
         def on_packet(name: str, packet: Packet) -> None:
+            sampler.offer(packet)
             if not responder.offer(packet) and self._on_packet is not None:
                 self._on_packet(name, packet)
 
@@ -273,7 +284,7 @@ class Controller:
             asyncio.create_task(self._supervise(agent), name=target.name),
             asyncio.create_task(responder.run(agent.packet_out), name=f"{target.name} responder"),
         )
-        self._running[target.name] = _Running(agent, responder, tasks)
+        self._running[target.name] = _Running(agent, responder, sampler, tasks)
 
     async def _remove(self, name: str) -> None:
         """Let go of a switch. It keeps what it holds: whoever takes it over decides."""
@@ -310,6 +321,7 @@ def _compile(snapshot: Snapshot) -> _Compiled:
         model,
         {name: compile_switch(model, name) for name in model.switches},
         {name: view_of_model(model, name) for name in model.switches},
+        {name: SampleView(model, name) for name in model.switches},
     )
 
 
