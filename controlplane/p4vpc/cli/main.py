@@ -145,6 +145,7 @@ def status(
 
 @app.command()
 def drops(
+    *,
     switch: Switches = None,
     every: Annotated[bool, typer.Option("--all", help="show reasons that have not occurred, too")] = False,
     watch: Annotated[

@@ -61,7 +61,8 @@ def explain(
             # Pydantic counts only the elements that are well formed; those that are not are told already.
             continue
         context = details.get("ctx", {})
-        path: Path = tuple(part for part in details["loc"] if not str(part).startswith(UNION_TAG))
+        # Pydantic's "[key]" says that the key of a mapping is wrong; the key itself stands before it.
+        path: Path = tuple(part for part in own if part != "[key]" and not str(part).startswith(UNION_TAG))
         if "field" in context:
             path = (*path, context["field"])
         message, remedy = _say(details, path, context, intent, document)
