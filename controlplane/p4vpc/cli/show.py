@@ -111,7 +111,7 @@ def _fields(*names: str) -> tuple[tuple[str, Callable[[Document], str]], ...]:
 
 
 _COLUMNS: Mapping[str, tuple[tuple[str, Callable[[Document], str]], ...]] = {
-    "fabric": _fields("tenant_mtu", "vni_range"),
+    "fabric": _fields("tenant_mtu", "vni_range", "drop_samples", "acl_log"),
     "switch": _fields("role", "vtep", "p4runtime", "device_id"),
     "link": (("a", _end("a")), ("b", _end("b"))),
     "tenant": _fields("description"),
