@@ -165,6 +165,7 @@ def drops(
         raise typer.BadParameter("only together with --watch", param_hint="--reason, --count")
     with Client(server) as client:
         if watch:
+            samples.warn_if_nothing_is_sampled(client)
             with suppress(KeyboardInterrupt):
                 samples.watch(client, switch or [], reason or [], count, output)
             return

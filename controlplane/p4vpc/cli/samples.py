@@ -4,13 +4,25 @@
 import typer
 
 from p4vpc.cli.show import Format, print_yaml
-from p4vpc.client import Client, DropSample
+from p4vpc.client import Client, DropSample, RefusedError
+from p4vpc.intent import ObjectId
 
 POLL_SECONDS = 30.0
 """How long the controller waits for the next sample before it answers that there is none."""
 
 _PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6"}
 _ETHER_TYPES = {0x0806: "arp", 0x8035: "rarp"}
+
+
+def warn_if_nothing_is_sampled(client: Client) -> None:
+    """Say on standard error why there may be nothing to see: without `drop_samples` drops are only counted."""
+    try:
+        fabric = client.get(ObjectId("fabric", "fabric"))
+    except RefusedError:
+        fabric = {}
+    if not fabric.get("drop_samples"):
+        remedy = "set drop_samples of the fabric, like {policy: 10/s}"
+        typer.echo(f"! no drops are sampled, only what ACL rules log is shown: {remedy}", err=True)
 
 
 def watch(client: Client, switches: list[str], reasons: list[str], count: int | None, output: Format) -> None:

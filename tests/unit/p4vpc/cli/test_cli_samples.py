@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from p4vpc.cli.samples import line_of, watch
+from p4vpc.cli.samples import line_of, warn_if_nothing_is_sampled, watch
 from p4vpc.cli.show import Format
 from p4vpc.client import Client, DropSample, ObjectRef
 from p4vpc.client.models import SampledRule
@@ -103,3 +103,20 @@ def test_watching_goes_on_after_the_highest_number_and_ends_after_so_many(capsys
     assert numbers == [7, 8, 1]
     assert [asked["after"] for asked in server.asked] == ["0", "8", "8", "0"]
     assert {(asked["switch"], asked["reason"]) for asked in server.asked} == {("leaf1", "policy")}
+
+
+@pytest.mark.parametrize(
+    ("status", "fabric", "is_warned"),
+    [
+        (404, {"detail": "does not exist"}, True),
+        (200, {"kind": "fabric"}, True),
+        (200, {"kind": "fabric", "drop_samples": {"policy": "10/s"}}, False),
+    ],
+)
+def test_who_samples_nothing_is_told(
+    status: int, fabric: dict[str, Any], is_warned: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    transport = httpx.MockTransport(lambda request: httpx.Response(status, json=fabric))
+    with Client("http://p4vpc", transport=transport) as client:
+        warn_if_nothing_is_sampled(client)
+    assert ("set drop_samples of the fabric" in capsys.readouterr().err) is is_warned
