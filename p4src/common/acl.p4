@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Network ACLs: ordered, stateless rules of a subnet, for what is routed out of it and into it. Both are asked where the packet
-// enters the fabric, as policy is; those of the destination in egress, where there are stages to spare.
+// enters the fabric, as policy is; those of the destination in egress, where there are stages to spare. A rule may ask for copies
+// of what it matches, whatever it decides: for a mirror, and (within a rate, see account) for the controller.
 #ifndef COMMON_ACL_P4
 #define COMMON_ACL_P4
 
@@ -13,13 +14,17 @@ control AclIngress(inout metadata_t meta) {
     table_counter_t(TABLE_COUNTER) acl_ingress_v4_counter;
 
     @name(".permit_acl_ingress_v4") @id(0x25)
-    action permit_acl_ingress_v4() {
+    action permit_acl_ingress_v4(@id(1) copy_session_t mirror_session, @id(2) bit<1> is_logged) {
+        meta.copy_session = mirror_session;
+        meta.is_logged = is_logged;
         acl_ingress_v4_counter.count();
     }
 
     @name(".deny_acl_ingress_v4") @id(0x26)
-    action deny_acl_ingress_v4() {
+    action deny_acl_ingress_v4(@id(1) copy_session_t mirror_session, @id(2) bit<1> is_logged) {
         meta.is_acl_denied = 1;
+        meta.copy_session = mirror_session;
+        meta.is_logged = is_logged;
         acl_ingress_v4_counter.count();
     }
 
@@ -49,13 +54,17 @@ control AclIngress(inout metadata_t meta) {
     table_counter_t(TABLE_COUNTER) acl_ingress_v6_counter;
 
     @name(".permit_acl_ingress_v6") @id(0x27)
-    action permit_acl_ingress_v6() {
+    action permit_acl_ingress_v6(@id(1) copy_session_t mirror_session, @id(2) bit<1> is_logged) {
+        meta.copy_session = mirror_session;
+        meta.is_logged = is_logged;
         acl_ingress_v6_counter.count();
     }
 
     @name(".deny_acl_ingress_v6") @id(0x28)
-    action deny_acl_ingress_v6() {
+    action deny_acl_ingress_v6(@id(1) copy_session_t mirror_session, @id(2) bit<1> is_logged) {
         meta.is_acl_denied = 1;
+        meta.copy_session = mirror_session;
+        meta.is_logged = is_logged;
         acl_ingress_v6_counter.count();
     }
 
@@ -95,13 +104,17 @@ control AclEgress(in frame_headers_t hdr, inout metadata_t meta) {
     table_counter_t(TABLE_COUNTER) acl_egress_v4_counter;
 
     @name(".permit_acl_egress_v4") @id(0x29)
-    action permit_acl_egress_v4() {
+    action permit_acl_egress_v4(@id(1) copy_session_t mirror_session, @id(2) bit<1> is_logged) {
+        meta.copy_session = mirror_session;
+        meta.is_logged = is_logged;
         acl_egress_v4_counter.count();
     }
 
     @name(".deny_acl_egress_v4") @id(0x2a)
-    action deny_acl_egress_v4() {
+    action deny_acl_egress_v4(@id(1) copy_session_t mirror_session, @id(2) bit<1> is_logged) {
         meta.is_acl_denied = 1;
+        meta.copy_session = mirror_session;
+        meta.is_logged = is_logged;
         acl_egress_v4_counter.count();
     }
 
@@ -131,13 +144,17 @@ control AclEgress(in frame_headers_t hdr, inout metadata_t meta) {
     table_counter_t(TABLE_COUNTER) acl_egress_v6_counter;
 
     @name(".permit_acl_egress_v6") @id(0x2b)
-    action permit_acl_egress_v6() {
+    action permit_acl_egress_v6(@id(1) copy_session_t mirror_session, @id(2) bit<1> is_logged) {
+        meta.copy_session = mirror_session;
+        meta.is_logged = is_logged;
         acl_egress_v6_counter.count();
     }
 
     @name(".deny_acl_egress_v6") @id(0x2c)
-    action deny_acl_egress_v6() {
+    action deny_acl_egress_v6(@id(1) copy_session_t mirror_session, @id(2) bit<1> is_logged) {
         meta.is_acl_denied = 1;
+        meta.copy_session = mirror_session;
+        meta.is_logged = is_logged;
         acl_egress_v6_counter.count();
     }
 

@@ -21,6 +21,7 @@ control EgressPipeline(inout added_headers_t added, inout frame_headers_t hdr, i
     FlowFacts() flow_facts;
     Neighbors() neighbors;
     AclEgress() acl_egress;
+    FlowCell() flow_cell;
     FlowRecords() flow_records;
     PortEgressMeter() port_egress_meter;
     Tunnels() tunnels;
@@ -34,8 +35,11 @@ control EgressPipeline(inout added_headers_t added, inout frame_headers_t hdr, i
             added.packet_in.ingress_port = meta.egress.ingress_port;
             added.packet_in.pad = 0;
             added.packet_in.reason = meta.egress.punt_reason;
+            added.packet_in.vrf = meta.egress.vrf;
         } else if (meta.egress.rewrite_mode != REWRITE_NONE) {
-            if (meta.egress.rewrite_mode == REWRITE_FLOODED) {
+            if (meta.egress.rewrite_mode == REWRITE_MIRRORED) {
+                meta.egress.port_index = meta.replica;
+            } else if (meta.egress.rewrite_mode == REWRITE_FLOODED) {
                 // A copy knows by its number where it goes. The sender's own is one too many.
                 meta.egress.port_index = meta.replica;
                 if (meta.replica == meta.egress.source_index) {
@@ -43,6 +47,7 @@ control EgressPipeline(inout added_headers_t added, inout frame_headers_t hdr, i
                 }
             }
             flow_facts.apply(hdr, meta);
+            flow_cell.apply(hdr, meta);
             rewrite.apply(hdr, meta);
             if (meta.egress.rewrite_mode == REWRITE_TRANSIT || meta.egress.port_index[15:15] == BEHIND_TUNNEL) {
                 neighbors.apply(added, meta);
@@ -62,7 +67,9 @@ control EgressPipeline(inout added_headers_t added, inout frame_headers_t hdr, i
                 if (meta.egress.is_unruled == 1 && meta.flow.is_established == 0) {
                     meta.drop_reason = DROP_POLICY;
                 } else if (meta.egress.rewrite_mode != REWRITE_TRANSIT && meta.egress.port_index[15:15] != BEHIND_TUNNEL) {
-                    port_egress_meter.apply(meta);
+                    if (meta.egress.rewrite_mode != REWRITE_MIRRORED) {
+                        port_egress_meter.apply(meta);
+                    }
                 } else if (meta.has_neighbor == 0) {
                     meta.drop_reason = DROP_NO_NEIGHBOR;
                 } else if (meta.egress.rewrite_mode != REWRITE_TRANSIT) {
@@ -81,9 +88,7 @@ control EgressPipeline(inout added_headers_t added, inout frame_headers_t hdr, i
                     egress_ports.apply(hdr, meta);
                 }
             }
-            if (meta.drop_reason != DROP_NONE) {
-                account.apply(meta);
-            }
+            account.apply(meta);
         }
     }
 }

@@ -6,7 +6,7 @@
 //
 // Stages find facts, and five lists (`admit`, `decide`) say what follows from them. What counts packets (policy, ACLs)
 // waits until it is known that the packet is not dropped for another reason. The front file turns `is_trapped`, `is_punted` (within
-// its rate), `drop_reason` and `is_flooded`, in this order, into what the architecture wants.
+// its rate), `drop_reason` and `is_flooded`, in this order, into what the architecture wants, and makes the copies of `copy_session`.
 #ifndef COMMON_INGRESS_P4
 #define COMMON_INGRESS_P4
 
@@ -124,7 +124,7 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
             underlay.apply(meta);
         }
         decide_last.apply(meta);
-        if (meta.drop_reason != DROP_NONE && meta.is_trapped == 0) {
+        if (meta.is_trapped == 0) {
             account.apply(meta);
         }
         meta.egress.is_guarded = meta.is_guarded;

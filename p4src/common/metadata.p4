@@ -61,12 +61,14 @@ struct flow_t {
     flow_index_t index;           // its cell in the register arrays
 }
 
-// What ingress decides and egress does.
+// What ingress decides and egress does. v1model: copies keep the fields of the field list 1.
 struct egress_verdict_t {
     rewrite_mode_t  rewrite_mode;
+    @field_list(1)
     port_id_t       ingress_port;
     port_id_t       egress_port;
-    bit<8>          punt_reason;
+    @field_list(1)
+    bit<8>          punt_reason;    // why the controller sees it
     bit<1>          is_guarded;     // policy and ACLs apply here
     bit<1>          is_terminated;
     bit<1>          is_unruled;     // no policy entry matched: only flow state can let it pass
@@ -76,6 +78,7 @@ struct egress_verdict_t {
     port_index_t    source_index;   // attachment that it came from
     port_index_t    port_index;     // attachment that it leaves by, or BEHIND_TUNNEL and the tunnel index
     bridge_domain_t bridge_domain;  // of the destination
+    @field_list(1)
     vrf_t           vrf;
     policy_label_t  src_label;
     bit<8>          outer_tos;      // of the tunnel packet that ended here
@@ -100,6 +103,7 @@ struct metadata_t {
 
     // Ingress.
     drop_reason_t    drop_reason;
+    vlan_id_t        vlan_id;           // 0: untagged
     bit<1>           is_fabric;
     bit<1>           is_access;
     bit<1>           is_candidate;      // a port may move here: until it does, only its announcements count
@@ -108,6 +112,7 @@ struct metadata_t {
     bit<1>           is_untrusted_peer;
     bit<1>           is_gbp_peer;
     port_index_t     peer_index;        // BEHIND_TUNNEL and the tunnel index of the peer
+    @field_list(1)
     bit<1>           is_terminated;
     bit<1>           is_vni;
     bit<1>           is_trapped;        // for the controller, whatever else is found
@@ -125,6 +130,7 @@ struct metadata_t {
     bit<1>           is_flooded;
     meter_color_t    port_color;        // of the frame against the rate of its port
     bit<1>           is_acl_denied;
+    bit<1>           is_logged;         // an ACL rule wants the controller to see it
     bit<1>           is_policy_denied;
     bit<1>           has_next_hop;
     source_kind_t    source_kind;
@@ -139,6 +145,8 @@ struct metadata_t {
     bit<1>           is_same_port;      // the destination is the attachment that it came from
     bit<1>           is_same_domain;    // the destination is in the bridge domain that it came from
     bit<16>          group;             // multicast group of a flooded frame
+    copy_session_t   copy_session;      // who gets a copy
+    copy_kind_t      copy_kind;         // TNA: what they get
     bit<16>          flow_hash;
     lookup_t         lkp;
 

@@ -233,7 +233,9 @@ control Rewrite(inout frame_headers_t hdr, inout metadata_t meta) {
         if (!hdr.arp.isValid()) {
             tunnel_marks.apply(meta);
         }
-        decide_frame.apply(meta);
+        if (meta.egress.rewrite_mode != REWRITE_MIRRORED) {
+            decide_frame.apply(meta);
+        }
         if (hdr.ipv4.isValid()) {
             checksum_moves.apply(hdr, meta);
             hdr.ipv4.tos = meta.tos;

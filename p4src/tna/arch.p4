@@ -45,18 +45,17 @@ const bit<16> FCS_BYTES = 4;
 header bridged_t {
     rewrite_mode_t      rewrite_mode;
     bit<8>              punt_reason;
-    @padding bit<7>     pad_is_gateway; // a byte each: bits of one byte would tie all their sources together
-    bit<1>              is_gateway;
-    @padding bit<7>     pad_is_dad;
-    bit<1>              is_dad;
-    @padding bit<7>     pad_is_guarded;
+    @padding bit<7>     pad_is_guarded; // a byte of its own for what is copied from elsewhere: it would tie the others to its source
     bit<1>              is_guarded;
-    @padding bit<7>     pad_is_terminated;
+    @padding bit<7>     pad_is_gateway;
+    bit<1>              is_gateway;
+    @padding bit<2>     pad_flags;
     bit<1>              is_terminated;
-    @padding bit<7>     pad_is_unruled;
     bit<1>              is_unruled;
-    @padding bit<7>     pad_is_dscp_uniform;
     bit<1>              is_dscp_uniform;
+    bit<1>              is_dad;
+    bit<1>              has_l4;
+    bit<1>              is_echo;
     @padding bit<7>     pad_ingress_port;
     port_id_t           ingress_port;
     port_index_t        source_index;
@@ -68,14 +67,34 @@ header bridged_t {
     mac_addr_t          dst_mac;
     bit<16>             source_port;
     bit<8>              ip_protocol;
-    @padding bit<7>     pad_has_l4;
-    bit<1>              has_l4;
-    @padding bit<7>     pad_is_echo;
-    bit<1>              is_echo;
     bit<16>             l4_src_port;
     bit<16>             l4_dst_port;
 }
-const bit<16> BRIDGED_BYTES = 36;
+const bit<16> BRIDGED_BYTES = 31;
+
+// What a copy is of: ingress makes it of the frame as it was received, egress of the frame as it leaves. The first byte of what
+// precedes a frame, as the rewrite mode is, from which it differs.
+const copy_kind_t COPY_BARE        = 0x10; // the tenant's frame
+const copy_kind_t COPY_RECEIVED_V4 = 0x11; // the tunnel packet that it came in
+const copy_kind_t COPY_RECEIVED_V6 = 0x12;
+const copy_kind_t COPY_SENT_V4     = 0x13; // the tunnel packet that it leaves in
+const copy_kind_t COPY_SENT_V6     = 0x14;
+
+// Precedes a copy, in place of bridged_t.
+header copied_t {
+    copy_kind_t         kind;
+    bit<8>              punt_reason;
+    @padding bit<7>     pad_ingress_port;
+    port_id_t           ingress_port;
+    vrf_t               vrf;
+}
+
+// Outer Ethernet, IP, UDP and VXLAN.
+const bit<32> TUNNEL_V4_BITS = 400;
+const bit<32> TUNNEL_V6_BITS = 560;
+
+// `mirror_type`: there is one kind of copy.
+const MirrorType_t MIRROR_COPY = 1;
 
 struct ingress_headers_t {
     bridged_t bridged;
@@ -84,6 +103,7 @@ struct ingress_headers_t {
 
 struct egress_headers_t {
     bridged_t       bridged;
+    copied_t        copied;
     added_headers_t added;
     frame_headers_t frame;
 }
@@ -147,14 +167,26 @@ control PortEgressMeter(inout metadata_t meta) {
     }
 }
 
-// Dropped frames that the controller shall see, against the rate of their reason.
+// Frames that the controller shall see, against the rate of their reason.
 control PuntMeter(inout metadata_t meta) {
     @name(".punt_meter") @id(0x03)
     Meter<drop_reason_t>(PUNT_METER_SIZE, MeterType_t.PACKETS) punt_meter;
 
     apply {
         if (meta.is_punted == 1) {
-            meta.punt_color = punt_meter.execute(meta.drop_reason);
+            meta.punt_color = punt_meter.execute(meta.egress.punt_reason);
+        }
+    }
+}
+
+// The same for what egress shows.
+control EgressPuntMeter(inout metadata_t meta) {
+    @name(".egress_punt_meter") @id(0x10)
+    Meter<drop_reason_t>(EGRESS_PUNT_METER_SIZE, MeterType_t.PACKETS) egress_punt_meter;
+
+    apply {
+        if (meta.is_punted == 1) {
+            meta.punt_color = egress_punt_meter.execute(meta.egress.punt_reason);
         }
     }
 }
@@ -256,6 +288,42 @@ control FlowAddressWord(in bit<32> src, in bit<32> dst, in bit<1> is_reply, in f
     }
 }
 
+// Which cell. Asked early, for every packet.
+control FlowCell(in frame_headers_t hdr, inout metadata_t meta) {
+    Hash<flow_index_t>(HashAlgorithm_t.CRC16) hash_v4;
+    Hash<flow_index_t>(HashAlgorithm_t.CRC16) hash_v6;
+    Hash<flow_index_t>(HashAlgorithm_t.CRC16) reverse_hash_v4;
+    Hash<flow_index_t>(HashAlgorithm_t.CRC16) reverse_hash_v6;
+
+    apply {
+        if (hdr.ipv6.isValid()) {
+            if (meta.egress.is_unruled == 0) {
+                meta.flow.index = hash_v6.get({
+                    meta.egress.vrf, hdr.ipv6.src_addr, hdr.ipv6.dst_addr, meta.flow.src_port, meta.flow.dst_port,
+                    meta.flow.protocol
+                });
+            } else {
+                meta.flow.index = reverse_hash_v6.get({
+                    meta.egress.vrf, hdr.ipv6.dst_addr, hdr.ipv6.src_addr, meta.flow.dst_port, meta.flow.src_port,
+                    meta.flow.protocol
+                });
+            }
+        } else {
+            if (meta.egress.is_unruled == 0) {
+                meta.flow.index = hash_v4.get({
+                    meta.egress.vrf, hdr.ipv4.src_addr, hdr.ipv4.dst_addr, meta.flow.src_port, meta.flow.dst_port,
+                    meta.flow.protocol
+                });
+            } else {
+                meta.flow.index = reverse_hash_v4.get({
+                    meta.egress.vrf, hdr.ipv4.dst_addr, hdr.ipv4.src_addr, meta.flow.dst_port, meta.flow.src_port,
+                    meta.flow.protocol
+                });
+            }
+        }
+    }
+}
+
 // The cells of flow_state, for each pipe of the chip its own: docs/adr/0008 says what follows.
 control FlowRecords(in frame_headers_t hdr, inout metadata_t meta) {
     FlowAddressWord() words_v4;
@@ -266,11 +334,6 @@ control FlowRecords(in frame_headers_t hdr, inout metadata_t meta) {
     Register<flow_ports_t, flow_index_t>(FLOW_STATE_SIZE) flow_ports;
     Register<bit<8>, flow_index_t>(FLOW_STATE_SIZE) flow_protocols;
     Register<flow_life_t, flow_index_t>(FLOW_STATE_SIZE) flow_lives;
-    Hash<flow_index_t>(HashAlgorithm_t.CRC16) hash_v4;
-    Hash<flow_index_t>(HashAlgorithm_t.CRC16) hash_v6;
-    Hash<flow_index_t>(HashAlgorithm_t.CRC16) reverse_hash_v4;
-    Hash<flow_index_t>(HashAlgorithm_t.CRC16) reverse_hash_v6;
-
     bit<1> is_same;
     bit<1> is_same_1;
     bit<1> is_same_2;
@@ -334,17 +397,6 @@ control FlowRecords(in frame_headers_t hdr, inout metadata_t meta) {
         is_same_2 = 1;
         is_same_3 = 1;
         if (hdr.ipv6.isValid()) {
-            if (meta.egress.is_unruled == 0) {
-                meta.flow.index = hash_v6.get({
-                    meta.egress.vrf, hdr.ipv6.src_addr, hdr.ipv6.dst_addr, meta.flow.src_port, meta.flow.dst_port,
-                    meta.flow.protocol
-                });
-            } else {
-                meta.flow.index = reverse_hash_v6.get({
-                    meta.egress.vrf, hdr.ipv6.dst_addr, hdr.ipv6.src_addr, meta.flow.dst_port, meta.flow.src_port,
-                    meta.flow.protocol
-                });
-            }
             words_v6_0.apply(
                 hdr.ipv6.src_addr[127:96], hdr.ipv6.dst_addr[127:96], meta.egress.is_unruled, meta.flow.index, is_same);
             words_v6_1.apply(
@@ -354,17 +406,6 @@ control FlowRecords(in frame_headers_t hdr, inout metadata_t meta) {
             words_v6_3.apply(
                 hdr.ipv6.src_addr[31:0], hdr.ipv6.dst_addr[31:0], meta.egress.is_unruled, meta.flow.index, is_same_3);
         } else {
-            if (meta.egress.is_unruled == 0) {
-                meta.flow.index = hash_v4.get({
-                    meta.egress.vrf, hdr.ipv4.src_addr, hdr.ipv4.dst_addr, meta.flow.src_port, meta.flow.dst_port,
-                    meta.flow.protocol
-                });
-            } else {
-                meta.flow.index = reverse_hash_v4.get({
-                    meta.egress.vrf, hdr.ipv4.dst_addr, hdr.ipv4.src_addr, meta.flow.dst_port, meta.flow.src_port,
-                    meta.flow.protocol
-                });
-            }
             words_v4.apply(hdr.ipv4.src_addr, hdr.ipv4.dst_addr, meta.egress.is_unruled, meta.flow.index, is_same);
         }
         if (meta.egress.is_unruled == 0) {

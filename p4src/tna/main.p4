@@ -129,10 +129,6 @@ control Decapsulate(inout headers_t hdr) {
 @pa_container_size("ingress", "hdr.received.inner.ethernet.ether_type", 16)
 @pa_container_size("ingress", "hdr.received.inner.vlan.ether_type", 16)
 @pa_container_size("ingress", "hdr.received.inner.arp.operation", 16)
-@pa_container_size("ingress", "hdr.bridged.has_l4", 8)
-@pa_container_size("ingress", "hdr.bridged.is_echo", 8)
-@pa_container_size("ingress", "hdr.bridged.is_unruled", 8)
-@pa_container_size("ingress", "hdr.bridged.is_dscp_uniform", 8)
 @pa_mutually_exclusive("ingress", "meta.lkp.src_v4", "meta.lkp.src_v6")
 @pa_mutually_exclusive("ingress", "meta.lkp.dst_v4", "meta.lkp.dst_v6")
 @pa_container_size("ingress", "meta.lkp.src_v4", 32)
@@ -193,7 +189,19 @@ control SwitchIngress(
             }
             pipeline.apply(hdr.received, meta);
             bridge_verdict.apply(hdr, meta.egress);
-            if (meta.is_trapped == 1 || (meta.is_punted == 1 && meta.punt_color == COLOR_GREEN)) {
+            if (meta.is_trapped == 0 && meta.copy_session != 0) {
+                for_deparser.mirror_type = MIRROR_COPY;
+                meta.copy_kind = COPY_BARE;
+                if (meta.is_terminated == 1) {
+                    if (hdr.received.frame.ipv6.isValid()) {
+                        meta.copy_kind = COPY_RECEIVED_V6;
+                    } else {
+                        meta.copy_kind = COPY_RECEIVED_V4;
+                    }
+                }
+            }
+            if (meta.is_trapped == 1
+                || (meta.is_punted == 1 && meta.is_logged == 0 && meta.punt_color == COLOR_GREEN)) {
                 hdr.bridged.rewrite_mode = REWRITE_PUNT;
                 for_tm.ucast_egress_port = CPU_PORT;
             } else if (meta.drop_reason != DROP_NONE) {
@@ -217,7 +225,14 @@ control SwitchIngressDeparser(
     inout ingress_headers_t hdr,
     in metadata_t meta,
     in ingress_intrinsic_metadata_for_deparser_t for_deparser) {
+    Mirror() copy;
+
     apply {
+        if (for_deparser.mirror_type == MIRROR_COPY) {
+            copy.emit<copied_t>(meta.copy_session, {
+                meta.copy_kind, meta.egress.punt_reason, 0, meta.egress.ingress_port, meta.egress.vrf
+            });
+        }
         packet.emit(hdr.bridged);
         packet.emit(hdr.received);
     }
@@ -230,8 +245,69 @@ parser SwitchEgressParser(
     out egress_intrinsic_metadata_t intrinsic) {
     state start {
         packet.extract(intrinsic);
-        packet.extract(hdr.bridged);
         meta = { ... };
+        transition select(packet.lookahead<copy_kind_t>()) {
+            COPY_BARE &&& 0xf0: parse_copied;
+            default: parse_bridged;
+        }
+    }
+
+    // Only the controller sees the tunnel that a frame came out of, and nobody the one that it leaves into.
+    state parse_copied {
+        packet.extract(hdr.copied);
+        meta.egress.punt_reason = hdr.copied.punt_reason;
+        meta.egress.ingress_port = hdr.copied.ingress_port;
+        meta.egress.vrf = hdr.copied.vrf;
+        transition select(intrinsic.egress_port, hdr.copied.kind) {
+            (CPU_PORT, COPY_RECEIVED_V4): parse_shown;
+            (CPU_PORT, COPY_RECEIVED_V6): parse_shown;
+            (_, COPY_RECEIVED_V4): skip_tunnel_v4;
+            (_, COPY_RECEIVED_V6): skip_tunnel_v6;
+            (_, COPY_SENT_V4): skip_tunnel_v4;
+            (_, COPY_SENT_V6): skip_tunnel_v6;
+            default: parse_tenant_frame;
+        }
+    }
+
+    state parse_shown {
+        meta.egress.rewrite_mode = REWRITE_PUNT;
+        transition accept;
+    }
+
+    state skip_tunnel_v4 {
+        packet.advance(TUNNEL_V4_BITS);
+        transition parse_tenant_frame;
+    }
+
+    state skip_tunnel_v6 {
+        packet.advance(TUNNEL_V6_BITS);
+        transition parse_tenant_frame;
+    }
+
+    state parse_tenant_frame {
+        transition select(intrinsic.egress_port) {
+            CPU_PORT: parse_shown;
+            default: parse_mirrored;
+        }
+    }
+
+    // Nothing but the tag of a mirrored frame is looked at, and more would be too deep behind a tunnel.
+    state parse_mirrored {
+        meta.egress.rewrite_mode = REWRITE_MIRRORED;
+        packet.extract(hdr.frame.ethernet);
+        transition select(hdr.frame.ethernet.ether_type) {
+            ETHER_TYPE_VLAN: parse_mirrored_tag;
+            default: accept;
+        }
+    }
+
+    state parse_mirrored_tag {
+        packet.extract(hdr.frame.vlan);
+        transition accept;
+    }
+
+    state parse_bridged {
+        packet.extract(hdr.bridged);
         meta.egress.rewrite_mode = hdr.bridged.rewrite_mode;
         meta.egress.punt_reason = hdr.bridged.punt_reason;
         meta.egress.is_guarded = hdr.bridged.is_guarded;
@@ -404,6 +480,15 @@ control SwitchEgress(
         meta.frame_length = intrinsic.pkt_length - (BRIDGED_BYTES + FCS_BYTES);
         meta.now = from_parser.global_tstamp[47:32];
         pipeline.apply(hdr.added, hdr.frame, meta);
+        if (meta.copy_session != 0) {
+            for_deparser.mirror_type = MIRROR_COPY;
+            meta.copy_kind = COPY_BARE;
+            if (hdr.added.encap_ipv4.isValid()) {
+                meta.copy_kind = COPY_SENT_V4;
+            } else if (hdr.added.encap_ipv6.isValid()) {
+                meta.copy_kind = COPY_SENT_V6;
+            }
+        }
         if (meta.drop_reason != DROP_NONE || meta.is_pruned == 1) {
             for_deparser.drop_ctl = 1;
         }
@@ -418,8 +503,14 @@ control SwitchEgressDeparser(
     Checksum() encap_checksum;
     Checksum() neighbor_checksum;
     Checksum() ipv4_checksum;
+    Mirror() copy;
 
     apply {
+        if (for_deparser.mirror_type == MIRROR_COPY) {
+            copy.emit<copied_t>(meta.copy_session, {
+                meta.copy_kind, meta.egress.punt_reason, 0, meta.egress.ingress_port, meta.egress.vrf
+            });
+        }
         if (meta.is_checksum_due == 1) {
             hdr.frame.ipv4.checksum = ipv4_checksum.update({
                 hdr.frame.ipv4.version_ihl, hdr.frame.ipv4.tos, hdr.frame.ipv4.total_length,

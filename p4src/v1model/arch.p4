@@ -17,6 +17,11 @@ typedef bit<16> flow_index_t;
 
 const port_id_t CPU_PORT = 510;
 
+// `instance_type` of copies, and the fields of metadata that they take along (@field_list).
+const bit<32> INGRESS_CLONE = 1;
+const bit<32> EGRESS_CLONE  = 2;
+const bit<8> COPY_FIELDS    = 1;
+
 typedef direct_counter table_counter_t;
 const CounterType TABLE_COUNTER = CounterType.packets_and_bytes;
 
@@ -108,14 +113,26 @@ control PortEgressMeter(inout metadata_t meta) {
     }
 }
 
-// Dropped frames that the controller shall see, against the rate of their reason.
+// Frames that the controller shall see, against the rate of their reason.
 control PuntMeter(inout metadata_t meta) {
     @name(".punt_meter") @id(0x03)
     meter(PUNT_METER_SIZE, MeterType.packets) punt_meter;
 
     apply {
         if (meta.is_punted == 1) {
-            punt_meter.execute_meter((bit<32>)meta.drop_reason, meta.punt_color);
+            punt_meter.execute_meter((bit<32>)meta.egress.punt_reason, meta.punt_color);
+        }
+    }
+}
+
+// The same for what egress shows.
+control EgressPuntMeter(inout metadata_t meta) {
+    @name(".egress_punt_meter") @id(0x10)
+    meter(EGRESS_PUNT_METER_SIZE, MeterType.packets) egress_punt_meter;
+
+    apply {
+        if (meta.is_punted == 1) {
+            egress_punt_meter.execute_meter((bit<32>)meta.egress.punt_reason, meta.punt_color);
         }
     }
 }
@@ -182,6 +199,38 @@ control LinkLocalQuery(inout lookup_t lkp) {
     }
 }
 
+// Which cell. It does not hold the VRF and need not: among keys that differ in nothing else, CRC-16 is one to one in these 16
+// bits.
+control FlowCell(in frame_headers_t hdr, inout metadata_t meta) {
+    apply {
+        if (hdr.ipv6.isValid()) {
+            if (meta.egress.is_unruled == 0) {
+                hash(meta.flow.index, HashAlgorithm.crc16, 16w0, {
+                    meta.egress.vrf, hdr.ipv6.src_addr, hdr.ipv6.dst_addr, meta.flow.src_port, meta.flow.dst_port,
+                    meta.flow.protocol
+                }, FLOW_STATE_SIZE);
+            } else {
+                hash(meta.flow.index, HashAlgorithm.crc16, 16w0, {
+                    meta.egress.vrf, hdr.ipv6.dst_addr, hdr.ipv6.src_addr, meta.flow.dst_port, meta.flow.src_port,
+                    meta.flow.protocol
+                }, FLOW_STATE_SIZE);
+            }
+        } else {
+            if (meta.egress.is_unruled == 0) {
+                hash(meta.flow.index, HashAlgorithm.crc16, 16w0, {
+                    meta.egress.vrf, hdr.ipv4.src_addr, hdr.ipv4.dst_addr, meta.flow.src_port, meta.flow.dst_port,
+                    meta.flow.protocol
+                }, FLOW_STATE_SIZE);
+            } else {
+                hash(meta.flow.index, HashAlgorithm.crc16, 16w0, {
+                    meta.egress.vrf, hdr.ipv4.dst_addr, hdr.ipv4.src_addr, meta.flow.dst_port, meta.flow.src_port,
+                    meta.flow.protocol
+                }, FLOW_STATE_SIZE);
+            }
+        }
+    }
+}
+
 // The cells of flow_state. Making a record writes the arrays; needing one reads them, and refreshes what it finds.
 control FlowRecords(in frame_headers_t hdr, inout metadata_t meta) {
     // Source and destination address of the flow.
@@ -204,16 +253,8 @@ control FlowRecords(in frame_headers_t hdr, inout metadata_t meta) {
         is_same = 0;
         if (hdr.ipv6.isValid()) {
             if (meta.egress.is_unruled == 0) {
-                hash(meta.flow.index, HashAlgorithm.crc16, 16w0, {
-                    meta.egress.vrf, hdr.ipv6.src_addr, hdr.ipv6.dst_addr, meta.flow.src_port, meta.flow.dst_port,
-                    meta.flow.protocol
-                }, FLOW_STATE_SIZE);
                 flow_addresses_v6.write((bit<32>)meta.flow.index, hdr.ipv6.src_addr ++ hdr.ipv6.dst_addr);
             } else {
-                hash(meta.flow.index, HashAlgorithm.crc16, 16w0, {
-                    meta.egress.vrf, hdr.ipv6.dst_addr, hdr.ipv6.src_addr, meta.flow.dst_port, meta.flow.src_port,
-                    meta.flow.protocol
-                }, FLOW_STATE_SIZE);
                 flow_addresses_v6.read(addresses_v6, (bit<32>)meta.flow.index);
                 if (addresses_v6 == hdr.ipv6.dst_addr ++ hdr.ipv6.src_addr) {
                     is_same = 1;
@@ -221,16 +262,8 @@ control FlowRecords(in frame_headers_t hdr, inout metadata_t meta) {
             }
         } else {
             if (meta.egress.is_unruled == 0) {
-                hash(meta.flow.index, HashAlgorithm.crc16, 16w0, {
-                    meta.egress.vrf, hdr.ipv4.src_addr, hdr.ipv4.dst_addr, meta.flow.src_port, meta.flow.dst_port,
-                    meta.flow.protocol
-                }, FLOW_STATE_SIZE);
                 flow_addresses_v4.write((bit<32>)meta.flow.index, hdr.ipv4.src_addr ++ hdr.ipv4.dst_addr);
             } else {
-                hash(meta.flow.index, HashAlgorithm.crc16, 16w0, {
-                    meta.egress.vrf, hdr.ipv4.dst_addr, hdr.ipv4.src_addr, meta.flow.dst_port, meta.flow.src_port,
-                    meta.flow.protocol
-                }, FLOW_STATE_SIZE);
                 flow_addresses_v4.read(addresses_v4, (bit<32>)meta.flow.index);
                 if (addresses_v4 == hdr.ipv4.dst_addr ++ hdr.ipv4.src_addr) {
                     is_same = 1;
