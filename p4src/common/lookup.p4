@@ -50,6 +50,7 @@ control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
             if (!hdr.neighbor.isValid()) {
                 lkp.src_v6 = hdr.ipv6.src_addr;
                 lkp.dst_v6 = hdr.ipv6.dst_addr;
+                lkp.is_neighbor = parsed.is_router_query;
             } else {
                 lkp.is_neighbor = 1;
                 if (hdr.icmp.type == ICMPV6_NEIGHBOR_SOLICITATION) {

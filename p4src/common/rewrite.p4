@@ -53,6 +53,11 @@ control LengthCheck(inout metadata_t meta, in frame_headers_t hdr) {
     }
 
     @hidden
+    action measure_tagged() {
+        room = meta.frame_length - (ETHERNET_BYTES + VLAN_BYTES);
+    }
+
+    @hidden
     action compare() {
         missing_in_frame = meta.lkp.ip_length |-| room;
         missing_in_datagram = header_bytes |-| meta.lkp.ip_length;
@@ -60,7 +65,11 @@ control LengthCheck(inout metadata_t meta, in frame_headers_t hdr) {
 
     apply {
         if (meta.lkp.kind != FRAME_ARP) {
-            measure();
+            if (hdr.vlan.isValid()) {
+                measure_tagged();
+            } else {
+                measure();
+            }
             header_lengths.apply();
             compare();
             if (missing_in_frame != 0 || missing_in_datagram != 0) {
@@ -144,7 +153,7 @@ control Rewrite(inout frame_headers_t hdr, inout metadata_t meta) {
     }
 
     apply {
-        if (hdr.vlan.isValid()) {
+        if (hdr.vlan.isValid() && meta.egress.keeps_tag == 0) {
             hdr.ethernet.ether_type = hdr.vlan.ether_type;
             hdr.vlan.setInvalid();
             meta.frame_length = meta.frame_length - VLAN_BYTES;

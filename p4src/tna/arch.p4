@@ -42,6 +42,8 @@ header bridged_t {
     bit<1>              is_gateway;
     @padding bit<7>     pad_is_dad;
     bit<1>              is_dad;
+    @padding bit<7>     pad_keeps_tag;
+    bit<1>              keeps_tag;
     @padding bit<7>     pad_is_guarded;
     bit<1>              is_guarded;
     @padding bit<7>     pad_is_terminated;
@@ -61,7 +63,7 @@ header bridged_t {
     mac_addr_t          dst_mac;
     bit<16>             source_port;
 }
-const bit<16> BRIDGED_BYTES = 29;
+const bit<16> BRIDGED_BYTES = 30;
 
 struct ingress_headers_t {
     bridged_t bridged;

@@ -40,8 +40,11 @@ class DropReason(IntEnum):
     LINK_LOCAL = 31  # never routed
     ND_UNKNOWN = 32  # neighbour discovery that is no question about somebody we know
     LEARN = 33  # gratuitous ARP, RARP, neighbour advertisement: nothing is learnt from tenants' frames
+    ROUTER_SOLICITATION = 36  # a host looks for its router
 
 
-ANSWERED = frozenset({DropReason.TTL, DropReason.TO_GATEWAY, DropReason.TOO_BIG, DropReason.LEARN})
-"""What the controller sees of what is dropped, because it answers it: with an ICMP error, as the gateway, or by telling
-where a port is."""
+ANSWERED = frozenset(
+    {DropReason.TTL, DropReason.TO_GATEWAY, DropReason.TOO_BIG, DropReason.LEARN, DropReason.ROUTER_SOLICITATION}
+)
+"""What the controller sees of what is dropped, because it answers it: with an ICMP error, as the gateway, as the subnet's
+router, or by telling where a port is."""
