@@ -16,8 +16,8 @@ from pathlib import Path
 from topo.errors import CommandError
 from topo.namespaces import Namespace
 
-FABRIC_MTU = 9236
-"""MTU of switch ports, bytes: the largest `tenant_mtu` plus the 70 bytes of VXLAN over IPv6."""
+FABRIC_MTU = 9240
+"""MTU of switch ports, bytes: the largest `tenant_mtu` plus the 70 bytes of VXLAN over IPv6, and a tenant's own tag."""
 
 
 class AddressState(Enum):

@@ -42,6 +42,7 @@ from p4vpc.intent.tenancy import (
     VpcMember,
     VtepAttachment,
 )
+from p4vpc.intent.tunnels import Dscp, Ecn, ForeignVtep, UdpChecksum
 from p4vpc.intent.values import Mac, PortRange
 
 __all__ = [
@@ -52,7 +53,10 @@ __all__ = [
     "CidrPeer",
     "Claim",
     "ClaimId",
+    "Dscp",
+    "Ecn",
     "Fabric",
+    "ForeignVtep",
     "GroupPeer",
     "IdentifierPlan",
     "Identifiers",
@@ -80,6 +84,7 @@ __all__ = [
     "Switch",
     "SwitchAttachment",
     "Tenant",
+    "UdpChecksum",
     "Vpc",
     "VpcMember",
     "VtepAttachment",

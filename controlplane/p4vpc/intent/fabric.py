@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from p4vpc.intent.addresses import Address, LinkAddress, Prefix
 from p4vpc.intent.base import Intent, Part
+from p4vpc.intent.tunnels import Dscp, Ecn, UdpChecksum
 from p4vpc.intent.values import UNION_TAG, Distinct, Name, SocketAddress, SwitchPort, UnicastMac
 
 Vni = Annotated[int, Field(strict=True, ge=1, le=0xFFFFFF)]
@@ -18,8 +19,11 @@ class Fabric(Intent):
 
     Attributes:
         tenant_mtu: largest IP packet of a tenant in bytes, at least 1280 where a subnet has IPv6. The underlay must
-            carry 50 bytes more if VTEPs are IPv4, 70 if they are IPv6.
+            carry 50 bytes more if VTEPs are IPv4, 70 if they are IPv6; and 4 more where a subnet is `vlan_transparent`.
         vni_range: first and last VNI that p4vpc gives to subnets.
+        ecn: congestion marks of tunnels between our leaves.
+        dscp: DSCP of those.
+        udp_checksum: UDP checksum of those over IPv6.
     """
 
     collection: ClassVar[str] = "fabrics"
@@ -27,6 +31,9 @@ class Fabric(Intent):
     kind: Literal["fabric"] = "fabric"
     tenant_mtu: Annotated[int, Field(strict=True, ge=576, le=9166)] = 1500
     vni_range: tuple[Vni, Vni] = (4096, 0xFFFFFF)
+    ecn: Ecn = "normal"
+    dscp: Dscp = Dscp()
+    udp_checksum: UdpChecksum = "zero"
 
     @property
     def key(self) -> str:

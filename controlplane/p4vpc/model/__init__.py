@@ -15,6 +15,7 @@ from p4vpc.model.types import (
     ModelSubnet,
     ModelSwitch,
     ModelVpc,
+    TunnelModes,
     Vtep,
 )
 
@@ -31,6 +32,7 @@ __all__ = [
     "ModelSubnet",
     "ModelSwitch",
     "ModelVpc",
+    "TunnelModes",
     "Vtep",
     "build_model",
     "check_objects",

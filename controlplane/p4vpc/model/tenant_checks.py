@@ -69,6 +69,7 @@ def check_attachments(index: Index, *, are_links_complete: bool = True) -> Itera
             elif isinstance(port.attachment, VtepAttachment):
                 yield from _check_vtep(index, vteps, port, port.attachment.vtep, are_links_complete)
     yield from only_once(uses, "one port for each switch port and VLAN")
+    yield from _check_transparency(index)
 
 
 def _check_overlaps(members: VpcIndex) -> Iterator[Problem]:
@@ -132,6 +133,28 @@ def _check_switch_port(
     if link is not None:
         message = f"port {attachment.port} of {attachment.switch} belongs to link {link}"
         yield Problem(str(port), "attachment.port", message, "a port without a link")
+
+
+def _check_transparency(index: Index) -> Iterator[Problem]:
+    """Yield a problem for each attachment in the way of tags that are a tenant's own: a VLAN, a neighbour on the port."""
+    by_switch_port: dict[tuple[str, int], list[tuple[Port, bool]]] = defaultdict(list)
+    for vpc_key in sorted(index.members):
+        members = index.members[vpc_key]
+        for port in members.ports.values():
+            attachment = port.attachment
+            subnet = members.subnets.get(port.subnet)
+            if subnet is None or not isinstance(attachment, SwitchAttachment):
+                continue
+            by_switch_port[attachment.switch, attachment.port].append((port, subnet.vlan_transparent))
+            if subnet.vlan_transparent and attachment.vlan is not None:
+                message = f"subnet {subnet.name} is vlan_transparent, so a tag chooses no attachment of it"
+                yield Problem(str(port), "attachment.vlan", message, "remove vlan, or vlan_transparent of the subnet")
+    for (switch, number), there in by_switch_port.items():
+        owner = next((port for port, is_transparent in there if is_transparent), None)
+        for port, _ in there:
+            if owner is not None and port is not owner:
+                message = f"all tags on port {number} of {switch} belong to {owner}, whose subnet is vlan_transparent"
+                yield Problem(str(port), "attachment", message, "another switch port")
 
 
 def _check_vtep(

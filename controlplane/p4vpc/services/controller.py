@@ -18,7 +18,7 @@ from p4vpc.compiler import DesiredState, compile_switch
 from p4vpc.errors import StoreError
 from p4vpc.model import Model, ModelSwitch, build_model
 from p4vpc.services.blocking import Blocking
-from p4vpc.services.intents import IntentService
+from p4vpc.services.intents import IntentService, refuse_inability
 from p4vpc.services.responder import (
     LatestAnnouncements,
     OnAnnouncement,
@@ -104,7 +104,7 @@ class Controller:
         self._feed_interval = feed_interval
         self._dirty = asyncio.Event()
         self._blocking = Blocking()
-        self.intents = IntentService(store, self._blocking, self._dirty.set)
+        self.intents = IntentService(store, self._blocking, self._dirty.set, pipeline.architecture)
         self._running: dict[str, _Running] = {}
         self._desired: dict[str, DesiredState] = {}
         self._compiled_revision = 0
@@ -218,7 +218,7 @@ class Controller:
             self._is_ready and snapshot.revision == self._compiled_revision
         ):
             try:
-                compiled = await self._blocking.run(_compile, snapshot)
+                compiled = await self._blocking.run(_compile, snapshot, self.pipeline.architecture)
             except Exception as error:  # whatever is wrong with this revision, the last good one goes on
                 self._log.exception("the last revision cannot be realised", revision=snapshot.revision)
                 self._model_error = f"revision {snapshot.revision} cannot be realised: {error}"
@@ -304,7 +304,8 @@ class Controller:
             self._released_revision = realised
 
 
-def _compile(snapshot: Snapshot) -> _Compiled:
+def _compile(snapshot: Snapshot, architecture: str) -> _Compiled:
+    refuse_inability(snapshot.intents, architecture)
     model = build_model(snapshot.intents, snapshot.identifiers, snapshot.revision)
     return _Compiled(
         model,

@@ -39,6 +39,8 @@ def _subnet(subnet: ModelSubnet, broadcasts: frozenset[IPv4Address], mtu: int) -
         gateway_mac=subnet.gateway_mac,
         gateway_v4=subnet.gateway_v4,
         gateway_v6=subnet.gateway_v6,
+        prefix_v6=subnet.ipv6,
         mtu=mtu,
         broadcasts=broadcasts,
+        is_vlan_transparent=subnet.is_vlan_transparent,
     )
