@@ -149,7 +149,9 @@ class TagsAreNotRouted(_TransparentTest):
                     echo = source.to(RED_WEB.gateway_mac, packets.icmp(source.address, source.gateway))
                     self.drops_with("unknown_destination", 1, _tagged(echo, vlan))
             with self.subTest("untagged", source=source.address):
-                self.drops_with("to_gateway", 1, source.to(RED_WEB.gateway_mac, packets.icmp(source.address, source.gateway)))
+                self.drops_with(
+                    "to_gateway", 1, source.to(RED_WEB.gateway_mac, packets.icmp(source.address, source.gateway))
+                )
 
 
 class TaggedQuestionsAreAnsweredInTheirTag(_TransparentTest):
@@ -286,9 +288,7 @@ class LongTaggedPacketsAreTooBig(_TransparentTest):
 
     def runTest(self) -> None:
         self.overwrite(
-            entries.access_port(
-                1, 0, index=RED_WEB1.index, domain=RED_WEB.domain, vrf=RED_WEB.vrf, label=WEB, mtu=1500
-            )
+            entries.access_port(1, 0, index=RED_WEB1.index, domain=RED_WEB.domain, vrf=RED_WEB.vrf, label=WEB, mtu=1500)
         )
         for source, target in by_family((RED_WEB1, RED_WEB4)):
             overhead = 48 if packets.is_v6(source.address) else 28

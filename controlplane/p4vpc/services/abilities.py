@@ -16,5 +16,7 @@ def check_abilities(objects: Iterable[Intent], architecture: str) -> Iterator[Pr
         return
     for intent in objects:
         if isinstance(intent, Fabric | ForeignVtep) and intent.udp_checksum == "computed":
-            message = f"the switches ({architecture}) cannot compute it: it covers the whole packet, and they see its head"
+            message = (
+                f"the switches ({architecture}) cannot compute it: it covers the whole packet, and they see its head"
+            )
             yield Problem(str(intent), "udp_checksum", message, "udp_checksum: zero")

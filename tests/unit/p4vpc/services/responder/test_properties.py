@@ -150,7 +150,9 @@ def test_the_core_is_a_function(arrived: tuple[bytes, int], reason: int) -> None
 
 def test_the_frames_of_these_tests_are_answered() -> None:
     answered = [
-        any(respond(frame, reason, port, VIEW) is not None for reason in (TTL, TO_GATEWAY, TOO_BIG, ROUTER_SOLICITATION))
+        any(
+            respond(frame, reason, port, VIEW) is not None for reason in (TTL, TO_GATEWAY, TOO_BIG, ROUTER_SOLICITATION)
+        )
         for frame, port in FRAMES
     ]
     expected = [True, True, True, False, True, True, True, False, False, True]
