@@ -102,7 +102,7 @@ def router_solicitation(
     code: int = 0,
     vlan: int = 0,
 ) -> Packet:
-    """Who is the router here? To all routers, with the sender's MAC as the option if it has an address (RFC 4861, 4.1)."""
+    """Who is the router here? To all routers, with the sender's MAC as the option if it has an address."""
     if options is None:
         options = b"" if sender == UNSPECIFIED else source_option(mac)
     header = IPv6(src=sender, dst=ALL_ROUTERS, hlim=hop_limit, fl=packets.FLOW_LABEL)

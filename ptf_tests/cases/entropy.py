@@ -153,7 +153,7 @@ class FragmentsKeepTogether(_EntropyTest):
 
 
 class NonIpFramesHashTheirMacs(LeafTest):
-    """ARP replies into a foreign VTEP's tunnel: one source port for a pair of MACs, in range; another pair, another port."""
+    """ARP replies to a foreign VTEP: one source port for a pair of MACs, in range, and another one for another pair."""
 
     def runTest(self) -> None:
         domain = RED_FOREIGN.subnet.domain

@@ -34,7 +34,7 @@ def _senders(host: Host) -> Iterator[str]:
 
 
 class RouterSolicitationsAreShown(_RouterDiscoveryTest):
-    """From an own address, link-local or of none, they are router_solicitation and shown as they came; none is flooded."""
+    """From an own address, link-local or none, they are router_solicitation and shown as they came; none is flooded."""
 
     def runTest(self) -> None:
         self.overwrite(entries.drop_reason(DROP_REASONS["router_solicitation"], "punt_drop"))

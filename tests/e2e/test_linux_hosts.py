@@ -373,7 +373,7 @@ def default_routes(lab: Lab, host: str) -> list[dict[str, Any]]:
 
 @contextmanager
 def believing_routers(lab: Lab, host: str) -> Iterator[None]:
-    """A host without default route whose interface goes down and up again, and which believes routers that answer it."""
+    """A host without default route whose interface goes down and up again, and which believes routers that answer."""
     conf = f"/proc/sys/net/ipv6/conf/{HOST_INTERFACE}"
     try:
         lab.run(host, "sh", "-c", f"echo 1 >{conf}/accept_ra && echo 1 >{conf}/keep_addr_on_down")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Classification of what enters: tenant frames by port and VLAN, underlay frames by port and destination MAC.
 
-Writes `fabric_ports` and `traps` for the switch; `access_ports`, `transparent_ports`, and in egress `egress_ports`, for its
-ports.
+Writes `fabric_ports` and `traps` for the switch; for its ports `access_ports`, `transparent_ports`, and in egress
+`egress_ports`.
 """
 
 from p4vpc.compiler.entries import ActionCall, Exact, TableEntry

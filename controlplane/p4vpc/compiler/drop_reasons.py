@@ -46,5 +46,5 @@ class DropReason(IntEnum):
 ANSWERED = frozenset(
     {DropReason.TTL, DropReason.TO_GATEWAY, DropReason.TOO_BIG, DropReason.LEARN, DropReason.ROUTER_SOLICITATION}
 )
-"""What the controller sees of what is dropped, because it answers it: with an ICMP error, as the gateway, as the subnet's
-router, or by telling where a port is."""
+"""What the controller sees of what is dropped, because it answers it: with an ICMP error, as the gateway, as the
+subnet's router, or by telling where a port is."""

@@ -4,8 +4,8 @@
 A leaf trusts every other leaf: source guard and policy were applied where the packet entered. A foreign VTEP is an
 untrusted peer, and only at leaves that share a VPC with it (docs/adr/0003).
 
-Modes of a tunnel are those of the model: of the fabric between leaves, of its `vtep` object to a foreign one. A leaf of ours
-never needs a group id: policy has been applied where the packet entered.
+Modes of a tunnel are those of the model: of the fabric between leaves, of its `vtep` object to a foreign one. A leaf
+of ours needs no group id: policy has been applied where the packet entered.
 
 Writes `local_vteps_v4`, `local_vteps_v6`, `peer_vteps_v4`, `peer_vteps_v6`, `vni_map`; in egress `tunnels` and
 `bridge_domains`.

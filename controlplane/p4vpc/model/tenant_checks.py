@@ -136,7 +136,7 @@ def _check_switch_port(
 
 
 def _check_transparency(index: Index) -> Iterator[Problem]:
-    """Yield a problem for each attachment in the way of tags that are a tenant's own: a VLAN, a neighbour on the port."""
+    """Yield a problem for what is in the way of a tenant's own tags: an attachment by VLAN, another on the port."""
     by_switch_port: dict[tuple[str, int], list[tuple[Port, bool]]] = defaultdict(list)
     for vpc_key in sorted(index.members):
         members = index.members[vpc_key]

@@ -10,7 +10,6 @@ from p4vpc.services.responder.packet import IpPacket
 from p4vpc.services.responder.view import Attachment, ForeignAttachment, SubnetView, SwitchView
 from p4vpc.services.responder.vxlan import Tunnel, unwrap, wrap
 
-
 _UNTAGGED = 0
 
 

@@ -44,8 +44,8 @@ def respond(frame: bytes, reason: int, ingress_port: int, view: SwitchView) -> R
 def answer(arrival: Arrival, reason: int, ingress_port: int) -> Reply | None:
     """Return the answer to a frame whose sender is known; as `respond`.
 
-    Only what was sent to the gateway's MAC is answered: a bridged packet has met no router that could complain. But a router
-    solicitation is for any router there is. A tenant's own VLANs have none.
+    Only what was sent to the gateway's MAC is answered: a bridged packet has met no router that could complain. But a
+    router solicitation is for any router there is. A tenant's own VLANs have none.
     """
     subnet = arrival.subnet
     packet = None if arrival.is_in_own_vlan else parse_ip(arrival.frame)

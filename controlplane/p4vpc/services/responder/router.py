@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The gateway as the subnet's IPv6 router: advertisements (RFC 4861 section 4.2).
 
-What it says: it is the router, for `LIFETIME_SECONDS`; the subnet's prefix is on the link (L), so hosts of it ask for each
-other; no address is made of it (A = 0) and none is to be had by DHCP (M = O = 0), because the addresses of a port come from
-intent and the source guard lets no other pass; and the MTU is the tenant's.
+What it says: it is the router, for `LIFETIME_SECONDS`; the subnet's prefix is on the link (L), so hosts of it ask for
+each other; no address is made of it (A = 0) and none is to be had by DHCP (M = O = 0), because the addresses of a port
+come from intent and the source guard lets no other pass; and the MTU is the tenant's.
 """
 
 import struct

@@ -64,7 +64,7 @@ def unwrap(frame: EthernetFrame) -> tuple[Tunnel, bytes] | None:
 
 
 def _with_checksum(local: IPv6Address, remote: IPv6Address, udp: bytes) -> bytes:
-    """Return the datagram with its checksum, which is 0 in `udp`; 0 itself is sent as all ones (RFC 8200 section 8.1)."""
+    """Return the datagram with its checksum, where `udp` has 0. A sum of 0 is sent as all ones (RFC 8200, 8.1)."""
     checksum = internet_checksum(pseudo_header(local, remote, PROTOCOL_UDP, len(udp)) + udp) or 0xFFFF
     return udp[:_CHECKSUM_OFFSET] + checksum.to_bytes(2) + udp[_UDP.size :]
 
@@ -72,9 +72,9 @@ def _with_checksum(local: IPv6Address, remote: IPv6Address, udp: bytes) -> bytes
 def wrap(tunnel: Tunnel, inner: bytes, flow_hash: int) -> bytes:
     """Return the frame that takes `inner` back.
 
-    The outer header is the pipeline's: TTL 64, DF, DSCP 0 and Not-ECT, the flow in the UDP source port (RFC 7348 section
-    5), in IPv6 also in a flow label that is not 0 (RFC 6437). The UDP checksum is 0 over IPv4, and always calculated over
-    IPv6, as that is right in both modes of a tunnel.
+    The outer header is the pipeline's: TTL 64, DF, DSCP 0 and Not-ECT, the flow in the UDP source port (RFC 7348
+    section 5), in IPv6 also in a flow label that is not 0 (RFC 6437). The UDP checksum is 0 over IPv4, and calculated
+    over IPv6, as that is right in both modes of a tunnel.
 
     Raises TypeError if the tunnel's addresses are not of one family.
     """

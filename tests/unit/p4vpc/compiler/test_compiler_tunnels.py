@@ -6,7 +6,7 @@ from ipaddress import ip_address
 import pytest
 
 from p4vpc.compiler import DesiredState, compile_switch
-from p4vpc.compiler.entries import ActionCall, Exact, TableEntry
+from p4vpc.compiler.entries import ActionCall, Exact, TableEntry, Ternary
 from p4vpc.intent import Intent, ObjectId
 from p4vpc.model.tunnels import UNSAID, modes_to
 from tests.unit.p4vpc.model.world import build, number, number_of, over_ipv6, world
@@ -116,3 +116,20 @@ def test_a_transparent_subnet_marks_its_ports_and_its_vni() -> None:
     }
     assert transparent == {"red/prod/db": 1, "red/prod/web": 0}
     assert not any(identity[0] == "transparent_ports" for identity in compile_switch(build(objects), "leaf1"))
+
+
+def test_a_vtep_whose_group_ids_are_trusted_may_say_any_label_of_the_vpc() -> None:
+    group = "kind: security_group\ntenant: red\nvpc: prod\nname: app\n"
+    port = (
+        "kind: port\ntenant: red\nvpc: prod\nname: app-1\nsubnet: web\nmac: 02:00:00:00:01:61\naddresses: [10.0.1.61]\n"
+        "security_groups: [app]\nattachment: {switch: leaf1, port: 61}\n"
+    )
+    opened = "kind: security_group\ntenant: red\nvpc: prod\nname: web\nrules:\n"
+    opened += "- {direction: ingress, protocol: tcp, ports: 80-90, peer: {group: app}}\n"
+    everything = "---\n".join((group, port, opened))
+    for said, is_written in (("gbp: true\n", False), ("gbp: true\ntrust_gbp: true\n", True)):
+        objects = world(f"{everything}---\n{FOREIGN}{said}")
+        label = n(objects, "policy_label", "red/prod groups=app cidrs=")
+        state = compile_switch(build(objects), "leaf2")
+        sources = {key[0] for table, key, _ in state if table == "policy"}
+        assert (Ternary(label, 0xFFFF) in sources) is is_written
