@@ -22,6 +22,9 @@ LIFETIME_SECONDS = 65535
 ADVERTISEMENT_INTERVAL_SECONDS = 3600.0
 """How often hosts are told without asking: well within the lifetime."""
 
+FIRST_ADVERTISEMENT_SECONDS = 60.0
+"""How soon after the start for the first time: who asked while no controller was there waits no longer."""
+
 ND_HOP_LIMIT = 255
 _SOLICITATION = (133, 0)
 _ADVERTISEMENT = (134, 0)

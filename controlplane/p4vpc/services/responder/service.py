@@ -29,7 +29,7 @@ from p4vpc.services.responder.limits import TokenBuckets
 from p4vpc.services.responder.locate import Arrival, locate
 from p4vpc.services.responder.reasons import Reason
 from p4vpc.services.responder.respond import advertise, answer
-from p4vpc.services.responder.router import ADVERTISEMENT_INTERVAL_SECONDS
+from p4vpc.services.responder.router import ADVERTISEMENT_INTERVAL_SECONDS, FIRST_ADVERTISEMENT_SECONDS
 from p4vpc.services.responder.view import SwitchView
 from p4vpc.southbound import Packet
 
@@ -59,12 +59,14 @@ class ResponderOptions:
     Attributes:
         queue_size: packet-ins of a switch that wait.
         rate, burst: answers a second, and at once, for each attachment; announcements have as much again.
-        advertisement_interval: seconds from one router advertisement that nobody asked for to the next.
+        first_advertisement, advertisement_interval: seconds to the first router advertisement that nobody asked for, and
+            from one to the next.
     """
 
     queue_size: int = 256
     rate: float = 10.0
     burst: int = 10
+    first_advertisement: float = FIRST_ADVERTISEMENT_SECONDS
     advertisement_interval: float = ADVERTISEMENT_INTERVAL_SECONDS
 
 
@@ -94,7 +96,7 @@ class Responder:
         self._queue_size = options.queue_size
         self._clock = clock
         self._advertisement_interval = options.advertisement_interval
-        self._advertised_at = clock()
+        self._advertisement_due = clock() + options.first_advertisement
         self._offered = asyncio.Event()
         self._view: SwitchView | None = None
         self._counts: Counter[tuple[Reason, Outcome]] = Counter()
@@ -124,12 +126,11 @@ class Responder:
     async def run(self, send: Send) -> None:
         """Answer until cancelled."""
         while True:
-            due = self._advertised_at + self._advertisement_interval
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, due - self._clock())):
+                async with asyncio.timeout(max(0.0, self._advertisement_due - self._clock())):
                     await self._offered.wait()
             await self.drain(send)
-            if self._clock() >= due:
+            if self._clock() >= self._advertisement_due:
                 await self.advertise(send)
 
     async def drain(self, send: Send) -> None:
@@ -146,7 +147,7 @@ class Responder:
 
     async def advertise(self, send: Send) -> None:
         """Tell everybody who is attached here who the router is. Who asks meanwhile is answered in between."""
-        self._advertised_at = self._clock()
+        self._advertisement_due = self._clock() + self._advertisement_interval
         for attachment, subnet in tuple(self._view.locals.values()) if self._view is not None else ():
             advertisement = advertise(attachment, subnet)
             if advertisement is None:

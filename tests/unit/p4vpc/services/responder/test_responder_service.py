@@ -258,7 +258,7 @@ async def test_a_switch_that_takes_nothing_does_not_hold_up_its_packets_in() -> 
 
 
 async def test_everybody_attached_is_told_of_the_router_now_and_then() -> None:
-    world = World(advertisement_interval=600.0)
+    world = World(first_advertisement=600.0, advertisement_interval=900.0)
     task = asyncio.create_task(world.responder.run(world.agent.packet_out))
     try:
         world.now = 599.0
