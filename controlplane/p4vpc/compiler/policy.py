@@ -39,7 +39,8 @@ class _Allowed(NamedTuple):
 
 def emit_vpc(vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
     """Yield what the VPC's ports that send from here may send."""
-    sources, destinations = set(), {route.label for route in vpc.routes}
+    sources: set[int] = set()
+    destinations = {route.label for route in vpc.routes}
     if any(vtep.modes.is_gbp_trusted for vtep in vpc.foreign_vteps):
         sources |= vpc.labels.keys()
     for port in vpc.ports:

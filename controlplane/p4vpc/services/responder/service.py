@@ -59,8 +59,8 @@ class ResponderOptions:
     Attributes:
         queue_size: packet-ins of a switch that wait.
         rate, burst: answers a second, and at once, for each attachment; announcements have as much again.
-        first_advertisement, advertisement_interval: seconds to the first router advertisement that nobody asked for, and
-            from one to the next.
+        first_advertisement: seconds from the start to the first router advertisement that nobody asked for.
+        advertisement_interval: seconds from one of those to the next.
     """
 
     queue_size: int = 256
