@@ -21,6 +21,7 @@ control DecideSource(inout metadata_t meta) {
     table source_decision {
         key = {
             meta.is_guarded            : ternary;
+            meta.is_candidate          : ternary;
             meta.lkp.kind              : ternary;
             meta.lkp.is_query          : ternary;
             meta.lkp.is_announcement   : ternary;
@@ -40,36 +41,39 @@ control DecideSource(inout metadata_t meta) {
             refuse_source;
         }
         const entries = {
-            // guarded kind  query announces router neighbour source     mac addr sender target ttl protocol fragment
-            (_, FRAME_IPV4,   _, _, _, _, SOURCE_MARTIAN,     _, _, _, _, _, _, _) : refuse_source(DROP_MARTIAN);
-            (_, FRAME_IPV4,   _, _, _, _, SOURCE_UNSPECIFIED, _, _, _, _, _, _, _) : refuse_source(DROP_MARTIAN);
-            (_, FRAME_IPV6,   _, _, _, _, SOURCE_MARTIAN,     _, _, _, _, _, _, _) : refuse_source(DROP_MARTIAN);
+            // guarded candidate kind query announces router neighbour source mac addr sender target ttl protocol fragment
+            (_, _, FRAME_IPV4, _, _, _, _, SOURCE_MARTIAN,     _, _, _, _, _, _, _) : refuse_source(DROP_MARTIAN);
+            (_, _, FRAME_IPV4, _, _, _, _, SOURCE_UNSPECIFIED, _, _, _, _, _, _, _) : refuse_source(DROP_MARTIAN);
+            (_, _, FRAME_IPV6, _, _, _, _, SOURCE_MARTIAN,     _, _, _, _, _, _, _) : refuse_source(DROP_MARTIAN);
             // A host that has no address yet may look for its router.
-            (1, _,            0, 0, _, 1, SOURCE_UNSPECIFIED, 1, _, _, _, _, _, _) : refuse_source(DROP_ROUTER_SOLICITATION);
-            (1, _,            0, 0, _, 1, SOURCE_UNSPECIFIED, _, _, _, _, _, _, _) : refuse_source(DROP_SPOOF);
-            (_, FRAME_IPV6,   0, _, _, _, SOURCE_UNSPECIFIED, _, _, _, _, _, _, _) : refuse_source(DROP_MARTIAN);
+            (1, 0, _,          0, 0, _, 1, SOURCE_UNSPECIFIED, 1, _, _, _, _, _, _) : refuse_source(DROP_ROUTER_SOLICITATION);
+            (1, _, _,          0, 0, _, 1, SOURCE_UNSPECIFIED, 1, _, _, _, _, _, _) : refuse_source(DROP_CANDIDATE);
+            (1, _, _,          0, 0, _, 1, SOURCE_UNSPECIFIED, _, _, _, _, _, _, _) : refuse_source(DROP_SPOOF);
+            (_, _, FRAME_IPV6, 0, _, _, _, SOURCE_UNSPECIFIED, _, _, _, _, _, _, _) : refuse_source(DROP_MARTIAN);
             // The subnet has one router, and it is no tenant's port (RFC 6105).
-            (1, _,            _, _, 1, _, _,                  _, _, _, _, _, _, _) : refuse_source(DROP_SPOOF);
+            (1, _, _,          _, _, 1, _, _,                  _, _, _, _, _, _, _) : refuse_source(DROP_SPOOF);
             // What neighbour discovery might hide behind (RFC 7113). It alone needs this hop limit, so nothing else is lost.
-            (1, FRAME_IPV6, _, _, _, _, _, _, _, _, _, ND_HOP_LIMIT, IPV6_HOP_BY_HOP, _) : refuse_source(DROP_SPOOF);
-            (1, FRAME_IPV6, _, _, _, _, _, _, _, _, _, ND_HOP_LIMIT, IPV6_ROUTING, _) : refuse_source(DROP_SPOOF);
-            (1, FRAME_IPV6, _, _, _, _, _, _, _, _, _, ND_HOP_LIMIT, IP_PROTOCOL_IPV6_FRAGMENT, _) : refuse_source(DROP_SPOOF);
-            (1, FRAME_IPV6, _, _, _, _, _, _, _, _, _, ND_HOP_LIMIT, IPV6_AUTHENTICATION, _) : refuse_source(DROP_SPOOF);
-            (1, FRAME_IPV6, _, _, _, _, _, _, _, _, _, ND_HOP_LIMIT, IPV6_DESTINATION, _) : refuse_source(DROP_SPOOF);
-            (1, FRAME_IPV6, _, _, _, _, _, _, _, _, _, ND_HOP_LIMIT, IPV6_MOBILITY, _) : refuse_source(DROP_SPOOF);
-            (1, FRAME_IPV6, _, _, _, _, _, _, _, _, _, ND_HOP_LIMIT, IPV6_HIP, _) : refuse_source(DROP_SPOOF);
-            (1, FRAME_IPV6, _, _, _, _, _, _, _, _, _, ND_HOP_LIMIT, IPV6_SHIM6, _) : refuse_source(DROP_SPOOF);
+            (1, _, FRAME_IPV6, _, _, _, _, _, _, _, _, _, ND_HOP_LIMIT, IPV6_HOP_BY_HOP, _) : refuse_source(DROP_SPOOF);
+            (1, _, FRAME_IPV6, _, _, _, _, _, _, _, _, _, ND_HOP_LIMIT, IPV6_ROUTING, _) : refuse_source(DROP_SPOOF);
+            (1, _, FRAME_IPV6, _, _, _, _, _, _, _, _, _, ND_HOP_LIMIT, IP_PROTOCOL_IPV6_FRAGMENT, _) : refuse_source(DROP_SPOOF);
+            (1, _, FRAME_IPV6, _, _, _, _, _, _, _, _, _, ND_HOP_LIMIT, IPV6_AUTHENTICATION, _) : refuse_source(DROP_SPOOF);
+            (1, _, FRAME_IPV6, _, _, _, _, _, _, _, _, _, ND_HOP_LIMIT, IPV6_DESTINATION, _) : refuse_source(DROP_SPOOF);
+            (1, _, FRAME_IPV6, _, _, _, _, _, _, _, _, _, ND_HOP_LIMIT, IPV6_MOBILITY, _) : refuse_source(DROP_SPOOF);
+            (1, _, FRAME_IPV6, _, _, _, _, _, _, _, _, _, ND_HOP_LIMIT, IPV6_HIP, _) : refuse_source(DROP_SPOOF);
+            (1, _, FRAME_IPV6, _, _, _, _, _, _, _, _, _, ND_HOP_LIMIT, IPV6_SHIM6, _) : refuse_source(DROP_SPOOF);
             // There is no neighbour discovery in fragments (RFC 6980), and who says so is not asked for the rest of them.
-            (1, FRAME_IPV6, _, _, _, _, _, _, _, _, _, ND_HOP_LIMIT, IP_PROTOCOL_ICMPV6, 1) : refuse_source(DROP_SPOOF);
+            (1, _, FRAME_IPV6, _, _, _, _, _, _, _, _, _, ND_HOP_LIMIT, IP_PROTOCOL_ICMPV6, 1) : refuse_source(DROP_SPOOF);
             // Before a host has an address, its MAC has to do (RFC 5227, RFC 4862).
-            (1, _,            _, 1, _, _, SOURCE_UNSPECIFIED, 1, _, 0, _, _, _, _) : refuse_source(DROP_LEARN);
-            (1, _,            _, _, _, _, SOURCE_UNSPECIFIED, 1, _, 0, _, _, _, _) : pass_source();
-            (1, _,            _, _, _, _, _,                  _, 0, _, _, _, _, _) : refuse_source(DROP_SPOOF);
-            (1, _,            _, 1, _, _, _,                  _, _, 0, _, _, _, _) : refuse_source(DROP_LEARN);
-            (1, _,            0, 0, _, 1, _,                  _, _, _, _, _, _, _) : refuse_source(DROP_ROUTER_SOLICITATION);
-            (1, FRAME_ARP,    _, _, _, _, _,                  _, _, 0, 0, _, _, _) : refuse_source(DROP_LEARN);
-            (1, _,            _, _, _, _, _,                  _, _, 0, _, _, _, _) : pass_source();
-            (1, _,            _, _, _, _, _,                  _, _, _, _, _, _, _) : refuse_source(DROP_SPOOF);
+            (1, _, _,          _, 1, _, _, SOURCE_UNSPECIFIED, 1, _, 0, _, _, _, _) : refuse_source(DROP_LEARN);
+            (1, 0, _,          _, _, _, _, SOURCE_UNSPECIFIED, 1, _, 0, _, _, _, _) : pass_source();
+            (1, _, _,          _, _, _, _, SOURCE_UNSPECIFIED, 1, _, 0, _, _, _, _) : refuse_source(DROP_CANDIDATE);
+            (1, _, _,          _, _, _, _, _,                  _, 0, _, _, _, _, _) : refuse_source(DROP_SPOOF);
+            (1, _, _,          _, 1, _, _, _,                  _, _, 0, _, _, _, _) : refuse_source(DROP_LEARN);
+            (1, 0, _,          0, 0, _, 1, _,                  _, _, _, _, _, _, _) : refuse_source(DROP_ROUTER_SOLICITATION);
+            (1, _, FRAME_ARP,  _, _, _, _, _,                  _, _, 0, 0, _, _, _) : refuse_source(DROP_LEARN);
+            (1, 0, _,          _, _, _, _, _,                  _, _, 0, _, _, _, _) : pass_source();
+            (1, _, _,          _, _, _, _, _,                  _, _, 0, _, _, _, _) : refuse_source(DROP_CANDIDATE);
+            (1, _, _,          _, _, _, _, _,                  _, _, _, _, _, _, _) : refuse_source(DROP_SPOOF);
         }
         const default_action = pass_source;
     }
@@ -106,6 +110,7 @@ control DecideDestination(inout metadata_t meta) {
             meta.lkp.ttl                   : ternary;
             meta.lkp.dst_mac[40:40]        : ternary;
             meta.egress.port_index[15:15]  : ternary;
+            meta.is_moved                  : ternary;
             is_link_local                  : ternary;
             is_too_big                     : ternary;
             meta.is_red                    : ternary;
@@ -115,20 +120,22 @@ control DecideDestination(inout metadata_t meta) {
             refuse_destination;
         }
         const entries = {
-            // transit guarded gateway routed known station flooded ttl group tunnel link-local big red
+            // transit guarded gateway routed known station flooded ttl group tunnel moved link-local big red
             // Beyond its rate a port gets no answers either, and the controller sees nothing of it.
-            (_, 1, _, _, _, _, _, _,          _, _, _, _, 1) : refuse_destination(DROP_RATE);
-            (_, _, 1, _, _, _, _, _,          _, _, _, _, _) : refuse_destination(DROP_TO_GATEWAY);
-            (1, _, _, _, _, _, _, 0 &&& 0xfe, _, _, _, _, _) : refuse_destination(DROP_UNDERLAY_TTL);
-            (1, _, _, _, _, _, _, _,          _, _, _, _, _) : pass_destination();
-            (_, _, _, 1, _, _, _, _,          _, _, 1, _, _) : refuse_destination(DROP_LINK_LOCAL);
-            (_, _, _, 1, _, _, _, 0 &&& 0xfe, _, _, _, _, _) : refuse_destination(DROP_TTL);
-            (_, _, _, 1, 0, _, _, _,          _, _, _, _, _) : refuse_destination(DROP_NO_ROUTE);
-            (_, _, _, 0, _, 0, _, _,          1, _, _, _, _) : refuse_destination(DROP_BROADCAST);
-            (_, _, _, 0, _, 0, _, _,          _, _, _, _, _) : refuse_destination(DROP_UNKNOWN_DESTINATION);
-            // From one trusted leaf to another: it should have sent it there itself.
-            (_, 0, _, _, _, _, 0, _,          _, 1, _, _, _) : refuse_destination(DROP_SPLIT_HORIZON);
-            (_, 1, _, _, _, _, _, _,          _, _, _, 1, _) : refuse_destination(DROP_TOO_BIG);
+            (_, 1, _, _, _, _, _, _,          _, _, _, _, _, 1) : refuse_destination(DROP_RATE);
+            (_, _, 1, _, _, _, _, _,          _, _, _, _, _, _) : refuse_destination(DROP_TO_GATEWAY);
+            (1, _, _, _, _, _, _, 0 &&& 0xfe, _, _, _, _, _, _) : refuse_destination(DROP_UNDERLAY_TTL);
+            (1, _, _, _, _, _, _, _,          _, _, _, _, _, _) : pass_destination();
+            (_, _, _, 1, _, _, _, _,          _, _, _, 1, _, _) : refuse_destination(DROP_LINK_LOCAL);
+            (_, _, _, 1, _, _, _, 0 &&& 0xfe, _, _, _, _, _, _) : refuse_destination(DROP_TTL);
+            (_, _, _, 1, 0, _, _, _,          _, _, _, _, _, _) : refuse_destination(DROP_NO_ROUTE);
+            (_, _, _, 0, _, 0, _, _,          1, _, _, _, _, _) : refuse_destination(DROP_BROADCAST);
+            (_, _, _, 0, _, 0, _, _,          _, _, _, _, _, _) : refuse_destination(DROP_UNKNOWN_DESTINATION);
+            // From one trusted leaf to another: it should have sent it there itself. A station that is not here (any more) is
+            // unknown here; what moved goes on until every leaf knows.
+            (_, 0, _, 0, _, _, 0, _,          _, 1, 0, _, _, _) : refuse_destination(DROP_UNKNOWN_DESTINATION);
+            (_, 0, _, 1, _, _, 0, _,          _, 1, _, _, _, _) : refuse_destination(DROP_SPLIT_HORIZON);
+            (_, 1, _, _, _, _, _, _,          _, _, _, _, 1, _) : refuse_destination(DROP_TOO_BIG);
         }
         const default_action = pass_destination;
     }

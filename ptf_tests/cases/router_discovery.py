@@ -89,3 +89,14 @@ class OtherCodesAreNoRouterSolicitation(_RouterDiscoveryTest):
         inner = router_solicitation(RED_WEB3.mac, RED_WEB3.link_local)
         tagged = packets.frame(inner.src, inner.dst, inner.payload, vlan=RED_WEB2.vlan)
         self.forwards(5, self.arrives(2, RED_WEB, inner), (1, inner), (2, tagged))
+
+
+class CandidatesAreNotToldOfTheRouter(_RouterDiscoveryTest):
+    """Where a port may move to, but has not, a router solicitation is dropped with candidate, a forged one as spoof."""
+
+    def runTest(self) -> None:
+        self.overwrite(entries.candidate(1, 0, index=RED_WEB1.index, domain=RED_WEB.domain))
+        for sender in _senders(RED_WEB1):
+            with self.subTest(sender=sender):
+                self.drops_with("candidate", 1, router_solicitation(RED_WEB1.mac, sender))
+                self.drops_with("spoof", 1, router_solicitation(_OTHER_MAC, sender))

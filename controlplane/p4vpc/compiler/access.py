@@ -29,8 +29,15 @@ def emit_switch(model: Model, switch: ModelSwitch) -> Emitted:
 
 
 def emit_vpc(model: Model, vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
-    """Yield what makes attachments of the VPC's ports, and how frames leave through them."""
+    """Yield what makes attachments of the VPC's ports, how frames leave by them, and where ports may turn up."""
     for port in vpc.ports:
+        for candidate in port.candidates:
+            if candidate.switch == switch.name:
+                key = (Exact(candidate.port), Exact(candidate.vlan_id))
+                action = ActionCall("set_candidate", (candidate.port_index, port.subnet.bridge_domain))
+                yield TableEntry("access_ports", key, 0, action), port.id
+                if port.subnet.is_vlan_transparent:
+                    yield _transparent(candidate.port), port.id
         place = port.place
         if not isinstance(place, LocalPlace) or place.switch != switch.name:
             continue
@@ -38,6 +45,10 @@ def emit_vpc(model: Model, vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
         access = ActionCall("set_access", attachment)
         yield TableEntry("access_ports", (Exact(place.port), Exact(place.vlan_id)), 0, access), port.id
         if port.subnet.is_vlan_transparent:
-            yield TableEntry("transparent_ports", (Exact(place.port),), 0, ActionCall("set_transparent")), port.id
+            yield _transparent(place.port), port.id
         tagging = ActionCall("set_tagged", (place.vlan_id,)) if place.vlan_id else ActionCall("set_untagged")
         yield TableEntry("egress_ports", (Exact(place.port_index),), 0, tagging), port.id
+
+
+def _transparent(switch_port: int) -> TableEntry:
+    return TableEntry("transparent_ports", (Exact(switch_port),), 0, ActionCall("set_transparent"))

@@ -64,10 +64,14 @@ def check_attachments(index: Index, *, are_links_complete: bool = True) -> Itera
     for vpc_key in sorted(index.members):
         for port in index.members[vpc_key].ports.values():
             if isinstance(port.attachment, SwitchAttachment):
-                yield from _check_switch_port(index, links, port, port.attachment)
-                uses.append(Use(_place(port.attachment), port, "attachment"))
+                yield from _check_switch_port(index, links, port, port.attachment, "attachment")
+                uses.append(Use(f"{port.attachment},", port, "attachment"))
             elif isinstance(port.attachment, VtepAttachment):
                 yield from _check_vtep(index, vteps, port, port.attachment.vtep, are_links_complete)
+            for position, candidate in enumerate(port.candidates):
+                field = f"candidates[{position}]"
+                yield from _check_switch_port(index, links, port, candidate, field)
+                uses.append(Use(f"{candidate},", port, field))
     yield from only_once(uses, "one port for each switch port and VLAN")
     yield from _check_transparency(index)
 
@@ -121,40 +125,49 @@ def _check_routes(members: VpcIndex, are_ports_complete: bool) -> Iterator[Probl
 
 
 def _check_switch_port(
-    index: Index, links: Mapping[tuple[str, int], str], port: Port, attachment: SwitchAttachment
+    index: Index, links: Mapping[tuple[str, int], str], port: Port, attachment: SwitchAttachment, field: str
 ) -> Iterator[Problem]:
     switch = index.switches.get(attachment.switch)
     if switch is None:
         return
     if switch.role != "leaf":
         leaves = ", ".join(sorted(leaf.name for leaf in index.switches.values() if leaf.role == "leaf"))
-        yield Problem(str(port), "attachment.switch", f"{switch.name} is a spine", f"a leaf: {leaves}")
+        yield Problem(str(port), f"{field}.switch", f"{switch.name} is a spine", f"a leaf: {leaves}")
     link = links.get((attachment.switch, attachment.port))
     if link is not None:
         message = f"port {attachment.port} of {attachment.switch} belongs to link {link}"
-        yield Problem(str(port), "attachment.port", message, "a port without a link")
+        yield Problem(str(port), f"{field}.port", message, "a port without a link")
 
 
 def _check_transparency(index: Index) -> Iterator[Problem]:
     """Yield a problem for what is in the way of a tenant's own tags: an attachment by VLAN, another on the port."""
-    by_switch_port: dict[tuple[str, int], list[tuple[Port, bool]]] = defaultdict(list)
+    by_switch_port: dict[tuple[str, int], list[tuple[Port, str, bool]]] = defaultdict(list)
     for vpc_key in sorted(index.members):
         members = index.members[vpc_key]
         for port in members.ports.values():
-            attachment = port.attachment
             subnet = members.subnets.get(port.subnet)
-            if subnet is None or not isinstance(attachment, SwitchAttachment):
+            if subnet is None:
                 continue
-            by_switch_port[attachment.switch, attachment.port].append((port, subnet.vlan_transparent))
-            if subnet.vlan_transparent and attachment.vlan is not None:
-                message = f"subnet {subnet.name} is vlan_transparent, so a tag chooses no attachment of it"
-                yield Problem(str(port), "attachment.vlan", message, "remove vlan, or vlan_transparent of the subnet")
+            for field, place in _switch_places(port):
+                by_switch_port[place.switch, place.port].append((port, field, subnet.vlan_transparent))
+                if subnet.vlan_transparent and place.vlan is not None:
+                    message = f"subnet {subnet.name} is vlan_transparent, so a tag chooses no attachment of it"
+                    remedy = "remove vlan, or vlan_transparent of the subnet"
+                    yield Problem(str(port), f"{field}.vlan", message, remedy)
     for (switch, number), there in by_switch_port.items():
-        owner = next((port for port, is_transparent in there if is_transparent), None)
-        for port, _ in there:
+        owner = next((port for port, _, is_transparent in there if is_transparent), None)
+        for port, field, _ in there:
             if owner is not None and port is not owner:
                 message = f"all tags on port {number} of {switch} belong to {owner}, whose subnet is vlan_transparent"
-                yield Problem(str(port), "attachment", message, "another switch port")
+                yield Problem(str(port), field, message, "another switch port")
+
+
+def _switch_places(port: Port) -> Iterator[tuple[str, SwitchAttachment]]:
+    """Yield where a port is or may be plugged into a switch, with the fields that say so."""
+    if isinstance(port.attachment, SwitchAttachment):
+        yield "attachment", port.attachment
+    for position, candidate in enumerate(port.candidates):
+        yield f"candidates[{position}]", candidate
 
 
 def _check_vtep(
@@ -168,8 +181,3 @@ def _check_vtep(
     ):
         remedy = "add it to the prefixes of the link that leads there"
         yield Problem(str(port), "attachment.vtep", f"no link leads to {vtep}", remedy)
-
-
-def _place(attachment: SwitchAttachment) -> str:
-    tag = "untagged" if attachment.vlan is None else f"VLAN {attachment.vlan}"
-    return f"port {attachment.port} of {attachment.switch}, {tag},"

@@ -148,7 +148,7 @@ class Responder:
     async def advertise(self, send: Send) -> None:
         """Tell everybody who is attached here who the router is. Who asks meanwhile is answered in between."""
         self._advertisement_due = self._clock() + self._advertisement_interval
-        for attachment, subnet in tuple(self._view.locals.values()) if self._view is not None else ():
+        for attachment, subnet in self._view.attached if self._view is not None else ():
             advertisement = advertise(attachment, subnet)
             if advertisement is None:
                 continue

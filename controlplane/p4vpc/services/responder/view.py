@@ -77,8 +77,9 @@ class SwitchView:
     Attributes:
         fabric_ports: where underlay frames arrive; a tenant's port is never taken for one.
         vteps: its own tunnel ends.
-        locals: who is at (port, VLAN).
+        locals: who is at (port, VLAN), or may turn up there.
         foreign: which subnet is behind (foreign VTEP, VNI).
+        candidates: those of `locals` where somebody may turn up only.
     """
 
     router_mac: Mac
@@ -86,3 +87,9 @@ class SwitchView:
     vteps: Set[IpAddress]
     locals: Mapping[tuple[int, int], tuple[LocalAttachment, SubnetView]]
     foreign: Mapping[ForeignAttachment, SubnetView]
+    candidates: Set[tuple[int, int]] = frozenset()
+
+    @property
+    def attached(self) -> tuple[tuple[LocalAttachment, SubnetView], ...]:
+        """Who is at this switch, without those who may turn up."""
+        return tuple(found for place, found in self.locals.items() if place not in self.candidates)

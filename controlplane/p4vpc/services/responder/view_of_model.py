@@ -13,24 +13,29 @@ def view_of_model(model: Model, switch: str) -> SwitchView:
     of = model.switches[switch]
     local: dict[tuple[int, int], tuple[LocalAttachment, SubnetView]] = {}
     foreign: dict[ForeignAttachment, SubnetView] = {}
+    candidates: set[tuple[int, int]] = set()
     for key in model.vpcs_of_switch.get(switch, ()):
         vpc = model.vpcs[key]
         broadcasts = frozenset(subnet.ipv4.broadcast_address for subnet in vpc.subnets if subnet.ipv4 is not None)
         subnets = {subnet.id: _subnet(subnet, broadcasts, model.tenant_mtu) for subnet in vpc.subnets}
         for port in vpc.ports:
             subnet = subnets[port.subnet.id]
-            match port.place:
-                case LocalPlace(switch=name) as place if name == switch:
-                    attachment = LocalAttachment(place.port, place.vlan_id, place.port_index)
-                    local[place.port, place.vlan_id] = (attachment, subnet)
-                case Vtep() as place:
-                    foreign[ForeignAttachment(place.address, port.subnet.vni)] = subnet
+            for place in (port.place, *port.candidates):
+                match place:
+                    case LocalPlace(switch=name) if name == switch:
+                        attachment = LocalAttachment(place.port, place.vlan_id, place.port_index)
+                        local[place.port, place.vlan_id] = (attachment, subnet)
+                        if place is not port.place:
+                            candidates.add((place.port, place.vlan_id))
+                    case Vtep() if switch in vpc.switches:
+                        foreign[ForeignAttachment(place.address, port.subnet.vni)] = subnet
     return SwitchView(
         router_mac=of.router_mac,
         fabric_ports=frozenset(end.port for end in model.fabric_ports[switch]),
         vteps=frozenset(() if of.vtep is None else (of.vtep,)),
         locals=MappingProxyType(local),
         foreign=MappingProxyType(foreign),
+        candidates=frozenset(candidates),
     )
 
 

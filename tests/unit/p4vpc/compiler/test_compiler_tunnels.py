@@ -133,3 +133,14 @@ def test_a_vtep_whose_group_ids_are_trusted_may_say_any_label_of_the_vpc() -> No
         state = compile_switch(build(objects), "leaf2")
         sources = {key[0] for table, key, _ in state if table == "policy"}
         assert (Ternary(label, 0xFFFF) in sources) is is_written
+
+
+def test_a_candidate_place_of_a_transparent_port_carries_tags_too() -> None:
+    subnet = "kind: subnet\ntenant: red\nvpc: prod\nname: db\nipv4: 10.0.2.0/24\nvlan_transparent: true\n"
+    moving = (
+        "kind: port\ntenant: red\nvpc: prod\nname: db-1\nsubnet: db\nmac: 02:00:00:00:01:03\n"
+        "addresses: [10.0.2.21, 10.0.2.22]\nattachment: {switch: leaf2, port: 12}\n"
+        "candidates: [{switch: leaf1, port: 44}]\n"
+    )
+    state = compile_switch(build(world(f"{subnet}---\n{moving}")), "leaf1")
+    assert action_of(state, "transparent_ports", 44) == ("set_transparent", ())

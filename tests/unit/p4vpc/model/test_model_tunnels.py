@@ -94,6 +94,21 @@ def test_what_goes_together() -> None:
     check_objects(world(transparent("db")))
 
 
+def test_candidates_are_places_like_others() -> None:
+    moving = port(
+        "db-1",
+        subnet="db",
+        mac="02:00:00:00:01:03",
+        addresses="[10.0.2.21, 10.0.2.22]",
+        attachment="{switch: leaf2, port: 12}",
+        candidates="[{switch: leaf1, port: 12}, {switch: leaf1, port: 40, vlan: 3}]",
+    )
+    found = problems_of(lambda: check_objects(world(transparent("db") + "---\n" + moving)))
+    assert ("port red/prod/db-1", "candidates[1].vlan") in {(problem.object, problem.field) for problem in found}
+    taken = [problem for problem in found if "all tags on port 12 of leaf1 belong to" in problem.message]
+    assert [(problem.object, problem.field) for problem in taken] == [("port red/lab/web-1", "attachment")]
+
+
 def test_two_transparent_ports_on_one_switch_port_are_one_conflict() -> None:
     taken = (
         transparent("db")

@@ -2,7 +2,7 @@
 """The task of one switch: what it takes, what it sends, how often, and what it survives. The clock is the test's."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from scapy.layers.inet import UDP
@@ -294,3 +294,10 @@ async def test_a_switch_that_has_gone_is_told_nothing() -> None:
     world.agent.failures = [NotConnectedError("gone")]
     await world.responder.advertise(world.agent.packet_out)
     assert world.agent.sent == []
+
+
+async def test_where_nobody_has_turned_up_yet_nobody_is_told() -> None:
+    world = World()
+    world.responder.set_view(replace(VIEW, candidates=frozenset({(PORT, 0)})))
+    await world.responder.advertise(world.agent.packet_out)
+    assert [packet.metadata["egress_port"] for packet in world.agent.sent] == [TAGGED_PORT]
