@@ -4,6 +4,7 @@
 #ifndef COMMON_ACL_P4
 #define COMMON_ACL_P4
 
+#include "headers.p4"
 #include "metadata.p4"
 #include "sizes.p4"
 
@@ -89,7 +90,7 @@ control AclIngress(inout metadata_t meta) {
     }
 }
 
-control AclEgress(inout metadata_t meta) {
+control AclEgress(in frame_headers_t hdr, inout metadata_t meta) {
     @name(".acl_egress_v4_counter") @id(0x0b)
     table_counter_t(TABLE_COUNTER) acl_egress_v4_counter;
 
@@ -109,12 +110,12 @@ control AclEgress(inout metadata_t meta) {
     table acl_egress_v4 {
         key = {
             meta.egress.bridge_domain : exact @name("bridge_domain") @id(1);
-            meta.lkp.src_v4           : ternary @name("src_address") @id(2);
-            meta.lkp.dst_v4           : ternary @name("dst_address") @id(3);
-            meta.lkp.ip_protocol      : ternary @name("ip_protocol") @id(4);
-            meta.lkp.l4_src_port      : range @name("l4_src_port") @id(5);
-            meta.lkp.l4_dst_port      : range @name("l4_dst_port") @id(6);
-            meta.lkp.has_l4           : ternary @name("has_l4") @id(7);
+            hdr.ipv4.src_addr         : ternary @name("src_address") @id(2);
+            hdr.ipv4.dst_addr         : ternary @name("dst_address") @id(3);
+            meta.egress.ip_protocol   : ternary @name("ip_protocol") @id(4);
+            meta.egress.l4_src_port   : range @name("l4_src_port") @id(5);
+            meta.egress.l4_dst_port   : range @name("l4_dst_port") @id(6);
+            meta.egress.has_l4        : ternary @name("has_l4") @id(7);
         }
         actions = {
             permit_acl_egress_v4;
@@ -145,12 +146,12 @@ control AclEgress(inout metadata_t meta) {
     table acl_egress_v6 {
         key = {
             meta.egress.bridge_domain : exact @name("bridge_domain") @id(1);
-            meta.lkp.src_v6           : ternary @name("src_address") @id(2);
-            meta.lkp.dst_v6           : ternary @name("dst_address") @id(3);
-            meta.lkp.ip_protocol      : ternary @name("ip_protocol") @id(4);
-            meta.lkp.l4_src_port      : range @name("l4_src_port") @id(5);
-            meta.lkp.l4_dst_port      : range @name("l4_dst_port") @id(6);
-            meta.lkp.has_l4           : ternary @name("has_l4") @id(7);
+            hdr.ipv6.src_addr         : ternary @name("src_address") @id(2);
+            hdr.ipv6.dst_addr         : ternary @name("dst_address") @id(3);
+            meta.egress.ip_protocol   : ternary @name("ip_protocol") @id(4);
+            meta.egress.l4_src_port   : range @name("l4_src_port") @id(5);
+            meta.egress.l4_dst_port   : range @name("l4_dst_port") @id(6);
+            meta.egress.has_l4        : ternary @name("has_l4") @id(7);
         }
         actions = {
             permit_acl_egress_v6;
@@ -163,7 +164,7 @@ control AclEgress(inout metadata_t meta) {
     }
 
     apply {
-        if (meta.lkp.kind == FRAME_IPV6) {
+        if (hdr.ipv6.isValid()) {
             acl_egress_v6.apply();
         } else {
             acl_egress_v4.apply();

@@ -10,13 +10,10 @@ typedef bit<24> vni_t;
 typedef bit<16> vrf_t;
 typedef bit<16> policy_label_t;
 typedef bit<16> port_index_t;
-typedef bit<16> tunnel_index_t;
+typedef bit<15> tunnel_index_t;
 typedef bit<48> mac_addr_t;
 typedef bit<32> ipv4_addr_t;
 typedef bit<128> ipv6_addr_t;
-typedef bit<24> flow_time_t;
-typedef bit<32> flow_stamp_t;
-typedef bit<16> flow_index_t;
 
 const bit<16> ETHER_TYPE_IPV4 = 0x0800;
 const bit<16> ETHER_TYPE_ARP  = 0x0806;
