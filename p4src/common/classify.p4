@@ -13,6 +13,11 @@ control FabricPorts(in frame_headers_t hdr, inout metadata_t meta) {
         meta.is_fabric = 1;
     }
 
+    @name(".set_transparent") @id(0x38)
+    action set_transparent() {
+        meta.egress.keeps_tag = 1;
+    }
+
     // Written for each fabric link: the switch's router MAC, and the group addresses that it listens to (broadcast
     // for ARP). A miss means: not an underlay frame, access_ports decides.
     @name(".fabric_ports") @id(0x01)
@@ -29,9 +34,26 @@ control FabricPorts(in frame_headers_t hdr, inout metadata_t meta) {
         size = FABRIC_PORTS_SIZE;
     }
 
+    // Written for each untagged attachment whose subnet carries the tenant's own tags (docs/adr/0014). A miss means: the tag
+    // chooses the attachment.
+    @name(".transparent_ports") @id(0x28)
+    table transparent_ports {
+        key = {
+            meta.ingress_port : exact @name("ingress_port") @id(1);
+        }
+        actions = {
+            set_transparent;
+            @defaultonly NoAction;
+        }
+        const default_action = NoAction;
+        size = TRANSPARENT_PORTS_SIZE;
+    }
+
     apply {
         if (hdr.vlan.isValid()) {
-            meta.vlan_id = hdr.vlan.vlan_id;
+            if (transparent_ports.apply().miss) {
+                meta.vlan_id = hdr.vlan.vlan_id;
+            }
         } else {
             fabric_ports.apply();
         }

@@ -29,6 +29,15 @@ const bit<8> IP_PROTOCOL_UDP    = 17;
 const bit<8> IP_PROTOCOL_ICMPV6 = 58;
 const bit<8> IP_PROTOCOL_IPV6_FRAGMENT = 44;
 
+// IPv6 extension headers that a neighbour discovery message could hide behind (RFC 7045 section 4); fragment is another.
+const bit<8> IPV6_HOP_BY_HOP     = 0;
+const bit<8> IPV6_ROUTING        = 43;
+const bit<8> IPV6_AUTHENTICATION = 51;
+const bit<8> IPV6_DESTINATION    = 60;
+const bit<8> IPV6_MOBILITY       = 135;
+const bit<8> IPV6_HIP            = 139;
+const bit<8> IPV6_SHIM6          = 140;
+
 const bit<16> UDP_PORT_VXLAN = 4789;
 
 const bit<8> ICMP_ECHO_REPLY   = 0;
@@ -36,6 +45,7 @@ const bit<8> ICMP_ECHO_REQUEST = 8;
 
 const bit<8> ICMPV6_ECHO_REQUEST           = 128;
 const bit<8> ICMPV6_ECHO_REPLY             = 129;
+const bit<8> ICMPV6_ROUTER_SOLICITATION    = 133;
 const bit<8> ICMPV6_ROUTER_ADVERTISEMENT   = 134;
 const bit<8> ICMPV6_NEIGHBOR_SOLICITATION  = 135;
 const bit<8> ICMPV6_NEIGHBOR_ADVERTISEMENT = 136;

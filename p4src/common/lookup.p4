@@ -65,6 +65,12 @@ control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
     }
 
     @hidden
+    action look_at_router_query() {
+        look_at_ipv6();
+        lkp.is_neighbor = 1;
+    }
+
+    @hidden
     action look_at_ipv6_fragment() {
         look_at_ipv6_header();
         lkp.ip_protocol = hdr.ipv6_fragment.next_header;
@@ -103,6 +109,7 @@ control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
             hdr.ipv6_fragment.isValid() : ternary;
             hdr.neighbor.isValid()      : ternary;
             hdr.icmp.type               : ternary;
+            parsed.is_router_query      : ternary;
         }
         actions = {
             look_at_ipv4;
@@ -110,21 +117,23 @@ control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
             look_at_arp_request;
             look_at_rarp_request;
             look_at_ipv6;
+            look_at_router_query;
             look_at_ipv6_fragment;
             look_at_solicitation;
             look_at_advertisement;
             NoAction;
         }
         const entries = {
-            // ipv4 arp operation ipv6 fragment neighbor type
-            (true, _,    _,            _,    _,    _,    _) : look_at_ipv4();
-            (_,    true, ARP_REQUEST,  _,    _,    _,    _) : look_at_arp_request();
-            (_,    true, RARP_REQUEST, _,    _,    _,    _) : look_at_rarp_request();
-            (_,    true, _,            _,    _,    _,    _) : look_at_arp();
-            (_,    _,    _,            true, true, _,    _) : look_at_ipv6_fragment();
-            (_,    _,    _,            true, _,    true, ICMPV6_NEIGHBOR_SOLICITATION) : look_at_solicitation();
-            (_,    _,    _,            true, _,    true, _) : look_at_advertisement();
-            (_,    _,    _,            true, _,    _,    _) : look_at_ipv6();
+            // ipv4 arp operation ipv6 fragment neighbor type router query
+            (true, _,    _,            _,    _,    _,    _, _) : look_at_ipv4();
+            (_,    true, ARP_REQUEST,  _,    _,    _,    _, _) : look_at_arp_request();
+            (_,    true, RARP_REQUEST, _,    _,    _,    _, _) : look_at_rarp_request();
+            (_,    true, _,            _,    _,    _,    _, _) : look_at_arp();
+            (_,    _,    _,            true, true, _,    _, _) : look_at_ipv6_fragment();
+            (_,    _,    _,            true, _,    true, ICMPV6_NEIGHBOR_SOLICITATION, _) : look_at_solicitation();
+            (_,    _,    _,            true, _,    true, _, _) : look_at_advertisement();
+            (_,    _,    _,            true, _,    _,    _, 1) : look_at_router_query();
+            (_,    _,    _,            true, _,    _,    _, _) : look_at_ipv6();
         }
         const default_action = NoAction;
     }

@@ -16,6 +16,7 @@ struct parsed_t {
     bit<1>       is_fragment;       // first or later
     bit<1>       is_long_neighbor;  // neighbour discovery with more than one option
     bit<1>       is_router_message; // router advertisement or redirect
+    bit<1>       is_router_query;   // router solicitation
 }
 
 // The frame that is forwarded - the tenant's, or an underlay packet in transit - in fields that are always defined,
@@ -29,7 +30,7 @@ struct lookup_t {
     bit<1>       has_options;       // IPv4
     bit<1>       is_bad_checksum;   // IPv4, and only without options
     bit<1>       is_wrong_arp;
-    bit<1>       is_neighbor;       // neighbour discovery
+    bit<1>       is_neighbor;       // neighbour discovery, or a router solicitation
     bit<1>       is_fragment;       // first or later
     bit<1>       is_query;          // ARP request, neighbour solicitation
     bit<1>       is_announcement;   // RARP, neighbour advertisement; of ARP see target_difference
@@ -75,6 +76,7 @@ struct egress_verdict_t {
     bit<1>          is_dscp_uniform;// of the tunnel that ended here
     bit<1>          is_gateway;     // ND: the reply is the router's
     bit<1>          is_dad;         // ND: the asker has no address yet
+    bit<1>          keeps_tag;      // the frame's VLAN tag is the tenant's own
     port_index_t    source_index;   // attachment that it came from
     port_index_t    port_index;     // attachment that it leaves by, or BEHIND_TUNNEL and the tunnel index
     bridge_domain_t bridge_domain;  // of the destination
@@ -115,6 +117,7 @@ struct metadata_t {
     @field_list(1)
     bit<1>           is_terminated;
     bit<1>           is_vni;
+    bit<1>           is_vlan_transparent; // the subnet of the VNI carries tenants' own tags
     bit<1>           is_trapped;        // for the controller, whatever else is found
     bit<1>           is_punted;         // dropped, and the controller shall see it as far as its rate allows
     meter_color_t    punt_color;
@@ -168,6 +171,7 @@ struct metadata_t {
     bit<1>           is_outer_dscp_uniform;
     bit<6>           dscp;
     bit<1>           is_gbp;
+    bit<1>           is_udp_checksum;   // over IPv6: calculated, not 0
 }
 
 #endif

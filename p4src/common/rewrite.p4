@@ -8,7 +8,7 @@
 #include "metadata.p4"
 #include "sizes.p4"
 
-// Takes the tag off, and measures IP lengths against the frame (RFC 791, RFC 8200): the header fits the datagram, the datagram
+// Takes the tag off, if it is not the tenant's own, and measures IP lengths against the frame (RFC 791, RFC 8200): the header fits the datagram, the datagram
 // fits the frame. Here and not in ingress, because a switch that cuts through does not know the frame's length there.
 control Measure(inout frame_headers_t hdr, inout metadata_t meta) {
     bit<16> room_v4;
@@ -61,6 +61,12 @@ control Measure(inout frame_headers_t hdr, inout metadata_t meta) {
     }
 
     @hidden
+    action measure_kept() {
+        room_v4 = meta.frame_length - (ETHERNET_BYTES + VLAN_BYTES);
+        room_v6 = meta.frame_length - (ETHERNET_BYTES + VLAN_BYTES + IPV6_BYTES);
+    }
+
+    @hidden
     action compare_v4() {
         meta.missing_in_frame = hdr.ipv4.total_length |-| room_v4;
         meta.missing_in_datagram = header_bytes |-| hdr.ipv4.total_length;
@@ -73,7 +79,11 @@ control Measure(inout frame_headers_t hdr, inout metadata_t meta) {
 
     apply {
         if (hdr.vlan.isValid()) {
-            measure_tagged();
+            if (meta.egress.keeps_tag == 1) {
+                measure_kept();
+            } else {
+                measure_tagged();
+            }
         } else {
             measure();
         }

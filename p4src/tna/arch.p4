@@ -49,7 +49,8 @@ header bridged_t {
     bit<1>              is_guarded;
     @padding bit<7>     pad_is_gateway;
     bit<1>              is_gateway;
-    @padding bit<2>     pad_flags;
+    @padding bit<1>     pad_flags;
+    bit<1>              keeps_tag;
     bit<1>              is_terminated;
     bit<1>              is_unruled;
     bit<1>              is_dscp_uniform;

@@ -45,6 +45,7 @@ control Bridge(inout ingress_headers_t hdr, in egress_verdict_t verdict) {
         hdr.bridged.is_dscp_uniform = verdict.is_dscp_uniform;
         hdr.bridged.is_gateway = verdict.is_gateway;
         hdr.bridged.is_dad = verdict.is_dad;
+        hdr.bridged.keeps_tag = verdict.keeps_tag;
         hdr.bridged.ingress_port = verdict.ingress_port;
         hdr.bridged.source_index = verdict.source_index;
         hdr.bridged.port_index = verdict.port_index;
@@ -316,6 +317,7 @@ parser SwitchEgressParser(
         meta.egress.is_dscp_uniform = hdr.bridged.is_dscp_uniform;
         meta.egress.is_gateway = hdr.bridged.is_gateway;
         meta.egress.is_dad = hdr.bridged.is_dad;
+        meta.egress.keeps_tag = hdr.bridged.keeps_tag;
         meta.egress.ingress_port = hdr.bridged.ingress_port;
         meta.egress.source_index = hdr.bridged.source_index;
         meta.egress.port_index = hdr.bridged.port_index;

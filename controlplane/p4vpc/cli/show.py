@@ -117,13 +117,14 @@ def _fields(*names: str) -> tuple[tuple[str, Callable[[Document], str]], ...]:
 
 
 _COLUMNS: Mapping[str, tuple[tuple[str, Callable[[Document], str]], ...]] = {
-    "fabric": _fields("tenant_mtu", "vni_range", "drop_samples", "acl_log"),
+    "fabric": _fields("tenant_mtu", "vni_range", "ecn", "dscp", "udp_checksum", "drop_samples", "acl_log"),
     "switch": _fields("role", "vtep", "p4runtime", "device_id"),
     "link": (("a", _end("a")), ("b", _end("b"))),
+    "vtep": _fields("address", "ecn", "dscp", "udp_checksum", "gbp", "trust_gbp"),
     "tenant": _fields("description"),
     "qos_policy": (("from_port", _rate("from_port")), ("to_port", _rate("to_port"))),
     "vpc": _fields("description"),
-    "subnet": _fields("ipv4", "gateway_v4", "ipv6", "gateway_v6", "gateway_mac", "broadcast"),
+    "subnet": _fields("ipv4", "gateway_v4", "ipv6", "gateway_v6", "gateway_mac", "broadcast", "vlan_transparent"),
     "network_acl": (*_fields("subnets"), ("inbound", _rules("inbound")), ("outbound", _rules("outbound"))),
     "security_group": (("rules", lambda document: str(len(document.get("rules") or ()))),),
     "mirror": _fields("ports", "max_bytes"),

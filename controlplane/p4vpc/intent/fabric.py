@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from p4vpc.intent.addresses import Address, LinkAddress, Prefix
 from p4vpc.intent.base import Intent, Part
+from p4vpc.intent.tunnels import Dscp, Ecn, UdpChecksum
 from p4vpc.intent.values import (
     UNION_TAG,
     Distinct,
@@ -29,8 +30,11 @@ class Fabric(Intent):
 
     Attributes:
         tenant_mtu: largest IP packet of a tenant in bytes, at least 1280 where a subnet has IPv6. The underlay must
-            carry 50 bytes more if VTEPs are IPv4, 70 if they are IPv6.
+            carry 50 bytes more if VTEPs are IPv4, 70 if they are IPv6; and 4 more where a subnet is `vlan_transparent`.
         vni_range: first and last VNI that p4vpc gives to subnets.
+        ecn: congestion marks of tunnels between our leaves.
+        dscp: DSCP of those.
+        udp_checksum: UDP checksum of those over IPv6.
         drop_samples: how many of the packets that are dropped for a reason each switch shows to the controller, by
             the reason's name: ``{policy: 10/s}``. Reasons that are not given are only counted.
         acl_log: the same for what rules of network ACLs log, for each direction.
@@ -41,6 +45,9 @@ class Fabric(Intent):
     kind: Literal["fabric"] = "fabric"
     tenant_mtu: Annotated[int, Field(strict=True, ge=576, le=9166)] = 1500
     vni_range: tuple[Vni, Vni] = (4096, 0xFFFFFF)
+    ecn: Ecn = "normal"
+    dscp: Dscp = Dscp()
+    udp_checksum: UdpChecksum = "zero"
     drop_samples: Annotated[Mapping[ReasonName, PacketRate], Field(max_length=128)] = Field(default_factory=dict)
     acl_log: PacketRate = PerSecond(10)
 

@@ -22,7 +22,7 @@ from p4vpc.model import Model, ModelSwitch, build_model
 from p4vpc.services.announced_moves import AnnouncedMoves
 from p4vpc.services.blocking import Blocking
 from p4vpc.services.damping import DampingOptions
-from p4vpc.services.intents import IntentService
+from p4vpc.services.intents import IntentService, refuse_inability
 from p4vpc.services.moves import Moves
 from p4vpc.services.responder import (
     Announcement,
@@ -140,7 +140,7 @@ class Controller:
         self._feed_interval = feed_interval
         self._dirty = asyncio.Event()
         self._blocking = Blocking()
-        self.intents = IntentService(store, self._blocking, self._dirty.set)
+        self.intents = IntentService(store, self._blocking, self._dirty.set, pipeline.architecture)
         self._announced_moves = AnnouncedMoves(self.intents, options=self._mobility.damping)
         self._running: dict[str, _Running] = {}
         self._compiled: _Compiled | None = None
@@ -292,6 +292,7 @@ class Controller:
         await self._redirect()
 
     async def _compile(self, snapshot: Snapshot) -> _Compiled:
+        refuse_inability(snapshot.intents, self.pipeline.architecture)
         since = self._compiled_revision if self._is_ready else None
         departures = await self._blocking.run(self._store.departures, since)
         model = await self._blocking.run(build_model, snapshot.intents, snapshot.identifiers, snapshot.revision)

@@ -107,8 +107,8 @@ def test_vnis_where_the_subnet_is_and_bridge_domains_where_it_can_be_reached(it:
     domain = {name: it.n("bridge_domain", name) for name in names}
     prod, lab = it.n("vrf", "red/prod"), it.n("vrf", "red/lab")
     assert it.table("leaf1", "vni_map") == {
-        exact(vni["red/lab/web"]): ActionCall("set_vni", (domain["red/lab/web"], lab, 1500)),
-        exact(vni["red/prod/web"]): ActionCall("set_vni", (domain["red/prod/web"], prod, 1500)),
+        exact(vni["red/lab/web"]): ActionCall("set_vni", (domain["red/lab/web"], lab, 1500, 0)),
+        exact(vni["red/prod/web"]): ActionCall("set_vni", (domain["red/prod/web"], prod, 1500, 0)),
     }
     assert it.table("leaf1", "bridge_domains") == {
         exact(domain[name]): ActionCall("set_bridge_domain", (vni[name], GATEWAY_MAC)) for name in names
@@ -193,9 +193,9 @@ def test_a_default_route_does_not_swallow_unused_addresses_and_an_unbound_next_h
 
 
 def test_every_drop_reason_is_counted_in_both_directions_and_shown_if_the_controller_answers(it: World) -> None:
-    reasons = [exact(reason) for reason in range(1, 35)]
+    reasons = [exact(reason) for reason in (*range(1, 35), 36)]
     drops = dict.fromkeys(reasons, ActionCall("count_drop"))
-    drops |= {exact(reason): ActionCall("punt_drop") for reason in (8, 19, 30, 33)}
+    drops |= {exact(reason): ActionCall("punt_drop") for reason in (8, 19, 30, 33, 36)}
     for switch in ("leaf1", "spine1"):
         assert it.table(switch, "drop_reasons") == drops
         assert it.table(switch, "egress_drop_reasons") == dict.fromkeys(reasons, ActionCall("count_egress_drop"))
