@@ -97,6 +97,7 @@ struct metadata_t {
     // Ingress.
     drop_reason_t    drop_reason;
     bit<1>           is_fabric;
+    tier_t           tier;              // of the switch
     bit<1>           is_access;
     bit<1>           is_local_vtep;
     bit<1>           is_peer;

@@ -6,6 +6,7 @@ other: whoever keeps them can compile again only those that a change concerns, a
 concerns VPCs that have ports behind foreign VTEPs or subnets that flood.
 """
 
+from collections.abc import Collection
 from itertools import chain
 from types import MappingProxyType
 
@@ -26,16 +27,19 @@ from p4vpc.compiler import (
 from p4vpc.compiler.entries import DesiredState
 from p4vpc.compiler.pieces import Piece, collect, merge
 from p4vpc.compiler.ways import Ways
+from p4vpc.intent import ObjectId
 from p4vpc.model import Model
 
 
-def compile_switch(model: Model, switch: str) -> DesiredState:
+def compile_switch(model: Model, switch: str, down_links: Collection[ObjectId] = ()) -> DesiredState:
     """Return all entries that the switch shall hold, each with its origins.
+
+    `down_links` carry nothing at the moment: an input beside the intent, as they are what is found and not what is wanted.
 
     Raises KeyError for a switch that the model has not, InternalError if two intents ask for different entries
     under one identity (the model should have refused them).
     """
-    ways = Ways(model, switch)
+    ways = Ways(model, switch, down_links)
     vpcs = (compile_vpc(model, vpc, switch, ways) for vpc in model.vpcs_of_switch.get(switch, ()))
     entries = merge((compile_fabric(model, switch, ways), *vpcs))
     return DesiredState(switch, model.revision, MappingProxyType(dict(entries)))

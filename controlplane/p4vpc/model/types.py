@@ -11,7 +11,7 @@ from p4vpc.model.labels import LabelSet
 
 @dataclass(frozen=True, slots=True)
 class ModelSwitch:
-    """A switch with its defaults filled in."""
+    """A switch with its defaults filled in; tier 0 is that of the leaves."""
 
     name: str
     is_leaf: bool
@@ -19,6 +19,7 @@ class ModelSwitch:
     router_mac: Mac
     p4runtime: str
     device_id: int
+    tier: int
 
     @property
     def id(self) -> ObjectId:
