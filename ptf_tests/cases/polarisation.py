@@ -181,7 +181,7 @@ def _readdressed(raw: bytes) -> bytes:
 
 
 class SuperSpinesSpreadWhatASpineSends(_ThreeTiersTest):
-    """Of 10,000 flows, those that a leaf and a spine send one way spread evenly over 4 (2,700: 3) paths of a super-spine."""
+    """Of 10,000 flows those that a leaf and a spine send one way spread over 4 (2,700: 3) paths of a super-spine."""
 
     underlay = OVER_V4
 

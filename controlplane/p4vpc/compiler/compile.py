@@ -34,7 +34,7 @@ from p4vpc.model import Model
 def compile_switch(model: Model, switch: str, down_links: Collection[ObjectId] = ()) -> DesiredState:
     """Return all entries that the switch shall hold, each with its origins.
 
-    `down_links` carry nothing at the moment: an input beside the intent, as they are what is found and not what is wanted.
+    `down_links` carry nothing at the moment: an input beside the intent, being what is found and not what is wanted.
 
     Raises KeyError for a switch that the model has not, InternalError if two intents ask for different entries
     under one identity (the model should have refused them).

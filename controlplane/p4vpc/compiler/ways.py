@@ -4,8 +4,8 @@
 All shortest paths count. Of neighbours that announce one prefix the nearest are taken; an address is reached as the
 switches on the way would route it, by the longest prefix that holds it.
 
-Links that are down count only for what cannot be reached without them: if what we know of them is wrong, nothing is lost,
-and if it is right, nothing more is.
+Links that are down count only for what cannot be reached without them: if what we know of them is wrong, nothing is
+lost, and if it is right, nothing more is.
 """
 
 from collections import defaultdict, deque

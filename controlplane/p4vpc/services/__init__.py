@@ -2,7 +2,7 @@
 """The controller: commits of intent, the way from there to the switches, and what comes back from them.
 
 `intents` owns the store, `controller` the agents, `responder` the answers to packets that the switches hand up,
-`telemetry` what is read from switches on request.
+`links` which links of the fabric count, `telemetry` what is read from switches on request.
 """
 
 from p4vpc.services.blocking import Blocking

@@ -2,7 +2,8 @@
 """From the store's last revision to the switches: model, compile, hand to the agents; and how far they are.
 
 A revision reaches the switches as a whole or not at all: if it does not make a model, or does not compile for one
-switch, every switch keeps what it has, and the status says why.
+switch, every switch keeps what it has, and the status says why. When links go down or come up, the last good revision
+is compiled again.
 """
 
 import asyncio
@@ -16,9 +17,11 @@ import structlog
 
 from p4vpc.compiler import DesiredState, compile_switch
 from p4vpc.errors import StoreError
+from p4vpc.intent import ObjectId
 from p4vpc.model import Model, ModelSwitch, build_model
 from p4vpc.services.blocking import Blocking
 from p4vpc.services.intents import IntentService
+from p4vpc.services.links import Discovery, LinkMonitor, LinkOptions, LinkState, LinkStatus
 from p4vpc.services.responder import (
     LatestAnnouncements,
     OnAnnouncement,
@@ -50,25 +53,28 @@ class ControllerStatus:
         compiled_revision: the last that was handed to the agents.
         error: why a later one was not; empty if nothing is wrong.
         switches: by name, sorted.
+        links: by name, sorted.
     """
 
     compiled_revision: int
     error: str
     switches: tuple[SwitchStatus, ...]
+    links: tuple[LinkStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """What one revision means to the switches; `states` and `views` by switch."""
+    """What one revision means to the switches while some links are down; `states` and `views` by switch."""
 
     model: Model
+    down_links: frozenset[ObjectId]
     states: Mapping[str, DesiredState]
     views: Mapping[str, SwitchView]
 
 
 @dataclass(slots=True)
 class _Running:
-    """A switch's agent and responder, and the tasks that run them."""
+    """A switch's agent, responder and discovery, and the tasks that run them."""
 
     agent: Agent
     responder: Responder
@@ -82,6 +88,7 @@ class Controller:
         store: closed by whoever opened it, after the controller has ended.
         pipeline: what the switches shall run.
         options: for the agents.
+        link_options: when links count as down, and how often LLDP is sent.
         on_packet: called with the switch's name and each packet-in that the responder does not take.
         on_announcement: called when a host makes itself known, wherever it is.
     """
@@ -92,6 +99,7 @@ class Controller:
         pipeline: Pipeline,
         *,
         options: AgentOptions | None = None,
+        link_options: LinkOptions | None = None,
         on_packet: Callable[[str, Packet], None] | None = None,
         on_announcement: OnAnnouncement = log_announcement,
         feed_interval: float = FEED_INTERVAL_SECONDS,
@@ -99,6 +107,7 @@ class Controller:
         self.pipeline = pipeline
         self._store = store
         self._options = options
+        self._link_options = link_options or LinkOptions()
         self._on_packet = on_packet
         self.announcements = LatestAnnouncements(on_announcement)
         self._feed_interval = feed_interval
@@ -107,6 +116,9 @@ class Controller:
         self.intents = IntentService(store, self._blocking, self._dirty.set)
         self._running: dict[str, _Running] = {}
         self._desired: dict[str, DesiredState] = {}
+        self._links = LinkMonitor(self._link_options, self._session_of, self._link_changed)
+        self._model: Model | None = None
+        self._down_links: frozenset[ObjectId] = frozenset()
         self._compiled_revision = 0
         self._is_ready = False
         self._store_error = ""
@@ -138,8 +150,11 @@ class Controller:
     @property
     def status(self) -> ControllerStatus:
         """The whole at this moment."""
-        switches = tuple(self._running[name].agent.status for name in sorted(self._running))
-        return ControllerStatus(self._compiled_revision, self._store_error or self._model_error, switches)
+        error = self._store_error or self._model_error
+        return ControllerStatus(self._compiled_revision, error, self._switches(), self._links.status())
+
+    def _switches(self) -> tuple[SwitchStatus, ...]:
+        return tuple(self._running[name].agent.status for name in sorted(self._running))
 
     def agents(self) -> Mapping[str, Agent]:
         """The agents by name of their switch."""
@@ -188,7 +203,7 @@ class Controller:
             return Outcome.DEGRADED
         if not self._is_ready or self._compiled_revision < revision:
             return Outcome.TIMEOUT
-        switches = self.status.switches
+        switches = self._switches()
         if is_every_switch_ready and any(switch.state is not SwitchState.READY for switch in switches):
             return Outcome.TIMEOUT
         if not all(switch.has_settled(revision) for switch in switches):
@@ -208,8 +223,9 @@ class Controller:
                     self._log.error("the store cannot be read", reason=str(error))
                 self._store_error = str(error)
                 self._notify()
+            pause = min(self._feed_interval, self._links.seconds_to_next() or self._feed_interval)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._feed_interval):
+                async with asyncio.timeout(pause):
                     await self._dirty.wait()
 
     async def _follow(self) -> None:
@@ -218,7 +234,10 @@ class Controller:
             self._is_ready and snapshot.revision == self._compiled_revision
         ):
             try:
-                compiled = await self._blocking.run(_compile, snapshot)
+                model = await self._blocking.run(_build, snapshot)
+                if not self._is_ready:
+                    await self._first_look(model)
+                compiled = await self._blocking.run(_compile, model, self._links.down_links())
             except Exception as error:  # whatever is wrong with this revision, the last good one goes on
                 self._log.exception("the last revision cannot be realised", revision=snapshot.revision)
                 self._model_error = f"revision {snapshot.revision} cannot be realised: {error}"
@@ -227,10 +246,49 @@ class Controller:
             else:
                 self._model_error = ""
                 await self._hand_out(compiled)
+        await self._go_round()
         await self._release_identifiers()
+
+    async def _go_round(self) -> None:
+        """Compile the last good revision again if other links are down than before."""
+        down_links = self._links.down_links()
+        if self._model is None or down_links == self._down_links:
+            return
+        try:
+            compiled = await self._blocking.run(_compile, self._model, down_links)
+        except Exception:
+            self._log.exception("unexpected error, please report it", down_links=sorted(map(str, down_links)))
+            self._down_links = down_links  # not again before anything else changes
+        else:
+            await self._hand_out(compiled)
+
+    async def _first_look(self, model: Model) -> None:
+        """Find out about links before anything is written: dead ones shall not come back with the controller."""
+        self._links.set_links(model)
+        for name, switch in model.switches.items():
+            if name not in self._running:
+                self._add(switch)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._link_options.first_look):
+                while not all(running.agent.is_looked_at for running in self._running.values()):
+                    await self._changed.wait()
+
+    def _session_of(self, switch: str) -> int | None:
+        running = self._running.get(switch)
+        return None if running is None else running.agent.ready_session
+
+    def _link_changed(self, link: LinkStatus) -> None:
+        if link.detail:
+            log = self._log.warning if link.state is LinkState.DOWN else self._log.info
+            log("link", link=link.name, a=link.a, b=link.b, state=link.state.value, reason=link.detail)
+        else:
+            self._log.info("link is well again", link=link.name, state=link.state.value)
+        self._dirty.set()
+        self._notify()
 
     async def _hand_out(self, compiled: _Compiled) -> None:
         model, states = compiled.model, compiled.states
+        self._links.set_links(model)
         gone = [
             name for name, running in self._running.items() if running.agent.target != _target(model.switches.get(name))
         ]
@@ -242,9 +300,16 @@ class Controller:
             self._running[name].agent.set_desired(states[name])
             self._running[name].responder.set_view(compiled.views[name])
         self._desired = dict(states)
+        self._model = model
+        self._down_links = compiled.down_links
         self._compiled_revision = model.revision
         self._is_ready = True
-        self._log.info("compiled", revision=model.revision, entries=sum(map(len, states.values())))
+        self._log.info(
+            "compiled",
+            revision=model.revision,
+            entries=sum(map(len, states.values())),
+            down_links=sorted(link.key for link in compiled.down_links),
+        )
         self._notify()
 
     def _add(self, switch: ModelSwitch) -> None:
@@ -257,8 +322,13 @@ class Controller:
 
         responder = Responder(target.name, self.announcements)
 
+        def is_ready() -> bool:
+            return self._session_of(target.name) is not None
+
+        discovery = Discovery(target.name, self._links, is_ready, self._link_options)
+
         def on_packet(name: str, packet: Packet) -> None:
-            if not responder.offer(packet) and self._on_packet is not None:
+            if not responder.offer(packet) and not discovery.offer(packet) and self._on_packet is not None:
                 self._on_packet(name, packet)
 
         agent = Agent(
@@ -267,11 +337,13 @@ class Controller:
             next_election_id,
             on_change=self._notify,
             on_packet=on_packet,
+            on_ports=self._links.set_ports,
             options=self._options,
         )
         tasks = (
             asyncio.create_task(self._supervise(agent), name=target.name),
             asyncio.create_task(responder.run(agent.packet_out), name=f"{target.name} responder"),
+            asyncio.create_task(discovery.run(agent.packet_out), name=f"{target.name} discovery"),
         )
         self._running[target.name] = _Running(agent, responder, tasks)
 
@@ -304,11 +376,15 @@ class Controller:
             self._released_revision = realised
 
 
-def _compile(snapshot: Snapshot) -> _Compiled:
-    model = build_model(snapshot.intents, snapshot.identifiers, snapshot.revision)
+def _build(snapshot: Snapshot) -> Model:
+    return build_model(snapshot.intents, snapshot.identifiers, snapshot.revision)
+
+
+def _compile(model: Model, down_links: frozenset[ObjectId]) -> _Compiled:
     return _Compiled(
         model,
-        {name: compile_switch(model, name) for name in model.switches},
+        down_links,
+        {name: compile_switch(model, name, down_links) for name in model.switches},
         {name: view_of_model(model, name) for name in model.switches},
     )
 
