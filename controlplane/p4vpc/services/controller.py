@@ -8,7 +8,8 @@ is compiled again.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
@@ -35,6 +36,10 @@ from p4vpc.store import Snapshot, Store
 
 FEED_INTERVAL_SECONDS = 1.0
 """How often the store is asked for commits of other processes, and how soon after a failure it is tried again."""
+
+
+_TIER_SECONDS = 1.0
+"""How long the next tier waits at most for one that goes round dead links."""
 
 
 class Outcome(StrEnum):
@@ -250,17 +255,21 @@ class Controller:
         await self._release_identifiers()
 
     async def _go_round(self) -> None:
-        """Compile the last good revision again if other links are down than before."""
-        down_links = self._links.down_links()
-        if self._model is None or down_links == self._down_links:
-            return
-        try:
-            compiled = await self._blocking.run(_compile, self._model, down_links)
-        except Exception:
-            self._log.exception("unexpected error, please report it", down_links=sorted(map(str, down_links)))
-            self._down_links = down_links  # not again before anything else changes
-        else:
-            await self._hand_out(compiled)
+        """Compile the last good revision again if other links are down than before.
+
+        What has died comes first, from the leaves upwards, then what is back, from the top downwards: while tiers have
+        different pictures, no switch sends to one that would send back.
+        """
+        while self._model is not None and (down_links := self._links.down_links()) != self._down_links:
+            dead = down_links - self._down_links
+            step = self._down_links | dead if dead else down_links
+            try:
+                compiled = await self._blocking.run(_compile, self._model, step)
+            except Exception:
+                self._log.exception("unexpected error, please report it", down_links=sorted(map(str, down_links)))
+                self._down_links = down_links  # not again before anything else changes
+            else:
+                await self._hand_out(compiled, is_downwards=not dead)
 
     async def _first_look(self, model: Model) -> None:
         """Find out about links before anything is written: dead ones shall not come back with the controller."""
@@ -286,7 +295,8 @@ class Controller:
         self._dirty.set()
         self._notify()
 
-    async def _hand_out(self, compiled: _Compiled) -> None:
+    async def _hand_out(self, compiled: _Compiled, *, is_downwards: bool | None = None) -> None:
+        """Give all switches what they shall hold; if a direction is given, tier after tier."""
         model, states = compiled.model, compiled.states
         self._links.set_links(model)
         gone = [
@@ -297,8 +307,12 @@ class Controller:
         for name, switch in model.switches.items():
             if name not in self._running:
                 self._add(switch)
-            self._running[name].agent.set_desired(states[name])
             self._running[name].responder.set_view(compiled.views[name])
+        for tier in _tiers(model, is_downwards):
+            for name in tier:
+                self._running[name].agent.set_desired(states[name])
+            if is_downwards is not None:
+                await self._settled(tier, model.revision)
         self._desired = dict(states)
         self._model = model
         self._down_links = compiled.down_links
@@ -311,6 +325,14 @@ class Controller:
             down_links=sorted(link.key for link in compiled.down_links),
         )
         self._notify()
+
+    async def _settled(self, names: Collection[str], revision: int) -> None:
+        """Wait, not for long, until those of the switches that take writes now have taken them."""
+        agents = [self._running[name].agent for name in names]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_TIER_SECONDS):
+                while not all(agent.ready_session is None or agent.status.has_settled(revision) for agent in agents):
+                    await self._changed.wait()
 
     def _add(self, switch: ModelSwitch) -> None:
         target = _target(switch)
@@ -374,6 +396,16 @@ class Controller:
         if realised > self._released_revision:
             await self._blocking.run(self._store.release_retired, realised)
             self._released_revision = realised
+
+
+def _tiers(model: Model, is_downwards: bool | None) -> list[list[str]]:
+    """Return the switches in the order in which they are told; all at once without a direction."""
+    if is_downwards is None:
+        return [list(model.switches)]
+    tiers: defaultdict[int, list[str]] = defaultdict(list)
+    for name, switch in model.switches.items():
+        tiers[switch.tier].append(name)
+    return [tiers[tier] for tier in sorted(tiers, reverse=is_downwards)]
 
 
 def _build(snapshot: Snapshot) -> Model:
