@@ -138,6 +138,7 @@ class LinkModel(BaseModel):
     is_down: bool
     detail: str
     flaps: int
+    is_heard: bool
 
     @classmethod
     def of(cls, link: LinkStatus) -> Self:
@@ -149,6 +150,7 @@ class LinkModel(BaseModel):
             is_down=link.is_down,
             detail=link.detail,
             flaps=link.flaps,
+            is_heard=link.is_heard,
         )
 
 

@@ -99,6 +99,7 @@ class Link(Answer):
     is_down: bool
     detail: str
     flaps: int
+    is_heard: bool
 
 
 class Status(Answer):

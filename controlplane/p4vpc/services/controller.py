@@ -173,6 +173,11 @@ class Controller:
         """What a switch shall hold; None if it is not known."""
         return self._desired.get(switch)
 
+    @property
+    def down_links(self) -> frozenset[ObjectId]:
+        """The links that the desired states go round."""
+        return self._down_links
+
     async def changed(self) -> None:
         """Wait until the status is another one."""
         await self._changed.wait()
@@ -290,7 +295,7 @@ class Controller:
         if link.detail:
             log = self._log.warning if link.state is LinkState.DOWN else self._log.info
             log("link", link=link.name, a=link.a, b=link.b, state=link.state.value, reason=link.detail)
-        else:
+        elif link.flaps:
             self._log.info("link is well again", link=link.name, state=link.state.value)
         self._dirty.set()
         self._notify()

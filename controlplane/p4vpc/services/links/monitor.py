@@ -56,6 +56,7 @@ class LinkStatus:
         a, b: its ends in words: "leaf1:3", or a MAC that p4vpc does not manage.
         detail: why it is down, or what is odd about it; empty if nothing.
         flaps: how often it went down since this controller started.
+        is_heard: whether each end hears the other by LLDP.
     """
 
     name: str
@@ -64,6 +65,7 @@ class LinkStatus:
     state: LinkState
     detail: str
     flaps: int
+    is_heard: bool = False
 
     @property
     def is_down(self) -> bool:
@@ -91,7 +93,7 @@ class _Link:
     """A link object, and what is known of it. `far` is the MAC of a far end that we do not manage.
 
     Attributes:
-        detail: what was found wrong with it last; empty if nothing.
+        detail, was_heard: what was told of it last.
     """
 
     id: ObjectId
@@ -100,6 +102,12 @@ class _Link:
     damper: Damper
     hearings: Mapping[End, Hearing] = field(default_factory=dict)
     detail: str = ""
+    was_heard: bool = False
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether each end hears the other."""
+        return bool(self.hearings) and all(item.was_heard and not item.is_lost for item in self.hearings.values())
 
 
 class LinkMonitor:
@@ -108,7 +116,7 @@ class LinkMonitor:
     Args:
         options: see there.
         session_of: the number of the session with a switch, counted up; None if there is none in which packets come in.
-        on_change: called with a link that has gone down or come up, or has become odd in another way.
+        on_change: called with a link when `detail` or `is_heard` of its status has changed.
         clock: in seconds; never goes back.
     """
 
@@ -222,8 +230,9 @@ class LinkMonitor:
         against = "; ".join(self._against(link))
         detail = against or "; ".join(self._missing(link))
         link.damper.observe(is_bad=bool(against), now=self._clock())
-        if detail != link.detail:
+        if (detail, link.is_heard) != (link.detail, link.was_heard):
             link.detail = detail
+            link.was_heard = link.is_heard
             self._on_change(self._status(link))
 
     def _against(self, link: _Link) -> Iterator[str]:
@@ -254,4 +263,5 @@ class LinkMonitor:
             state = LinkState.RECOVERING
         else:
             state = LinkState.UP if is_seen else LinkState.UNKNOWN
-        return LinkStatus(link.id.key, a, rest[0] if rest else link.far, state, link.detail, link.damper.flaps)
+        b = rest[0] if rest else link.far
+        return LinkStatus(link.id.key, a, b, state, link.detail, link.damper.flaps, link.is_heard)
