@@ -260,10 +260,14 @@ async def test_swapped_cables_are_named(store: Store, fabric: Fabric) -> None:
     fabric.cables.plug(("leaf1", 1), ("spine1", 2))
     fabric.cables.plug(("leaf2", 1), ("spine1", 1))
     async with controlling(store, fabric, LLDP_TOO) as running:
-        found = await until_link(running, "leaf1-spine1", LinkState.DOWN)
-        assert "wrong cable: port 1 of leaf1 leads to port 2 of spine1, not to port 1 of spine1" in found.detail
-        found = await until_link(running, "leaf2-spine1", LinkState.DOWN)
-        assert "wrong cable: port 1 of leaf2 leads to port 1 of spine1, not to port 2 of spine1" in found.detail
+        for name, text in (
+            ("leaf1-spine1", "wrong cable: port 1 of leaf1 leads to port 2 of spine1, not to port 1 of spine1"),
+            ("leaf1-spine1", "wrong cable: port 1 of spine1 leads to port 1 of leaf2, not to port 1 of leaf1"),
+            ("leaf2-spine1", "wrong cable: port 1 of leaf2 leads to port 1 of spine1, not to port 2 of spine1"),
+            ("leaf2-spine1", "wrong cable: port 2 of spine1 leads to port 1 of leaf1, not to port 1 of leaf2"),
+        ):
+            await until(running, lambda status, name=name, text=text: text in link(status, name).detail)
+            await until_link(running, name, LinkState.DOWN)
         assert await all_ways(running) == {"leaf1": {2}, "leaf2": {2}}
         for end in (("leaf1", 1), ("leaf2", 1)):
             fabric.cables.unplug(end)

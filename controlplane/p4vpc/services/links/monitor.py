@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from p4vpc.intent import ObjectId
-from p4vpc.model import Model
+from p4vpc.intent import Mac, ObjectId
+from p4vpc.model import FabricPort, Model
 from p4vpc.services.links.damping import Damper
 from p4vpc.services.links.hearing import Hearing
 from p4vpc.services.links.lldp import Sender
@@ -133,39 +133,43 @@ class LinkMonitor:
         self._clock = clock
         self._links: dict[ObjectId, _Link] = {}
         self._at: dict[End, _Link] = {}
+        self._fabric_ports: Mapping[str, tuple[FabricPort, ...]] = {}
         self._ports_of: dict[str, tuple[int, ...]] = {}
         self._router_macs: dict[str, int] = {}
         self._ports: dict[str, Mapping[int, bool]] = {}
 
     def set_links(self, model: Model) -> None:
         """Follow the links of this model. A link that was there before, between the same ends, keeps what is known."""
+        self._router_macs = {name: switch.router_mac.value for name, switch in model.switches.items()}
+        self._ports = {switch: states for switch, states in self._ports.items() if switch in model.switches}
+        if model.fabric_ports == self._fabric_ports:
+            return
+        self._fabric_ports = model.fabric_ports
         ends: dict[ObjectId, list[End]] = {}
-        far: dict[ObjectId, str] = {}
+        far: dict[ObjectId, Mac] = {}
         for switch, ports in model.fabric_ports.items():
             for port in ports:
                 ends.setdefault(port.link, []).append(End(switch, port.port))
-                far[port.link] = str(port.peer_mac)
+                far[port.link] = port.peer_mac
         links = {}
-        for link_id, both in sorted(ends.items()):
-            known = self._links.get(link_id)
+        for link_id in sorted(ends, key=lambda link_id: link_id.key):
+            known, both = self._links.get(link_id), tuple(ends[link_id])
             links[link_id] = (
-                known if known is not None and known.ends == tuple(both) else self._new(link_id, both, far[link_id])
+                known if known is not None and known.ends == both else self._new(link_id, both, far[link_id])
             )
         self._links = links
         self._at = {end: link for link in links.values() for end in link.ends}
         self._ports_of = {name: tuple(port.port for port in ports) for name, ports in model.fabric_ports.items()}
-        self._router_macs = {name: switch.router_mac.value for name, switch in model.switches.items()}
-        self._ports = {switch: states for switch, states in self._ports.items() if switch in model.switches}
         for link in links.values():
             self._weigh(link)
 
-    def _new(self, link_id: ObjectId, ends: list[End], far: str) -> _Link:
+    def _new(self, link_id: ObjectId, ends: tuple[End, ...], far: Mac) -> _Link:
         hearings = {}
         if len(ends) > 1:
             a, b = ends
             hearings = {a: Hearing(b.sender), b: Hearing(a.sender)}
         damper = Damper(self._options.hold, self._options.longest_hold)
-        return _Link(link_id, tuple(ends), far, damper, hearings)
+        return _Link(link_id, ends, "" if hearings else str(far), damper, hearings)
 
     def set_ports(self, switch: str, is_up: Mapping[int, bool]) -> None:
         """Take the state of all ports of a switch."""
