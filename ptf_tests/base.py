@@ -56,6 +56,7 @@ DROP_REASONS = {
     "link_local": 31,
     "nd_unknown": 32,
     "learn": 33,
+    "candidate": 34,
 }
 DROP_TABLES = {"drop_reasons": "count_drop", "egress_drop_reasons": "count_egress_drop"}
 

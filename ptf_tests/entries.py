@@ -28,6 +28,12 @@ def access_port(
     return Entry("access_ports", {"ingress_port": port, "vlan_id": vlan}, Action("set_access", params))
 
 
+def candidate(port: int, vlan: int, *, index: int, domain: int) -> Entry:
+    """Where a port may move to; VLAN 0 stands for untagged."""
+    params = {"port_index": index, "bridge_domain": domain}
+    return Entry("access_ports", {"ingress_port": port, "vlan_id": vlan}, Action("set_candidate", params))
+
+
 def trap(is_fabric: int, ether_type: int, reason: int) -> Entry:
     """Frames of this type go to the controller."""
     return Entry("traps", {"is_fabric": is_fabric, "ether_type": ether_type}, Action("punt", {"reason": reason}))
@@ -108,6 +114,12 @@ def remote_mac(domain: int, mac: Value, *, tunnel: int, label: int) -> Entry:
     """A MAC address of a bridge domain behind another VTEP."""
     params = {"tunnel_index": tunnel, "policy_label": label}
     return Entry("bridge", {"bridge_domain": domain, "dst_mac": mac}, Action("set_remote_mac", params))
+
+
+def redirect_mac(domain: int, mac: Value, *, tunnel: int, label: int) -> Entry:
+    """A MAC address that has moved from here to behind another VTEP."""
+    action = Action("redirect_mac", {"tunnel_index": tunnel, "policy_label": label})
+    return Entry("bridge", {"bridge_domain": domain, "dst_mac": mac}, action)
 
 
 def policy(

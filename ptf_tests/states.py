@@ -19,9 +19,11 @@ _PROTOCOLS = (0, 1, 6, 17, 58)
 _V6_PREFIX = 0x2001_0DB8 << 96
 _MTUS = (64, 100, 600, 1500)
 _TRAPPED = (0x0806, 0x86DD, 0x88CC)
-_HIGHEST_DROP_REASON = 33
+_HIGHEST_DROP_REASON = 34
 _PART_MISSING = 0.04
 """How often an entry is left out, so that misses happen everywhere."""
+_PART_CANDIDATE = 0.15
+_PART_MOVED = 0.3
 
 
 class RandomState:
@@ -78,9 +80,13 @@ class RandomState:
         for subnet in self._subnets:
             yield from leaf.subnet_entries(subnet)
         for host in self.local:
+            # Whose port may move here, but has not, has everything else all the same: entries allow it.
+            if self._random.random() < _PART_CANDIDATE:
+                yield entries.candidate(host.port, host.vlan, index=host.index, domain=host.subnet.domain)
             yield from leaf.attachment(host)
         for host in self.remote:
-            yield entries.remote_mac(host.subnet.domain, host.mac, tunnel=host.tunnel, label=host.label)
+            to_remote = entries.redirect_mac if self._random.random() < _PART_MOVED else entries.remote_mac
+            yield to_remote(host.subnet.domain, host.mac, tunnel=host.tunnel, label=host.label)
             yield from leaf.host_entries(host)
             if not self._trusted[host.tunnel]:
                 yield from leaf.guards(host)

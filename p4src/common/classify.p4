@@ -60,7 +60,19 @@ control AccessPorts(in frame_headers_t hdr, inout metadata_t meta) {
         access_ports_counter.count();
     }
 
-    // Written for each bound port. VLAN 0 is the untagged frame. A miss drops: nobody is attached there.
+    // Refers to nothing: what comes from there never reaches egress.
+    @name(".set_candidate") @id(0x31)
+    action set_candidate(@id(1) port_index_t port_index, @id(2) bridge_domain_t bridge_domain) {
+        meta.is_access = 1;
+        meta.is_guarded = 1;
+        meta.is_candidate = 1;
+        meta.port_index = port_index;
+        meta.bridge_domain = bridge_domain;
+        access_ports_counter.count();
+    }
+
+    // Written for each bound port, and for each place where one may move to. VLAN 0 is the untagged frame. A miss drops:
+    // nobody is attached there.
     @name(".access_ports") @id(0x02)
     table access_ports {
         key = {
@@ -69,6 +81,7 @@ control AccessPorts(in frame_headers_t hdr, inout metadata_t meta) {
         }
         actions = {
             set_access;
+            set_candidate;
             @defaultonly NoAction;
         }
         const default_action = NoAction;

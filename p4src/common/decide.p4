@@ -21,6 +21,7 @@ control DecideSource(inout metadata_t meta) {
     table source_decision {
         key = {
             meta.is_guarded            : ternary;
+            meta.is_candidate          : ternary;
             meta.lkp.kind              : ternary;
             meta.lkp.is_query          : ternary;
             meta.lkp.is_announcement   : ternary;
@@ -36,21 +37,23 @@ control DecideSource(inout metadata_t meta) {
             refuse_source;
         }
         const entries = {
-            // guarded kind   query announces router source      mac addr sender target
-            (_, FRAME_IPV4,   _,    _, _,     SOURCE_MARTIAN,     _,  _,  _,     _) : refuse_source(DROP_MARTIAN);
-            (_, FRAME_IPV4,   _,    _, _,     SOURCE_UNSPECIFIED, _,  _,  _,     _) : refuse_source(DROP_MARTIAN);
-            (_, FRAME_IPV6,   _,    _, _,     SOURCE_MARTIAN,     _,  _,  _,     _) : refuse_source(DROP_MARTIAN);
-            (_, FRAME_IPV6,   0,    _, _,     SOURCE_UNSPECIFIED, _,  _,  _,     _) : refuse_source(DROP_MARTIAN);
+            // guarded candidate kind query announces router source mac addr sender target
+            (_, _, FRAME_IPV4, _, _, _, SOURCE_MARTIAN,     _, _, _, _) : refuse_source(DROP_MARTIAN);
+            (_, _, FRAME_IPV4, _, _, _, SOURCE_UNSPECIFIED, _, _, _, _) : refuse_source(DROP_MARTIAN);
+            (_, _, FRAME_IPV6, _, _, _, SOURCE_MARTIAN,     _, _, _, _) : refuse_source(DROP_MARTIAN);
+            (_, _, FRAME_IPV6, 0, _, _, SOURCE_UNSPECIFIED, _, _, _, _) : refuse_source(DROP_MARTIAN);
             // The subnet has one router, and it is no tenant's port (RFC 6105).
-            (1, _,            _,    _, 1,     _,                  _,  _,  _,     _) : refuse_source(DROP_SPOOF);
+            (1, _, _,          _, _, 1, _,                  _, _, _, _) : refuse_source(DROP_SPOOF);
             // Before a host has an address, its MAC has to do (RFC 5227, RFC 4862).
-            (1, _,            _,    1, _,     SOURCE_UNSPECIFIED, 1,  _,  0,     _) : refuse_source(DROP_LEARN);
-            (1, _,            _,    _, _,     SOURCE_UNSPECIFIED, 1,  _,  0,     _) : pass_source();
-            (1, _,            _,    _, _,     _,                  _,  0,  _,     _) : refuse_source(DROP_SPOOF);
-            (1, _,            _,    1, _,     _,                  _,  _,  0,     _) : refuse_source(DROP_LEARN);
-            (1, FRAME_ARP,    _,    _, _,     _,                  _,  _,  0,     0) : refuse_source(DROP_LEARN);
-            (1, _,            _,    _, _,     _,                  _,  _,  0,     _) : pass_source();
-            (1, _,            _,    _, _,     _,                  _,  _,  _,     _) : refuse_source(DROP_SPOOF);
+            (1, _, _,          _, 1, _, SOURCE_UNSPECIFIED, 1, _, 0, _) : refuse_source(DROP_LEARN);
+            (1, 0, _,          _, _, _, SOURCE_UNSPECIFIED, 1, _, 0, _) : pass_source();
+            (1, _, _,          _, _, _, SOURCE_UNSPECIFIED, 1, _, 0, _) : refuse_source(DROP_CANDIDATE);
+            (1, _, _,          _, _, _, _,                  _, 0, _, _) : refuse_source(DROP_SPOOF);
+            (1, _, _,          _, 1, _, _,                  _, _, 0, _) : refuse_source(DROP_LEARN);
+            (1, _, FRAME_ARP,  _, _, _, _,                  _, _, 0, 0) : refuse_source(DROP_LEARN);
+            (1, 0, _,          _, _, _, _,                  _, _, 0, _) : pass_source();
+            (1, _, _,          _, _, _, _,                  _, _, 0, _) : refuse_source(DROP_CANDIDATE);
+            (1, _, _,          _, _, _, _,                  _, _, _, _) : refuse_source(DROP_SPOOF);
         }
         const default_action = pass_source;
     }
@@ -87,6 +90,7 @@ control DecideDestination(inout metadata_t meta) {
             meta.lkp.ttl                   : ternary;
             meta.lkp.dst_mac[40:40]        : ternary;
             meta.egress.port_index[15:15]  : ternary;
+            meta.is_moved                  : ternary;
             is_link_local                  : ternary;
             is_too_big                     : ternary;
             meta.is_red                    : ternary;
@@ -96,20 +100,22 @@ control DecideDestination(inout metadata_t meta) {
             refuse_destination;
         }
         const entries = {
-            // transit guarded gateway routed known station flooded ttl group tunnel link-local big red
+            // transit guarded gateway routed known station flooded ttl group tunnel moved link-local big red
             // Beyond its rate a port gets no answers either, and the controller sees nothing of it.
-            (_, 1, _, _, _, _, _, _,          _, _, _, _, 1) : refuse_destination(DROP_RATE);
-            (_, _, 1, _, _, _, _, _,          _, _, _, _, _) : refuse_destination(DROP_TO_GATEWAY);
-            (1, _, _, _, _, _, _, 0 &&& 0xfe, _, _, _, _, _) : refuse_destination(DROP_UNDERLAY_TTL);
-            (1, _, _, _, _, _, _, _,          _, _, _, _, _) : pass_destination();
-            (_, _, _, 1, _, _, _, _,          _, _, 1, _, _) : refuse_destination(DROP_LINK_LOCAL);
-            (_, _, _, 1, _, _, _, 0 &&& 0xfe, _, _, _, _, _) : refuse_destination(DROP_TTL);
-            (_, _, _, 1, 0, _, _, _,          _, _, _, _, _) : refuse_destination(DROP_NO_ROUTE);
-            (_, _, _, 0, _, 0, _, _,          1, _, _, _, _) : refuse_destination(DROP_BROADCAST);
-            (_, _, _, 0, _, 0, _, _,          _, _, _, _, _) : refuse_destination(DROP_UNKNOWN_DESTINATION);
-            // From one trusted leaf to another: it should have sent it there itself.
-            (_, 0, _, _, _, _, 0, _,          _, 1, _, _, _) : refuse_destination(DROP_SPLIT_HORIZON);
-            (_, 1, _, _, _, _, _, _,          _, _, _, 1, _) : refuse_destination(DROP_TOO_BIG);
+            (_, 1, _, _, _, _, _, _,          _, _, _, _, _, 1) : refuse_destination(DROP_RATE);
+            (_, _, 1, _, _, _, _, _,          _, _, _, _, _, _) : refuse_destination(DROP_TO_GATEWAY);
+            (1, _, _, _, _, _, _, 0 &&& 0xfe, _, _, _, _, _, _) : refuse_destination(DROP_UNDERLAY_TTL);
+            (1, _, _, _, _, _, _, _,          _, _, _, _, _, _) : pass_destination();
+            (_, _, _, 1, _, _, _, _,          _, _, _, 1, _, _) : refuse_destination(DROP_LINK_LOCAL);
+            (_, _, _, 1, _, _, _, 0 &&& 0xfe, _, _, _, _, _, _) : refuse_destination(DROP_TTL);
+            (_, _, _, 1, 0, _, _, _,          _, _, _, _, _, _) : refuse_destination(DROP_NO_ROUTE);
+            (_, _, _, 0, _, 0, _, _,          1, _, _, _, _, _) : refuse_destination(DROP_BROADCAST);
+            (_, _, _, 0, _, 0, _, _,          _, _, _, _, _, _) : refuse_destination(DROP_UNKNOWN_DESTINATION);
+            // From one trusted leaf to another: it should have sent it there itself. A station that is not here (any more) is
+            // unknown here; what moved goes on until every leaf knows.
+            (_, 0, _, 0, _, _, 0, _,          _, 1, 0, _, _, _) : refuse_destination(DROP_UNKNOWN_DESTINATION);
+            (_, 0, _, 1, _, _, 0, _,          _, 1, _, _, _, _) : refuse_destination(DROP_SPLIT_HORIZON);
+            (_, 1, _, _, _, _, _, _,          _, _, _, _, 1, _) : refuse_destination(DROP_TOO_BIG);
         }
         const default_action = pass_destination;
     }

@@ -39,5 +39,6 @@ const drop_reason_t DROP_TOO_BIG               = 30; // longer than the MTU of t
 const drop_reason_t DROP_LINK_LOCAL            = 31; // link-local addresses are never routed
 const drop_reason_t DROP_ND_UNKNOWN            = 32; // neighbour solicitation that is not for an address that we know
 const drop_reason_t DROP_LEARN                 = 33; // an address announces itself: the controller hears it
+const drop_reason_t DROP_CANDIDATE             = 34; // from where a port may move to, but it has not announced itself there
 
 #endif

@@ -116,7 +116,9 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
             underlay.apply(meta);
         }
         if (meta.drop_reason == DROP_NONE) {
-            if (meta.is_guarded == 1 && meta.lkp.is_query == 0 && meta.is_flooded == 0 && meta.index_difference == 0) {
+            // What is redirected never goes back to the leaf that it came from either: two could send it to and fro.
+            if ((meta.is_guarded == 1 || meta.is_moved == 1) && meta.lkp.is_query == 0 && meta.is_flooded == 0
+                && meta.index_difference == 0) {
                 meta.drop_reason = DROP_SAME_PORT;
             } else if (meta.is_policy_denied == 1) {
                 meta.drop_reason = DROP_POLICY;

@@ -99,6 +99,7 @@ struct metadata_t {
     bit<1>           is_fabric;
     tier_t           tier;              // of the switch
     bit<1>           is_access;
+    bit<1>           is_candidate;      // a port may move here: until it does, only its announcements count
     bit<1>           is_local_vtep;
     bit<1>           is_peer;
     bit<1>           is_untrusted_peer;
@@ -117,6 +118,7 @@ struct metadata_t {
     bit<1>           is_routed;
     bit<1>           is_known;          // the destination address has a host or a route
     bit<1>           is_station;        // the destination MAC has an attachment, or a group
+    bit<1>           is_moved;          // the station was here, and another leaf may not know that it is elsewhere
     bit<1>           is_transit;
     bit<1>           is_flooded;
     bit<1>           is_red;            // beyond the rate of its port

@@ -151,6 +151,18 @@ control Route(inout metadata_t meta) {
         meta.dst_label = policy_label;
     }
 
+    // The station has moved away from here, and not every leaf knows: what they still send here goes on.
+    @name(".redirect_mac") @id(0x30)
+    action redirect_mac(
+        @id(1) @refers_to(tunnels, tunnel_index) @refers_to(tunnel_next_hops, tunnel_index) tunnel_index_t tunnel_index,
+        @id(2) policy_label_t policy_label) {
+        meta.is_station = 1;
+        meta.is_moved = 1;
+        meta.dst_tunnel = tunnel_index;
+        meta.egress.port_index = BEHIND_TUNNEL ++ tunnel_index[14:0];
+        meta.dst_label = policy_label;
+    }
+
     // Written for each MAC in a subnet that is present here. A miss drops: all MACs are known from intent.
     @name(".bridge") @id(0x0d)
     table bridge {
@@ -161,6 +173,7 @@ control Route(inout metadata_t meta) {
         actions = {
             set_local_mac;
             set_remote_mac;
+            redirect_mac;
             @defaultonly NoAction;
         }
         const default_action = NoAction;

@@ -170,17 +170,19 @@ class OtherTrafficToTheVtepIsDropped(LeafTest):
 
 
 class NeverFromTunnelToTunnel(LeafTest):
-    """What came from a leaf of ours is never sent into a tunnel again, bridged or routed: split_horizon."""
+    """What came from a leaf of ours enters no other tunnel: bridged it is unknown_destination, routed split_horizon."""
 
     def runTest(self) -> None:
         bridged_on = entries.remote_mac(RED_WEB.domain, "02:00:00:00:01:14", tunnel=3, label=RED_WEB1.label)
         self.install([bridged_on])
         layer = packets.udp(RED_WEB3.address, "10.0.1.14")
         with self.subTest("to another leaf"):
-            self.drops_with("split_horizon", 5, from_tunnel(2, RED_WEB.vni, RED_WEB3.to("02:00:00:00:01:14", layer)))
+            self.drops_with(
+                "unknown_destination", 5, from_tunnel(2, RED_WEB.vni, RED_WEB3.to("02:00:00:00:01:14", layer))
+            )
         for first, source, target in by_family((RED_WEB1, RED_WEB3, RED_DB3)):
             with self.subTest("back to the same leaf", source=source.address):
-                self.drops_with("split_horizon", 5, from_tunnel(2, RED_WEB.vni, first.udp_to(source)))
+                self.drops_with("unknown_destination", 5, from_tunnel(2, RED_WEB.vni, first.udp_to(source)))
             with self.subTest("routed", source=source.address):
                 self.drops_with("split_horizon", 5, from_tunnel(2, RED_WEB.vni, source.udp_by_gateway(target)))
 

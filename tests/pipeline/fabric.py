@@ -97,7 +97,7 @@ class MemoryFabric:
     def desired(self, objects: Iterable[Intent], down_links: Collection[ObjectId] = ()) -> dict[str, DesiredState]:
         """What each switch shall hold for these objects while some links are down."""
         model = self.numbers.model(objects)
-        return {name: compile_switch(model, name, down_links) for name in self.switches}
+        return {name: compile_switch(model, name, down_links=down_links) for name in self.switches}
 
     def plan(self, name: str, desired: DesiredState, batch_size: int = 500) -> Plan:
         """What has to be written to one switch."""

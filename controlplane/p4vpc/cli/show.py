@@ -81,8 +81,14 @@ def _attachment(document: Document) -> str:
     attachment = document.get("attachment")
     if not attachment:
         return "unbound"
-    if "vtep" in attachment:
-        return f"vtep {attachment['vtep']}"
+    return f"vtep {attachment['vtep']}" if "vtep" in attachment else _place(attachment)
+
+
+def _candidates(document: Document) -> str:
+    return ", ".join(map(_place, document.get("candidates") or ()))
+
+
+def _place(attachment: Document) -> str:
     vlan = f" vlan {attachment['vlan']}" if attachment.get("vlan") else ""
     return f"{attachment.get('switch')}:{attachment.get('port')}{vlan}"
 
@@ -120,7 +126,11 @@ _COLUMNS: Mapping[str, tuple[tuple[str, Callable[[Document], str]], ...]] = {
     "subnet": _fields("ipv4", "gateway_v4", "ipv6", "gateway_v6", "gateway_mac", "broadcast"),
     "network_acl": (*_fields("subnets"), ("inbound", _rules("inbound")), ("outbound", _rules("outbound"))),
     "security_group": (("rules", lambda document: str(len(document.get("rules") or ()))),),
-    "port": (*_fields("subnet", "mac", "addresses", "security_groups", "qos"), ("attachment", _attachment)),
+    "port": (
+        *_fields("subnet", "mac", "addresses", "security_groups", "qos"),
+        ("attachment", _attachment),
+        ("candidates", _candidates),
+    ),
     "route": _fields("prefix", "next_hop"),
 }
 

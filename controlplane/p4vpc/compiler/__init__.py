@@ -1,25 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pure compiler: `(model, switch) -> DesiredState`. No I/O, no clock, no globals.
 
-One file for each stage of the pipeline: access, termination, guard, answer, mapping, flood, policy, network_acl,
-underlay, drops; and for what is metered: qos, punt; `ways` finds paths through the fabric.
+One file for each stage of the pipeline: access, termination, guard, answer, mapping, flood, redirect, policy,
+network_acl, underlay, drops; and for what is metered: qos, punt; `ways` finds paths through the fabric.
 """
 
 from p4vpc.compiler.compile import compile_fabric, compile_switch, compile_vpc
 from p4vpc.compiler.drop_reasons import DropReason
 from p4vpc.compiler.entries import DesiredEntry, DesiredState, Entry, Identity, Origin
 from p4vpc.compiler.pieces import Piece, merge
+from p4vpc.compiler.scope import NOBODY, Moved, vpc_of
 
 __all__ = [
+    "NOBODY",
     "DesiredEntry",
     "DesiredState",
     "DropReason",
     "Entry",
     "Identity",
+    "Moved",
     "Origin",
     "Piece",
     "compile_fabric",
     "compile_switch",
     "compile_vpc",
     "merge",
+    "vpc_of",
 ]

@@ -28,8 +28,13 @@ def emit_switch(model: Model, switch: ModelSwitch) -> Emitted:
 
 
 def emit_vpc(model: Model, vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
-    """Yield what makes attachments of the VPC's ports, and how frames leave through them."""
+    """Yield what makes attachments of the VPC's ports, how frames leave by them, and where ports may turn up."""
     for port in vpc.ports:
+        for candidate in port.candidates:
+            if candidate.switch == switch.name:
+                key = (Exact(candidate.port), Exact(candidate.vlan_id))
+                action = ActionCall("set_candidate", (candidate.port_index, port.subnet.bridge_domain))
+                yield TableEntry("access_ports", key, 0, action), port.id
         place = port.place
         if not isinstance(place, LocalPlace) or place.switch != switch.name:
             continue

@@ -40,6 +40,7 @@ class DropReason(IntEnum):
     LINK_LOCAL = 31  # never routed
     ND_UNKNOWN = 32  # neighbour discovery that is no question about somebody we know
     LEARN = 33  # gratuitous ARP, RARP, neighbour advertisement: nothing is learnt from tenants' frames
+    CANDIDATE = 34  # from where a port may move to, and no announcement that it has
 
 
 ANSWERED = frozenset({DropReason.TTL, DropReason.TO_GATEWAY, DropReason.TOO_BIG, DropReason.LEARN})

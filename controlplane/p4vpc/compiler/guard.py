@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Source guard: who may send with which MAC and address. For ports plugged in here, and for those behind foreign VTEPs.
+"""Source guard: who may send with which MAC and address. For ports plugged in here or that may turn up here, and for
+those behind foreign VTEPs.
 
 A port sends from its fixed addresses, and in a subnet with IPv6 from the link-local address made of its MAC, without
 which neighbour discovery does not work. Its MAC alone lets it ask whether an address is free (RFC 5227, RFC 4862).
@@ -18,26 +19,31 @@ FOREIGN_PORT_INDEX = 0x8000
 
 
 def emit_vpc(vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
-    """Yield the bindings of every port of the VPC whose packets enter here."""
+    """Yield the bindings of every port of the VPC whose packets enter here, or that may turn up here."""
     for port in vpc.ports:
-        found = _entrance(port, switch)
-        if found is None:
-            continue
-        port_index, permit = found
-        mac_key = (Exact(port_index), Exact(port.subnet.bridge_domain), Exact(port.mac.value))
-        yield TableEntry("source_guard_mac", mac_key, 0, ActionCall("permit_mac")), port.id
-        for address in _sources(port):
-            yield TableEntry(of_family("source_guard", address), (*mac_key, Exact(int(address))), 0, permit), port.id
+        match port.place:
+            case LocalPlace(switch=switch.name, port_index=port_index):
+                yield from _bindings(port, port_index, ActionCall("permit_source"))
+            case Vtep(tunnel_index=tunnel_index):
+                permit = ActionCall("permit_foreign_source", (port.label,))
+                yield from _bindings(port, FOREIGN_PORT_INDEX | tunnel_index, permit)
+    yield from emit_candidates(vpc, switch)
+
+
+def emit_candidates(vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
+    """Yield the bindings of the VPC's ports that may turn up here; a port has one index at a switch, wherever it is."""
+    for port in vpc.ports:
+        for candidate in port.candidates:
+            if candidate.switch == switch.name:
+                yield from _bindings(port, candidate.port_index, ActionCall("permit_source"))
+
+
+def _bindings(port: ModelPort, port_index: int, permit: ActionCall) -> Emitted:
+    mac_key = (Exact(port_index), Exact(port.subnet.bridge_domain), Exact(port.mac.value))
+    yield TableEntry("source_guard_mac", mac_key, 0, ActionCall("permit_mac")), port.id
+    for address in _sources(port):
+        yield TableEntry(of_family("source_guard", address), (*mac_key, Exact(int(address))), 0, permit), port.id
 
 
 def _sources(port: ModelPort) -> tuple[IpAddress, ...]:
     return port.addresses if port.subnet.ipv6 is None else (*port.addresses, link_local_of(port.mac))
-
-
-def _entrance(port: ModelPort, switch: ModelSwitch) -> tuple[int, ActionCall] | None:
-    match port.place:
-        case LocalPlace(switch=switch.name, port_index=port_index):
-            return port_index, ActionCall("permit_source")
-        case Vtep(tunnel_index=tunnel_index):
-            return FOREIGN_PORT_INDEX | tunnel_index, ActionCall("permit_foreign_source", (port.label,))
-    return None

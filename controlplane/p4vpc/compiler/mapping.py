@@ -11,15 +11,15 @@ Writes `router_macs`, `bridge`, and for each family `hosts_v4`, `hosts_v6`, `rou
 from p4vpc.compiler.entries import ActionCall, Exact, Lpm, TableEntry
 from p4vpc.compiler.family import of_family
 from p4vpc.compiler.pieces import Emitted
-from p4vpc.compiler.scope import entered_subnets
+from p4vpc.compiler.scope import NOBODY, Moved, entered_subnets
 from p4vpc.intent import IpNetwork, is_within
 from p4vpc.model import LocalPlace, Model, ModelPort, ModelSwitch, ModelVpc, Vtep
 
 _DROP = ActionCall("drop_route")
 
 
-def emit_vpc(model: Model, vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
-    """Yield all destinations of the VPC, as seen from the switch."""
+def emit_vpc(model: Model, vpc: ModelVpc, switch: ModelSwitch, moved: Moved = NOBODY) -> Emitted:
+    """Yield all destinations of the VPC, as seen from the switch; but for the MACs of `moved`, see `redirect`."""
     entered = entered_subnets(vpc, switch)
     for subnet in entered:
         router_mac = (Exact(subnet.bridge_domain), Exact(subnet.gateway_mac.value))
@@ -34,7 +34,7 @@ def emit_vpc(model: Model, vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
             continue
         for address in port.addresses:
             yield TableEntry(of_family("hosts", address), (Exact(vpc.vrf), Exact(int(address))), 0, host), port.id
-        if port.subnet not in entered:
+        if port.subnet not in entered or (port.id in moved and host.name == "set_remote_host"):
             continue
         station = (Exact(port.subnet.bridge_domain), Exact(port.mac.value))
         yield TableEntry("bridge", station, 0, _station(host)), port.id

@@ -1,7 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which part of a VPC a switch is concerned with."""
 
+from collections.abc import Set
+from typing import TypeAlias
+
+from p4vpc.intent import ObjectId
 from p4vpc.model import LocalPlace, ModelPort, ModelSubnet, ModelSwitch, ModelVpc, Vtep
+
+Moved: TypeAlias = Set[ObjectId]
+"""Ports that have left the switch, and that it still redirects frames to."""
+
+NOBODY: Moved = frozenset()
+
+
+def vpc_of(port: ObjectId) -> str:
+    """Return the key of the VPC that a port belongs to."""
+    return port.key.rpartition("/")[0]
 
 
 def is_entrance(port: ModelPort, switch: ModelSwitch) -> bool:

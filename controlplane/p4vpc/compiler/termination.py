@@ -19,7 +19,7 @@ from p4vpc.compiler.family import of_family
 from p4vpc.compiler.pieces import Emitted
 from p4vpc.compiler.scope import entered_subnets
 from p4vpc.intent import IpAddress
-from p4vpc.model import Model, ModelSwitch, ModelVpc, Vtep
+from p4vpc.model import Model, ModelSubnet, ModelSwitch, ModelVpc, Vtep
 
 _IS_GBP = 0
 _IS_DSCP_UNIFORM = 0
@@ -42,15 +42,34 @@ def emit_switch(model: Model, switch: ModelSwitch) -> Emitted:
 def emit_vpc(model: Model, vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
     """Yield the VPC's networks, and the foreign VTEPs that it has ports behind."""
     for subnet in entered_subnets(vpc, switch):
-        into = ActionCall("set_vni", (subnet.bridge_domain, vpc.vrf, model.tenant_mtu))
-        yield TableEntry("vni_map", (Exact(subnet.vni),), 0, into), subnet.id
+        yield _into(model, vpc, subnet), subnet.id
     for subnet in vpc.subnets:
-        out_of = ActionCall("set_bridge_domain", (subnet.vni, subnet.gateway_mac.value))
-        yield TableEntry("bridge_domains", (Exact(subnet.bridge_domain),), 0, out_of), subnet.id
+        yield _out_of(subnet), subnet.id
+    yield from emit_foreign(vpc, switch)
+
+
+def emit_foreign(vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
+    """Yield the foreign VTEPs that the VPC has ports behind."""
     for port in vpc.ports:
         if isinstance(port.place, Vtep) and switch.vtep is not None:
             for entry in _peer(switch.vtep, port.place, is_trusted=False):
                 yield entry, port.id
+
+
+def emit_subnet(model: Model, vpc: ModelVpc, subnet: ModelSubnet) -> Iterator[TableEntry]:
+    """Yield what takes frames of a subnet out of tunnels, and into others."""
+    yield _into(model, vpc, subnet)
+    yield _out_of(subnet)
+
+
+def _into(model: Model, vpc: ModelVpc, subnet: ModelSubnet) -> TableEntry:
+    into = ActionCall("set_vni", (subnet.bridge_domain, vpc.vrf, model.tenant_mtu))
+    return TableEntry("vni_map", (Exact(subnet.vni),), 0, into)
+
+
+def _out_of(subnet: ModelSubnet) -> TableEntry:
+    out_of = ActionCall("set_bridge_domain", (subnet.vni, subnet.gateway_mac.value))
+    return TableEntry("bridge_domains", (Exact(subnet.bridge_domain),), 0, out_of)
 
 
 def _peer(own: IpAddress, peer: Vtep, *, is_trusted: bool) -> Iterator[TableEntry]:

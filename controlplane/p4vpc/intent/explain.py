@@ -19,6 +19,7 @@ _EXAMPLES = {
     "addresses": "addresses: [10.0.1.11]",
     "b": "b: {switch: spine1, port: 1}, or b: {mac: 02:00:00:00:00:01, prefixes: [10.9.0.0/24]}",
     "burst_bytes": "burst_bytes: 150000",
+    "candidates": "candidates: [{switch: leaf2, port: 11}]",
     "cidr": "cidr: 10.0.0.0/8",
     "direction": "direction: ingress",
     "from_port": "from_port: {rate_bps: 100000000, burst_bytes: 150000}",

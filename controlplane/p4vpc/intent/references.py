@@ -30,6 +30,7 @@ _PATHS: Mapping[str, tuple[tuple[tuple[str, ...], str], ...]] = {
         (("subnet",), "subnet"),
         (("security_groups", _ANY), "security_group"),
         (("attachment", "switch"), "switch"),
+        (("candidates", _ANY, "switch"), "switch"),
         (("qos",), "qos_policy"),
     ),
     "security_group": ((("rules", _ANY, "peer", "group"), "security_group"),),

@@ -132,6 +132,10 @@ class SwitchAttachment(Part):
     port: SwitchPort
     vlan: VlanId | None = None
 
+    def __str__(self) -> str:
+        tag = "untagged" if self.vlan is None else f"VLAN {self.vlan}"
+        return f"port {self.port} of {self.switch}, {tag}"
+
 
 class VtepAttachment(Part):
     """Behind a foreign VTEP: a hypervisor or router that does VXLAN itself."""
@@ -162,6 +166,8 @@ class Port(VpcMember):
             a port may also use the link-local address made of its MAC, which is not given here.
         security_groups: names of security groups of the same VPC; without any, nothing may reach it.
         attachment: where it is plugged in; None while it is unbound.
+        candidates: where else it may turn up. When it announces itself at one of these (gratuitous ARP, RARP,
+            unsolicited neighbour advertisement), the controller moves it there: it and the attachment change places.
         qos: name of a QoS policy of the same tenant; it limits the port where that is plugged into a leaf.
     """
 
@@ -172,7 +178,34 @@ class Port(VpcMember):
     addresses: Annotated[tuple[Address, ...], Field(min_length=1, max_length=64), Distinct]
     security_groups: Annotated[tuple[Name, ...], Field(max_length=64), Distinct] = ()
     attachment: Attachment | None = None
+    candidates: Annotated[tuple[SwitchAttachment, ...], Field(max_length=16), Distinct] = ()
     qos: Name | None = None
+
+    @model_validator(mode="after")
+    def _candidates_fit(self) -> Self:
+        if self.candidates and not isinstance(self.attachment, SwitchAttachment):
+            message = "a port that may move by itself has an attachment at a leaf, to change places with"
+            remedy = "attachment: {switch: leaf1, port: 11}, or remove candidates"
+            raise PydanticCustomError(
+                "value", "{message}", {"field": "candidates", "message": message, "remedy": remedy}
+            )
+        if self.attachment in self.candidates:
+            message = f"{self.attachment} is where the port is already"
+            raise PydanticCustomError(
+                "value", "{message}", {"field": "candidates", "message": message, "remedy": "other places only"}
+            )
+        return self
+
+    def moved_to(self, candidate: SwitchAttachment) -> Self:
+        """Return the port plugged in at one of its candidates, which its attachment takes the place of.
+
+        Raises ValueError if that is none of its candidates.
+        """
+        candidates = list(self.candidates)
+        if not isinstance(self.attachment, SwitchAttachment):
+            raise ValueError(f"{self} has no attachment to change places with")
+        candidates[candidates.index(candidate)] = self.attachment
+        return self.model_copy(update={"attachment": candidate, "candidates": tuple(candidates)})
 
 
 class GroupPeer(Part):

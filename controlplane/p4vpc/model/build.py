@@ -91,7 +91,7 @@ def build_model(objects: Iterable[Intent], identifiers: Identifiers, revision: i
     vpcs = {key: builder.vpc(key) for key in index.vpcs}
     vpcs_of_switch: dict[str, list[str]] = defaultdict(list)
     for key, vpc in vpcs.items():
-        for switch in vpc.switches:
+        for switch in vpc.switches | vpc.candidate_switches:
             vpcs_of_switch[switch].append(key)
     return Model(
         revision,
@@ -190,6 +190,7 @@ class _Builder:
                 number_of(label_of_port(port, cidrs)),
                 self._place(port),
                 self._qos(port),
+                tuple(self._local_place(port, candidate) for candidate in port.candidates),
             )
             for name, port in members.ports.items()
         }
@@ -215,16 +216,20 @@ class _Builder:
                 ModelAcl(acl.id, tuple(subnets[name] for name in acl.subnets), acl.inbound, acl.outbound)
                 for acl in members.acls.values()
             ),
+            frozenset(place.switch for port in ports.values() for place in port.candidates),
         )
 
     def _place(self, port: Port) -> LocalPlace | Vtep | None:
         match port.attachment:
-            case SwitchAttachment(switch=switch, port=number, vlan=vlan):
-                port_index = self._number(numbers.port_index_pool(switch), port.key)
-                return LocalPlace(switch, number, vlan or 0, port_index)
+            case SwitchAttachment() as attachment:
+                return self._local_place(port, attachment)
             case VtepAttachment(vtep=address):
                 return Vtep(address, self._number(numbers.TUNNEL, str(address)), None)
         return None
+
+    def _local_place(self, port: Port, attachment: SwitchAttachment) -> LocalPlace:
+        port_index = self._number(numbers.port_index_pool(attachment.switch), port.key)
+        return LocalPlace(attachment.switch, attachment.port, attachment.vlan or 0, port_index)
 
     def _qos(self, port: Port) -> ModelQos | None:
         if port.qos is None:

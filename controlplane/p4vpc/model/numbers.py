@@ -50,11 +50,13 @@ def _vpc_claims(index: Index, vpc_key: str, members: VpcIndex) -> Iterator[Claim
     cidrs = cidr_peers(members)
     for port in members.ports.values():
         yield _claim(LABEL, label_of_port(port, cidrs).owner(vpc_key), _MAX_16, port.id)
-        match port.attachment:
-            case SwitchAttachment(switch=switch):
-                yield _claim(port_index_pool(switch), port.key, _MAX_PORT_INDEX, port.id)
-            case VtepAttachment(vtep=vtep):
-                yield _claim(TUNNEL, str(vtep), _MAX_15, port.id)
+        # One index for each switch where it is or may be: a port that moves by itself changes no numbers.
+        for place in (port.attachment, *port.candidates):
+            match place:
+                case SwitchAttachment(switch=switch):
+                    yield _claim(port_index_pool(switch), port.key, _MAX_PORT_INDEX, port.id)
+                case VtepAttachment(vtep=vtep):
+                    yield _claim(TUNNEL, str(vtep), _MAX_15, port.id)
     owners = port_by_address(members)
     for route in members.routes.values():
         labels = label_of_route(route, owners[route.next_hop], cidrs)

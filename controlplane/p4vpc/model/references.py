@@ -47,6 +47,8 @@ def references(intent: Intent) -> Iterator[Reference]:
                 yield Reference(f"security_groups[{position}]", target)
             if isinstance(intent.attachment, SwitchAttachment):
                 yield Reference("attachment.switch", ObjectId("switch", intent.attachment.switch))
+            for position, candidate in enumerate(intent.candidates):
+                yield Reference(f"candidates[{position}].switch", ObjectId("switch", candidate.switch))
             if intent.qos is not None:
                 yield Reference("qos", ObjectId("qos_policy", f"{intent.tenant}/{intent.qos}"))
         case NetworkAcl():

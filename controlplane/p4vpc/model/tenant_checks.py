@@ -64,10 +64,14 @@ def check_attachments(index: Index, *, are_links_complete: bool = True) -> Itera
     for vpc_key in sorted(index.members):
         for port in index.members[vpc_key].ports.values():
             if isinstance(port.attachment, SwitchAttachment):
-                yield from _check_switch_port(index, links, port, port.attachment)
-                uses.append(Use(_place(port.attachment), port, "attachment"))
+                yield from _check_switch_port(index, links, port, port.attachment, "attachment")
+                uses.append(Use(f"{port.attachment},", port, "attachment"))
             elif isinstance(port.attachment, VtepAttachment):
                 yield from _check_vtep(index, vteps, port, port.attachment.vtep, are_links_complete)
+            for position, candidate in enumerate(port.candidates):
+                field = f"candidates[{position}]"
+                yield from _check_switch_port(index, links, port, candidate, field)
+                uses.append(Use(f"{candidate},", port, field))
     yield from only_once(uses, "one port for each switch port and VLAN")
 
 
@@ -120,18 +124,18 @@ def _check_routes(members: VpcIndex, are_ports_complete: bool) -> Iterator[Probl
 
 
 def _check_switch_port(
-    index: Index, links: Mapping[tuple[str, int], str], port: Port, attachment: SwitchAttachment
+    index: Index, links: Mapping[tuple[str, int], str], port: Port, attachment: SwitchAttachment, field: str
 ) -> Iterator[Problem]:
     switch = index.switches.get(attachment.switch)
     if switch is None:
         return
     if switch.role != "leaf":
         leaves = ", ".join(sorted(leaf.name for leaf in index.switches.values() if leaf.role == "leaf"))
-        yield Problem(str(port), "attachment.switch", f"{switch.name} is a spine", f"a leaf: {leaves}")
+        yield Problem(str(port), f"{field}.switch", f"{switch.name} is a spine", f"a leaf: {leaves}")
     link = links.get((attachment.switch, attachment.port))
     if link is not None:
         message = f"port {attachment.port} of {attachment.switch} belongs to link {link}"
-        yield Problem(str(port), "attachment.port", message, "a port without a link")
+        yield Problem(str(port), f"{field}.port", message, "a port without a link")
 
 
 def _check_vtep(
@@ -145,8 +149,3 @@ def _check_vtep(
     ):
         remedy = "add it to the prefixes of the link that leads there"
         yield Problem(str(port), "attachment.vtep", f"no link leads to {vtep}", remedy)
-
-
-def _place(attachment: SwitchAttachment) -> str:
-    tag = "untagged" if attachment.vlan is None else f"VLAN {attachment.vlan}"
-    return f"port {attachment.port} of {attachment.switch}, {tag},"

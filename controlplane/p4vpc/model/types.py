@@ -110,7 +110,13 @@ class ModelQos:
 
 @dataclass(frozen=True, slots=True)
 class ModelPort:
-    """A workload's interface. `place` is None while it is unbound, `qos` if nothing limits it."""
+    """A workload's interface.
+
+    Attributes:
+        place: None while it is unbound.
+        qos: None if nothing limits it.
+        candidates: where it may move to by announcing itself.
+    """
 
     id: ObjectId
     subnet: ModelSubnet
@@ -119,6 +125,12 @@ class ModelPort:
     label: int
     place: LocalPlace | Vtep | None
     qos: ModelQos | None = None
+    candidates: tuple[LocalPlace, ...] = ()
+
+    @property
+    def switch(self) -> str | None:
+        """The leaf that it is plugged into; None if it is unbound, or behind a foreign VTEP."""
+        return self.place.switch if isinstance(self.place, LocalPlace) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +170,7 @@ class ModelVpc:
         labels: what each policy label of the VPC stands for.
         switches: the leaves that it has ports at.
         foreign_vteps: the foreign VTEPs that it has ports behind.
+        candidate_switches: the leaves that its ports may move to by announcing themselves.
     """
 
     id: ObjectId
@@ -170,6 +183,7 @@ class ModelVpc:
     switches: frozenset[str]
     foreign_vteps: tuple[Vtep, ...]
     acls: tuple[ModelAcl, ...] = ()
+    candidate_switches: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +195,8 @@ class Model:
         fabric_ports: ends of links by switch, sorted by port.
         leaf_vteps: tunnel ends of our leaves by switch.
         vpcs: by key.
-        vpcs_of_switch: keys of the VPCs that have a port there, sorted; switches without any are not in it.
+        vpcs_of_switch: keys of the VPCs that have a port there, or one that may move there by announcing itself,
+            sorted; switches without any are not in it.
     """
 
     revision: int

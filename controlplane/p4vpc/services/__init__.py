@@ -2,11 +2,14 @@
 """The controller: commits of intent, the way from there to the switches, and what comes back from them.
 
 `intents` owns the store, `controller` the agents, `responder` the answers to packets that the switches hand up,
-`links` which links of the fabric count, `telemetry` what is read from switches on request.
+`moves` what goes first and who redirects while ports move, `announced_moves` the moves that hosts announce (`damping`
+how often), `links` which links of the fabric count, `telemetry` what is read from switches on
+request.
 """
 
 from p4vpc.services.blocking import Blocking
-from p4vpc.services.controller import Controller, ControllerStatus, Outcome
+from p4vpc.services.controller import Controller, ControllerStatus, MobilityOptions, Outcome
+from p4vpc.services.damping import DampingOptions
 from p4vpc.services.intents import Applied, Edit, IntentService, Operation
 from p4vpc.services.telemetry import Counter, Drops, Telemetry, read_drops, read_telemetry
 
@@ -16,9 +19,11 @@ __all__ = (
     "Controller",
     "ControllerStatus",
     "Counter",
+    "DampingOptions",
     "Drops",
     "Edit",
     "IntentService",
+    "MobilityOptions",
     "Operation",
     "Outcome",
     "Telemetry",

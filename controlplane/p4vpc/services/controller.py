@@ -2,28 +2,35 @@
 """From the store's last revision to the switches: model, compile, hand to the agents; and how far they are.
 
 A revision reaches the switches as a whole or not at all: if it does not make a model, or does not compile for one
-switch, every switch keeps what it has, and the status says why. When links go down or come up, the last good revision
-is compiled again.
+switch, every switch keeps what it has, and the status says why. If it moves ports, their new switches get it first, and
+the others as soon as those are ready; what old switches redirect follows from `moves`. When links go down or come up,
+the last good revision is compiled again.
 """
 
 import asyncio
 import contextlib
+import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Self
 
 import structlog
 
-from p4vpc.compiler import DesiredState, compile_switch
+from p4vpc.compiler import NOBODY, DesiredState, Moved, compile_switch
 from p4vpc.errors import StoreError
 from p4vpc.intent import ObjectId
 from p4vpc.model import Model, ModelSwitch, build_model
+from p4vpc.services.announced_moves import AnnouncedMoves
 from p4vpc.services.blocking import Blocking
+from p4vpc.services.damping import DampingOptions
 from p4vpc.services.intents import IntentService
 from p4vpc.services.links import Discovery, LinkMonitor, LinkOptions, LinkState, LinkStatus
+from p4vpc.services.moves import Moves
 from p4vpc.services.responder import (
+    Announcement,
+    Attachment,
     LatestAnnouncements,
     OnAnnouncement,
     Responder,
@@ -37,9 +44,23 @@ from p4vpc.store import Snapshot, Store
 FEED_INTERVAL_SECONDS = 1.0
 """How often the store is asked for commits of other processes, and how soon after a failure it is tried again."""
 
-
 _TIER_SECONDS = 1.0
 """How long the next tier waits at most for one that goes round dead links."""
+
+
+@dataclass(frozen=True, slots=True)
+class MobilityOptions:
+    """Times in seconds.
+
+    Attributes:
+        patience: how long other switches keep the revision before, while the new one of a port that moves is not ready.
+        redirect_limit: how long the old one redirects if some switch does not acknowledge.
+        damping: how often a port may be moved by what it announces.
+    """
+
+    patience: float = 5.0
+    redirect_limit: float = 600.0
+    damping: DampingOptions = field(default_factory=DampingOptions)
 
 
 class Outcome(StrEnum):
@@ -69,17 +90,24 @@ class ControllerStatus:
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """What one revision means to the switches while some links are down; `states` and `views` by switch."""
+    """What one revision means to the switches.
+
+    Attributes:
+        states, views: by switch.
+        moved: what the states redirect for, by switch; not there: for nobody.
+        down_links: what the states go round.
+    """
 
     model: Model
-    down_links: frozenset[ObjectId]
     states: Mapping[str, DesiredState]
     views: Mapping[str, SwitchView]
+    moved: Mapping[str, Moved]
+    down_links: frozenset[ObjectId]
 
 
 @dataclass(slots=True)
 class _Running:
-    """A switch's agent, responder and discovery, and the tasks that run them."""
+    """A switch's agent and responder, and the tasks that run them and its discovery."""
 
     agent: Agent
     responder: Responder
@@ -108,22 +136,25 @@ class Controller:
         on_packet: Callable[[str, Packet], None] | None = None,
         on_announcement: OnAnnouncement = log_announcement,
         feed_interval: float = FEED_INTERVAL_SECONDS,
+        mobility: MobilityOptions | None = None,
     ):
         self.pipeline = pipeline
         self._store = store
         self._options = options
         self._link_options = link_options or LinkOptions()
         self._on_packet = on_packet
-        self.announcements = LatestAnnouncements(on_announcement)
+        self._on_announcement = on_announcement
+        self.announcements = LatestAnnouncements(self._announced)
+        self._mobility = mobility or MobilityOptions()
+        self._moves = Moves(time.monotonic, self._mobility.redirect_limit)
         self._feed_interval = feed_interval
         self._dirty = asyncio.Event()
         self._blocking = Blocking()
         self.intents = IntentService(store, self._blocking, self._dirty.set)
+        self._announced_moves = AnnouncedMoves(self.intents, options=self._mobility.damping)
         self._running: dict[str, _Running] = {}
-        self._desired: dict[str, DesiredState] = {}
+        self._compiled: _Compiled | None = None
         self._links = LinkMonitor(self._link_options, self._session_of, self._link_changed)
-        self._model: Model | None = None
-        self._down_links: frozenset[ObjectId] = frozenset()
         self._compiled_revision = 0
         self._is_ready = False
         self._store_error = ""
@@ -131,19 +162,19 @@ class Controller:
         self._failed_revision = -1
         self._released_revision = 0
         self._changed = asyncio.Event()
-        self._loop_task: asyncio.Task[None] | None = None
+        self._own_tasks: tuple[asyncio.Task[None], ...] = ()
         self._log = structlog.get_logger().bind(switch="-")
 
     async def __aenter__(self) -> Self:
-        self._loop_task = asyncio.create_task(self._run(), name="controller")
+        self._own_tasks = (
+            asyncio.create_task(self._run(), name="controller"),
+            asyncio.create_task(self._run_announced_moves(), name="announced moves"),
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """End all sessions. The switches keep what they have."""
-        tasks = [task for running in self._running.values() for task in running.tasks]
-        if self._loop_task is not None:
-            tasks.append(self._loop_task)
-        await _cancel(*tasks)
+        await _cancel(*self._own_tasks, *(task for running in self._running.values() for task in running.tasks))
         self._running.clear()
         await self._blocking.close()
 
@@ -171,12 +202,12 @@ class Controller:
 
     def desired(self, switch: str) -> DesiredState | None:
         """What a switch shall hold; None if it is not known."""
-        return self._desired.get(switch)
+        return None if self._compiled is None else self._compiled.states.get(switch)
 
     @property
     def down_links(self) -> frozenset[ObjectId]:
         """The links that the desired states go round."""
-        return self._down_links
+        return frozenset() if self._compiled is None else self._compiled.down_links
 
     async def changed(self) -> None:
         """Wait until the status is another one."""
@@ -185,6 +216,15 @@ class Controller:
     def _notify(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
+
+    def _agent_changed(self) -> None:
+        self._notify()
+        if self._moves:
+            self._dirty.set()
+
+    def _announced(self, switch: str, attachment: Attachment, announcement: Announcement) -> None:
+        self._announced_moves.hear(switch, attachment, announcement)
+        self._on_announcement(switch, attachment, announcement)
 
     async def wait_realised(
         self, revision: int, timeout_seconds: float, *, is_every_switch_ready: bool = False
@@ -220,6 +260,15 @@ class Controller:
             return Outcome.TIMEOUT
         return Outcome.REALISED if all(switch.has_realised(revision) for switch in switches) else Outcome.DEGRADED
 
+    async def _run_announced_moves(self) -> None:
+        """Move what announces itself, for ever; a bug in that must not end it."""
+        while True:
+            try:
+                await self._announced_moves.run()
+            except Exception:
+                self._log.exception("unexpected error, please report it")
+            await asyncio.sleep(self._feed_interval)
+
     async def _run(self) -> None:
         """Follow the store until cancelled."""
         while True:
@@ -244,10 +293,9 @@ class Controller:
             self._is_ready and snapshot.revision == self._compiled_revision
         ):
             try:
-                model = await self._blocking.run(_build, snapshot)
-                if not self._is_ready:
-                    await self._first_look(model)
-                compiled = await self._blocking.run(_compile, model, self._links.down_links())
+                compiled = await self._compile(snapshot)
+            except StoreError:
+                raise
             except Exception as error:  # whatever is wrong with this revision, the last good one goes on
                 self._log.exception("the last revision cannot be realised", revision=snapshot.revision)
                 self._model_error = f"revision {snapshot.revision} cannot be realised: {error}"
@@ -258,6 +306,21 @@ class Controller:
                 await self._hand_out(compiled)
         await self._go_round()
         await self._release_identifiers()
+        await self._redirect()
+
+    async def _compile(self, snapshot: Snapshot) -> _Compiled:
+        since = self._compiled_revision if self._is_ready else None
+        departures = await self._blocking.run(self._store.departures, since)
+        model = await self._blocking.run(build_model, snapshot.intents, snapshot.identifiers, snapshot.revision)
+        if not self._is_ready:
+            await self._first_look(model)
+        # What was committed since the snapshot was taken comes with the next one.
+        self._moves.follow(model, (it for it in departures if it.revision <= snapshot.revision))
+        # The new place of one port may be the old one of another: it goes first, and redirects only to what is ready.
+        confirmed = self._moves.redirects()
+        ahead = {switch: confirmed.get(switch, NOBODY) for switch in self._moves.awaited()}
+        moved = {**self._moves.prospects(), **ahead}
+        return await self._blocking.run(_compile, model, moved, self._links.down_links())
 
     async def _go_round(self) -> None:
         """Compile the last good revision again if other links are down than before.
@@ -265,16 +328,28 @@ class Controller:
         What has died comes first, from the leaves upwards, then what is back, from the top downwards: while tiers have
         different pictures, no switch sends to one that would send back.
         """
-        while self._model is not None and (down_links := self._links.down_links()) != self._down_links:
-            dead = down_links - self._down_links
-            step = self._down_links | dead if dead else down_links
+        while self._compiled is not None and (down_links := self._links.down_links()) != self._compiled.down_links:
+            it = self._compiled
+            dead = down_links - it.down_links
+            step = it.down_links | dead if dead else down_links
             try:
-                compiled = await self._blocking.run(_compile, self._model, step)
+                states = await self._blocking.run(_compile_states, it.model, it.moved, it.states, step)
             except Exception:
-                self._log.exception("unexpected error, please report it", down_links=sorted(map(str, down_links)))
-                self._down_links = down_links  # not again before anything else changes
-            else:
-                await self._hand_out(compiled, is_downwards=not dead)
+                self._log.exception("unexpected error, please report it", down_links=sorted(map(str, step)))
+                states, step = it.states, down_links  # not again before anything else changes
+            self._compiled = replace(it, states=states, down_links=step)
+            self._log.info("going round links", down_links=sorted(link.key for link in step))
+            for tier in _tiers(it.model, is_downwards=not dead):
+                self._hand_to(tier, self._compiled)
+                await self._settled(tier, it.model.revision)
+
+    async def _settled(self, names: Collection[str], revision: int) -> None:
+        """Wait, not for long, until those of the switches that take writes now have taken them."""
+        agents = [self._running[name].agent for name in names]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_TIER_SECONDS):
+                while not all(agent.ready_session is None or agent.status.has_settled(revision) for agent in agents):
+                    await self._changed.wait()
 
     async def _first_look(self, model: Model) -> None:
         """Find out about links before anything is written: dead ones shall not come back with the controller."""
@@ -300,9 +375,8 @@ class Controller:
         self._dirty.set()
         self._notify()
 
-    async def _hand_out(self, compiled: _Compiled, *, is_downwards: bool | None = None) -> None:
-        """Give all switches what they shall hold; if a direction is given, tier after tier."""
-        model, states = compiled.model, compiled.states
+    async def _hand_out(self, compiled: _Compiled) -> None:
+        model = compiled.model
         self._links.set_links(model)
         gone = [
             name for name, running in self._running.items() if running.agent.target != _target(model.switches.get(name))
@@ -312,32 +386,69 @@ class Controller:
         for name, switch in model.switches.items():
             if name not in self._running:
                 self._add(switch)
-            self._running[name].responder.set_view(compiled.views[name])
-        for tier in _tiers(model, is_downwards):
-            for name in tier:
-                self._running[name].agent.set_desired(states[name])
-            if is_downwards is not None:
-                await self._settled(tier, model.revision)
-        self._desired = dict(states)
-        self._model = model
-        self._down_links = compiled.down_links
+        self._announced_moves.set_model(model)
+        ahead = self._moves.awaited().keys() & compiled.states.keys()
+        self._hand_to(ahead, compiled)
+        if ahead:
+            await self._wait_for_new_places()
+        self._compiled = await self._with_redirects(compiled)
+        self._hand_to(self._compiled.states, self._compiled)
         self._compiled_revision = model.revision
         self._is_ready = True
         self._log.info(
             "compiled",
             revision=model.revision,
-            entries=sum(map(len, states.values())),
+            entries=sum(map(len, compiled.states.values())),
             down_links=sorted(link.key for link in compiled.down_links),
         )
         self._notify()
 
-    async def _settled(self, names: Collection[str], revision: int) -> None:
-        """Wait, not for long, until those of the switches that take writes now have taken them."""
-        agents = [self._running[name].agent for name in names]
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_TIER_SECONDS):
-                while not all(agent.ready_session is None or agent.status.has_settled(revision) for agent in agents):
+    def _hand_to(self, switches: Iterable[str], compiled: _Compiled) -> None:
+        for name in switches:
+            self._running[name].agent.set_desired(compiled.states[name])
+            self._running[name].responder.set_view(compiled.views[name])
+
+    async def _wait_for_new_places(self) -> None:
+        """Wait until the new switch of every port that moves is ready; not for one that is known to be away."""
+        try:
+            async with asyncio.timeout(self._mobility.patience):
+                while True:
+                    self._moves.confirm(self._realised())
+                    if all(self._is_away(switch) for switch in self._moves.awaited()):
+                        return
                     await self._changed.wait()
+        except TimeoutError:
+            self._log.warning("ports move to where nothing is ready yet", switches=sorted(self._moves.awaited()))
+            self._moves.give_up_waiting()
+
+    def _is_away(self, switch: str) -> bool:
+        running = self._running.get(switch)
+        if running is None:
+            return True
+        status = running.agent.status
+        return bool(status.error) and not status.is_connected
+
+    def _realised(self) -> Mapping[str, int]:
+        return {name: running.agent.status.realised_revision for name, running in self._running.items()}
+
+    async def _redirect(self) -> None:
+        """Let switches redirect as soon as there is somebody to redirect to, and as long as somebody may need it."""
+        if self._compiled is None:
+            return
+        self._moves.expire()
+        self._moves.confirm(self._realised())
+        before, self._compiled = self._compiled, await self._with_redirects(self._compiled)
+        changed = [name for name, state in self._compiled.states.items() if state is not before.states[name]]
+        self._hand_to(changed, self._compiled)
+
+    async def _with_redirects(self, compiled: _Compiled) -> _Compiled:
+        """Return it with the redirects that are right at the moment."""
+        moved = self._moves.redirects()
+        other = [name for name in compiled.states if compiled.moved.get(name, NOBODY) != moved.get(name, NOBODY)]
+        if not other:
+            return compiled
+        states = await self._blocking.run(_compile_states, compiled.model, moved, other, compiled.down_links)
+        return replace(compiled, states={**compiled.states, **states}, moved=moved)
 
     def _add(self, switch: ModelSwitch) -> None:
         target = _target(switch)
@@ -362,7 +473,7 @@ class Controller:
             target,
             self.pipeline,
             next_election_id,
-            on_change=self._notify,
+            on_change=self._agent_changed,
             on_packet=on_packet,
             on_ports=self._links.set_ports,
             options=self._options,
@@ -393,37 +504,32 @@ class Controller:
             await asyncio.sleep(self._feed_interval)
 
     async def _release_identifiers(self) -> None:
-        """Free numbers that no switch can hold any more."""
-        realised = min(
-            (running.agent.status.realised_revision for running in self._running.values()),
-            default=self._compiled_revision,
-        )
+        """Free numbers that no switch can hold any more; who has moved is known everywhere by then."""
+        realised = min(self._realised().values(), default=self._compiled_revision)
         if realised > self._released_revision:
             await self._blocking.run(self._store.release_retired, realised)
+            self._moves.acknowledge(realised)
             self._released_revision = realised
 
 
-def _tiers(model: Model, is_downwards: bool | None) -> list[list[str]]:
-    """Return the switches in the order in which they are told; all at once without a direction."""
-    if is_downwards is None:
-        return [list(model.switches)]
+def _tiers(model: Model, *, is_downwards: bool) -> list[list[str]]:
+    """Return the switches in the order in which they are told of links."""
     tiers: defaultdict[int, list[str]] = defaultdict(list)
     for name, switch in model.switches.items():
         tiers[switch.tier].append(name)
     return [tiers[tier] for tier in sorted(tiers, reverse=is_downwards)]
 
 
-def _build(snapshot: Snapshot) -> Model:
-    return build_model(snapshot.intents, snapshot.identifiers, snapshot.revision)
+def _compile(model: Model, moved: Mapping[str, Moved], down_links: frozenset[ObjectId]) -> _Compiled:
+    views = {name: view_of_model(model, name) for name in model.switches}
+    states = _compile_states(model, moved, model.switches, down_links)
+    return _Compiled(model, states, views, moved, down_links)
 
 
-def _compile(model: Model, down_links: frozenset[ObjectId]) -> _Compiled:
-    return _Compiled(
-        model,
-        down_links,
-        {name: compile_switch(model, name, down_links) for name in model.switches},
-        {name: view_of_model(model, name) for name in model.switches},
-    )
+def _compile_states(
+    model: Model, moved: Mapping[str, Moved], switches: Iterable[str], down_links: frozenset[ObjectId]
+) -> Mapping[str, DesiredState]:
+    return {name: compile_switch(model, name, moved.get(name, NOBODY), down_links) for name in switches}
 
 
 def _target(switch: ModelSwitch | None) -> Target | None:

@@ -154,8 +154,10 @@ class Agent:
         before, self._desired = self._desired, desired
         if before is None or before.entries != desired.entries:
             self._changed_revision = desired.revision
-            if self._settled_revision >= desired.revision:  # the same intent, over other paths
-                self._settled_revision = self._realised_revision = 0
+            # The same revision may come again with other entries: over other paths, or with redirects.
+            before_it = max(desired.revision - 1, 0)
+            self._settled_revision = min(self._settled_revision, before_it)
+            self._realised_revision = min(self._realised_revision, before_it)
             self._wake.set()
         else:
             if self._settled_revision >= before.revision:

@@ -51,6 +51,13 @@ identifiers = Table(
     Index("identifiers_retired", "retired"),
 )
 
+acknowledged = Table(
+    "acknowledged",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False, doc="1: there is one row"),
+    Column("revision", BigInteger, nullable=False, doc="the last that every switch has realised"),
+)
+
 election_ids = Table(
     "election_ids",
     metadata,

@@ -12,11 +12,21 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select,
 
 from p4vpc.errors import NotFoundError, Problem, RevisionConflictError, StoreError, UserError
 from p4vpc.intent import KINDS, IdentifierPlan, Intent, ObjectId, to_document
-from p4vpc.store import numbers
+from p4vpc.store import departures, numbers
 from p4vpc.store.database import Database
 from p4vpc.store.schema import changes as changes_table
 from p4vpc.store.schema import election_ids, objects, revisions
-from p4vpc.store.types import Change, ChangeRecord, Commit, Delete, Put, RevisionRecord, Snapshot, StoredObject
+from p4vpc.store.types import (
+    Change,
+    ChangeRecord,
+    Commit,
+    Delete,
+    Departure,
+    Put,
+    RevisionRecord,
+    Snapshot,
+    StoredObject,
+)
 
 NO_IDENTIFIERS = IdentifierPlan()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -161,10 +171,25 @@ class Store:
     def release_retired(self, realised: int) -> int:
         """Free numbers that were retired at or before revision `realised`; return how many.
 
-        Call it with the lowest revision that all switches have realised: only then does none hold them any more.
+        Call it with the lowest revision that all switches have realised: only then does none hold them any more, and
+        no port that has moved till then is sent frames at its old place (`departures`).
         """
         with self._database.write() as connection:
+            departures.acknowledge(connection, realised)
             return numbers.release(connection, realised)
+
+    def departures(self, since: int | None = None) -> Sequence[Departure]:
+        """Return which ports left which switches by the commits after `since`, oldest first.
+
+        Ports that were deleted are not among them. If `since` is None, it is the last revision that every switch has
+        realised, as `release_retired` was told: what comes after it may not be known everywhere.
+        """
+        with self._database.read() as connection:
+            if since is None:
+                since = departures.last_acknowledged(connection)
+            rows = departures.read_changed_ports(connection, since)
+        records = [_change_record(row) for row in rows]
+        return [departure for record in records if (departure := departures.departure_in(record)) is not None]
 
     def next_election_id(self, switch: str) -> int:
         """Return an election id for `switch` greater than every one returned before, across restarts; >= 1."""

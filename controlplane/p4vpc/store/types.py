@@ -87,6 +87,15 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Departure:
+    """At `revision` the port was unplugged from `switch`, and not plugged in there again by the same commit."""
+
+    port: ObjectId
+    switch: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
     """What a commit did.
 

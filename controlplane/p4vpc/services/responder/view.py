@@ -73,7 +73,7 @@ class SwitchView:
     Attributes:
         fabric_ports: where underlay frames arrive; a tenant's port is never taken for one.
         vteps: its own tunnel ends.
-        locals: who is at (port, VLAN).
+        locals: who is at (port, VLAN), or may turn up there.
         foreign: which subnet is behind (foreign VTEP, VNI).
     """
 

@@ -19,12 +19,13 @@ def view_of_model(model: Model, switch: str) -> SwitchView:
         subnets = {subnet.id: _subnet(subnet, broadcasts, model.tenant_mtu) for subnet in vpc.subnets}
         for port in vpc.ports:
             subnet = subnets[port.subnet.id]
-            match port.place:
-                case LocalPlace(switch=name) as place if name == switch:
-                    attachment = LocalAttachment(place.port, place.vlan_id, place.port_index)
-                    local[place.port, place.vlan_id] = (attachment, subnet)
-                case Vtep() as place:
-                    foreign[ForeignAttachment(place.address, port.subnet.vni)] = subnet
+            for place in (port.place, *port.candidates):
+                match place:
+                    case LocalPlace(switch=name) if name == switch:
+                        attachment = LocalAttachment(place.port, place.vlan_id, place.port_index)
+                        local[place.port, place.vlan_id] = (attachment, subnet)
+                    case Vtep() if switch in vpc.switches:
+                        foreign[ForeignAttachment(place.address, port.subnet.vni)] = subnet
     return SwitchView(
         router_mac=of.router_mac,
         fabric_ports=frozenset(end.port for end in model.fabric_ports[switch]),

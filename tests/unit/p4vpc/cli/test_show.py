@@ -39,6 +39,13 @@ def test_attachments(attachment: dict[str, object] | None, text: str, capsys: py
     assert capsys.readouterr().out.splitlines()[1].endswith(text)
 
 
+def test_candidates(capsys: pytest.CaptureFixture[str]) -> None:
+    candidates = [{"switch": "leaf2", "port": 4, "vlan": 9}, {"switch": "leaf3", "port": 5}]
+    document = {"attachment": {"switch": "leaf1", "port": 3}, "candidates": candidates}
+    show.print_objects("port", [{"name": "a", "tenant": "t", "vpc": "v", **document}])
+    assert capsys.readouterr().out.splitlines()[1].endswith("leaf2:4 vlan 9, leaf3:5")
+
+
 @pytest.mark.parametrize(
     ("kind", "fields", "cells"),
     [

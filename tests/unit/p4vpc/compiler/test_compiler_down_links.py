@@ -29,7 +29,7 @@ def fabric() -> Model:
 
 def tunnel_ports(model: Model, switch: str, far: str, *down: str) -> set[int]:
     key = (Exact(model.leaf_vteps[far].tunnel_index),)
-    entry = compile_switch(model, switch, {link(name) for name in down})["tunnel_next_hops", key, 0].entry
+    entry = compile_switch(model, switch, down_links={link(name) for name in down})["tunnel_next_hops", key, 0].entry
     assert isinstance(entry, TableEntry) and isinstance(entry.action, ActionSet)
     return {member.action.params[0] for member in entry.action.members}
 
@@ -55,7 +55,7 @@ def test_a_dead_spine_leaves_all_groups(fabric: Model) -> None:
 def test_what_is_reached_in_no_other_way_keeps_its_ways(fabric: Model) -> None:
     down = ["leaf2-spine1", "leaf2-spine2"]
     assert tunnel_ports(fabric, "leaf1", "leaf2", *down) == {1, 2}
-    assert compile_switch(fabric, "leaf1", [link(name) for name in down]).entries == (
+    assert compile_switch(fabric, "leaf1", down_links=[link(name) for name in down]).entries == (
         compile_switch(fabric, "leaf1").entries
     )
 
@@ -68,7 +68,7 @@ def test_copies_of_flooded_frames_follow(fabric: Model) -> None:
         for item in load_yaml(EXAMPLE.read_text(), "example"):
             if item.kind == "subnet":
                 flooding.append(from_document({**item.document(), "broadcast": True}))
-        state = compile_switch(build(flooding), "leaf1", {link(name) for name in down})
+        state = compile_switch(build(flooding), "leaf1", down_links={link(name) for name in down})
         entries = [desired.entry for desired in state.values()]
         replicas = {replica for entry in entries if isinstance(entry, MulticastEntry) for replica in entry.replicas}
         return {port for port, instance in replicas if instance & 0x8000}

@@ -203,7 +203,7 @@ def test_a_default_route_does_not_swallow_unused_addresses_and_an_unbound_next_h
 
 
 def test_every_drop_reason_is_counted_in_both_directions_and_shown_if_the_controller_answers(it: World) -> None:
-    reasons = [exact(reason) for reason in range(1, 34)]
+    reasons = [exact(reason) for reason in range(1, 35)]
     drops = dict.fromkeys(reasons, ActionCall("count_drop"))
     drops |= {exact(reason): ActionCall("punt_drop") for reason in (8, 19, 30, 33)}
     for switch in ("leaf1", "spine1"):

@@ -47,7 +47,7 @@ class Controller:
 
 @st.composite
 def _edits(draw: st.DrawFn) -> Change:
-    """A change of one object of the world: deleted, or with another place, groups, rules, prefix or flooding."""
+    """A change of one object of the world: deleted, or with other places, groups, rules, prefix or flooding."""
     intent = draw(
         st.sampled_from(
             [it for it in BASE.values() if it.kind in ("port", "security_group", "route", "link", "subnet")]
@@ -64,6 +64,8 @@ def _edits(draw: st.DrawFn) -> Change:
                     + [{"switch": leaf, "port": number} for leaf in ("leaf1", "leaf2") for number in (11, 30, 31)]
                 )
             )
+            if "switch" in (document["attachment"] or {}) and draw(st.booleans()):
+                document["candidates"] = [{"switch": draw(st.sampled_from(["leaf1", "leaf2"])), "port": 50}]
             document["security_groups"] = ["web"] if intent.key.startswith("red/prod") and draw(st.booleans()) else []
         case "security_group":
             peer = draw(st.sampled_from([{"group": "web"}, {"cidr": "10.0.1.8/29"}, {"cidr": "0.0.0.0/0"}]))

@@ -3,13 +3,14 @@
 
 import re
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
 from finsy.proto import p4i
 from google.protobuf import text_format
 
-from p4vpc.compiler import DropReason, compile_switch
+from p4vpc.compiler import NOBODY, DropReason, compile_switch
 from p4vpc.compiler.entries import (
     MULTICAST_TABLE,
     ActionCall,
@@ -56,6 +57,7 @@ mac: 02:00:00:00:01:01
 addresses: [10.0.1.11]
 security_groups: [web]
 attachment: {switch: leaf1, port: 11}
+candidates: [{switch: leaf1, port: 41}, {switch: leaf2, port: 41, vlan: 9}]
 qos: gold
 """
 
@@ -79,8 +81,10 @@ def models() -> Iterator[Model]:
 
 def entries() -> Iterator[TableEntry]:
     for model in models():
-        for switch in model.switches:
-            for desired in compile_switch(model, switch).values():
+        # Every port that is elsewhere has just left.
+        moved = frozenset(port.id for vpc in model.vpcs.values() for port in vpc.ports)
+        for switch, left in product(model.switches, (NOBODY, moved)):
+            for desired in compile_switch(model, switch, left if model.switches[switch].is_leaf else NOBODY).values():
                 if isinstance(desired.entry, TableEntry):
                     yield desired.entry
 
@@ -147,6 +151,8 @@ def test_key_fields_and_parameters_are_in_the_order_that_the_compiler_writes(p4i
     assert keys["flood"] == ["bridge_domain", "is_terminated"]
     assert keys["policy"] == ["src_label", "dst_label", "ip_protocol", "l4_dst_port", "has_l4"]
     assert params["set_access"] == ["port_index", "bridge_domain", "vrf", "policy_label", "mtu"]
+    assert params["set_candidate"] == ["port_index", "bridge_domain"]
+    assert params["redirect_mac"] == ["tunnel_index", "policy_label"]
     assert params["set_peer"] == ["tunnel_index", "is_trusted", "is_gbp", "is_dscp_uniform"]
     assert params["set_vni"] == ["bridge_domain", "vrf", "mtu"]
     assert params["set_local_host"] == ["egress_port", "port_index", "bridge_domain", "mac", "policy_label"]

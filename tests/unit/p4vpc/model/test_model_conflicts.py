@@ -161,6 +161,40 @@ def test_the_world_is_consistent() -> None:
             id="vlan-twice",
         ),
         pytest.param(
+            port(attachment="{switch: leaf1, port: 50}", candidates="[{switch: lef2, port: 20}]"),
+            "port red/prod/new",
+            "candidates[0].switch",
+            "there is no switch 'lef2'",
+            "leaf2",
+            id="candidate-at-no-switch",
+        ),
+        pytest.param(
+            port(attachment="{switch: leaf1, port: 50}", candidates="[{switch: leaf2, port: 1}]"),
+            "port red/prod/new",
+            "candidates[0].port",
+            "port 1 of leaf2 belongs to link leaf2-spine1",
+            "a port without a link",
+            id="candidate-at-a-link",
+        ),
+        pytest.param(
+            port("zzz", attachment="{switch: leaf1, port: 50}", candidates="[{switch: leaf1, port: 11}]"),
+            "port red/prod/zzz",
+            "candidates[0]",
+            "port 11 of leaf1, untagged, is taken by port red/prod/web-1",
+            "one port",
+            id="candidate-where-another-is",
+        ),
+        pytest.param(
+            port("zzz", attachment="{switch: leaf1, port: 50}", candidates="[{switch: leaf2, port: 60}]")
+            + "---\n"
+            + port("zzzz", mac="02:00:00:00:01:78", addresses="[10.0.1.78]", attachment="{switch: leaf2, port: 60}"),
+            "port red/prod/zzzz",
+            "attachment",
+            "port 60 of leaf2, untagged, is taken by port red/prod/zzz",
+            "one port",
+            id="attachment-where-another-may-turn-up",
+        ),
+        pytest.param(
             port(attachment="{vtep: 10.255.0.2}"),
             "port red/prod/new",
             "attachment.vtep",

@@ -27,6 +27,30 @@ def test_an_attachment_has_its_port_index_and_its_subnets_gateway() -> None:
     assert subnet.broadcasts == {IPv4Address("10.0.1.255"), IPv4Address("10.0.2.255")}
 
 
+def test_where_a_port_may_turn_up_it_is_known() -> None:
+    candidates = "candidates: [{switch: leaf2, port: 40, vlan: 5}, {switch: leaf1, port: 41}]"
+    text = f"""
+kind: port
+tenant: red
+vpc: lab
+name: web-1
+subnet: web
+mac: 02:00:00:00:01:01
+addresses: [10.0.1.11]
+attachment: {{switch: leaf1, port: 12}}
+{candidates}
+"""
+    gone = [f"port red/prod/{name}" for name in ("web-2", "db-1")]
+    model = build(world(text, without=(*gone, "route red/prod/outside")))
+    (port,) = model.vpcs["red/lab"].ports
+    assert view_of_model(model, "leaf1").locals.keys() == {(11, 0), (12, 0), (41, 0)}
+    view = view_of_model(model, "leaf2")
+    assert view.locals.keys() == {(40, 5)}
+    attachment, subnet = view.locals[40, 5]
+    assert (attachment.port_index, subnet.gateway_mac) == (port.candidates[0].port_index, port.subnet.gateway_mac)
+    assert view.foreign == {}
+
+
 def test_both_families() -> None:
     model = build(over_ipv6(world(DUAL_STACK)))
     view = view_of_model(model, "leaf1")

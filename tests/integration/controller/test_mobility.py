@@ -1,0 +1,535 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ports that move, over real gRPC and with packets on the way: none lost, none twice; announcements that move ports."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from finsy.proto import p4r
+from scapy.layers.inet import IP, UDP
+from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6NDOptDstLLAddr, IPv6
+from scapy.layers.l2 import ARP, Dot1Q, Ether
+from scapy.packet import Packet, Raw
+
+from p4vpc.cli.serve import default_pipeline
+from p4vpc.intent import Intent, ObjectId, Port, SwitchAttachment, from_document, load_yaml
+from p4vpc.services import Controller, DampingOptions, MobilityOptions, Outcome, read_drops
+from p4vpc.southbound import AgentOptions, Pipeline
+from p4vpc.southbound.session import Session
+from p4vpc.store import Put, Store
+from tests.integration.controller.wired import Place, WiredFabric, wired
+
+BOUND_SECONDS = 30.0
+PIPELINE = Pipeline.load(default_pipeline())
+LEAVES = ("leaf1", "leaf2", "leaf3")
+LINKS = ((("leaf1", 1), ("leaf2", 1)), (("leaf1", 2), ("leaf3", 1)), (("leaf2", 2), ("leaf3", 2)))
+GATEWAY_MAC = "02:00:5e:00:01:01"
+_IPV6 = 0x86DD
+
+Number = tuple[int, bytes]
+"""Family (0: IPv4, 1: IPv6) and what is written into a packet."""
+
+FABRIC = """
+kind: switch
+name: {leaf}
+role: leaf
+vtep: 10.255.0.{number}
+p4runtime: {address}
+device_id: {number}
+"""
+
+LINK = """
+kind: link
+name: {a[0]}-{b[0]}
+a: {{switch: {a[0]}, port: {a[1]}}}
+b: {{switch: {b[0]}, port: {b[1]}}}
+"""
+
+VPC = """
+kind: tenant
+name: red
+---
+kind: vpc
+tenant: red
+name: prod
+---
+kind: subnet
+tenant: red
+vpc: prod
+name: web
+ipv4: 10.0.1.0/24
+ipv6: 2001:db8:1::/64
+---
+kind: subnet
+tenant: red
+vpc: prod
+name: db
+ipv4: 10.0.2.0/24
+ipv6: 2001:db8:2::/64
+---
+kind: security_group
+tenant: red
+vpc: prod
+name: open
+rules:
+  - {direction: ingress, protocol: any, peer: {group: open}}
+"""
+
+
+@dataclass(frozen=True)
+class Host:
+    """A host of the VPC: its number says its addresses, its MAC and the port that it is plugged into."""
+
+    name: str
+    number: int
+    net: int = 1
+
+    @property
+    def mac(self) -> str:
+        return f"02:00:00:00:0{self.net}:{self.number:02x}"
+
+    @property
+    def v4(self) -> str:
+        return f"10.0.{self.net}.{self.number}"
+
+    @property
+    def v6(self) -> str:
+        return f"2001:db8:{self.net}::{self.number:x}"
+
+    @property
+    def id(self) -> ObjectId:
+        return ObjectId("port", f"red/prod/{self.name}")
+
+    def at(self, switch: str, *, candidates: Sequence[dict[str, object]] = (), port: int = 0) -> Intent:
+        document: dict[str, object] = {
+            **{"kind": "port", "tenant": "red", "vpc": "prod", "name": self.name},
+            **{"subnet": "web" if self.net == 1 else "db", "mac": self.mac, "addresses": [self.v4, self.v6]},
+            **{"security_groups": ["open"], "attachment": {"switch": switch, "port": port or self.number}},
+        }
+        return from_document({**document, "candidates": list(candidates)} if candidates else document)
+
+    def packets_to(self, other: "Host", payload: bytes) -> Iterator[bytes]:
+        """A packet of each family, bridged or by the gateway."""
+        mac = other.mac if other.net == self.net else GATEWAY_MAC
+        for layer in (IP(src=self.v4, dst=other.v4), IPv6(src=self.v6, dst=other.v6)):
+            yield bytes(Ether(src=self.mac, dst=mac) / layer / UDP(sport=1000, dport=2000) / Raw(payload))
+
+
+WEB, DB, MOVER, STAYER = Host("web", 11), Host("db", 12, net=2), Host("mover", 13), Host("stayer", 14)
+
+
+class Gate:
+    """Holds writes to one device, as a slow switch would."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch):
+        self.device_id = 0
+        self.open = asyncio.Event()
+        self.open.set()
+        write = Session.write
+
+        async def held(session: Session, updates: Sequence[p4r.Update]) -> object:
+            if session._device_id == self.device_id:
+                await self.open.wait()
+            return await write(session, updates)
+
+        monkeypatch.setattr(Session, "write", held)
+
+    def close(self, device_id: int) -> None:
+        self.device_id = device_id
+        self.open.clear()
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
+    return Gate(monkeypatch)
+
+
+@pytest.fixture
+async def fabric() -> AsyncIterator[WiredFabric]:
+    async with wired(LEAVES, LINKS) as it:
+        yield it
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(f"sqlite:///{tmp_path / 'p4vpc.db'}") as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def controlling(store: Store, **options: float) -> AsyncIterator[Controller]:
+    mobility = MobilityOptions(damping=DampingOptions(first=0.2, longest=1.0), **options)
+    agents = AgentOptions(first_backoff=0.02, last_backoff=0.2)
+    async with Controller(store, PIPELINE, options=agents, feed_interval=0.05, mobility=mobility) as running:
+        yield running
+
+
+def base(fabric: WiredFabric) -> list[Intent]:
+    texts = [
+        FABRIC.format(leaf=leaf, number=number, address=fabric.addresses[leaf])
+        for number, leaf in enumerate(LEAVES, start=1)
+    ]
+    texts += [LINK.format(a=a, b=b) for a, b in LINKS]
+    return load_yaml("---\n".join([*texts, VPC]), "test")
+
+
+async def apply(running: Controller, *objects: Intent) -> int:
+    return (await running.intents.apply([Put(intent) for intent in objects], who="test")).revision
+
+
+async def realise(running: Controller, *objects: Intent) -> int:
+    revision = await apply(running, *objects)
+    outcome = await running.wait_realised(revision, BOUND_SECONDS, is_every_switch_ready=True)
+    assert outcome is Outcome.REALISED, running.status
+    return revision
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(BOUND_SECONDS):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def actions(running: Controller, switch: str, table: str) -> list[str]:
+    desired = running.desired(switch) or {}
+    return [it.entry.action.name for identity, it in desired.items() if identity[0] == table]
+
+
+def has_realised(running: Controller, switch: str, revision: int) -> bool:
+    agent = running.agents().get(switch)
+    return agent is not None and agent.status.has_realised(revision)
+
+
+def redirects(running: Controller, switch: str) -> int:
+    return actions(running, switch, "bridge").count("redirect_mac")
+
+
+@dataclass
+class Traffic:
+    """Hosts that send numbered packets to one that moves, and what of it arrived where."""
+
+    fabric: WiredFabric
+    sources: Sequence[tuple[Host, Place]]
+    target: Host
+    places: Sequence[Place]
+    sent: list[Number] = field(default_factory=list)
+    arrived: Counter[Number] = field(default_factory=Counter)
+    by_place: Counter[Place] = field(default_factory=Counter)
+
+    def step(self) -> None:
+        """Each source sends a packet of each family."""
+        for host, place in self.sources:
+            number = f"<{host.name} {len(self.sent)}>".encode()
+            for family, frame in enumerate(host.packets_to(self.target, number)):
+                self.sent.append((family, number))
+                self.fabric.send(place, frame)
+        self.collect()
+
+    def collect(self) -> None:
+        for place in self.places:
+            for frame in self.fabric.received(place):
+                number = frame[frame.rindex(b"<") : frame.rindex(b">") + 1]
+                self.arrived[int(Ether(frame).type == _IPV6), number] += 1
+                self.by_place[place] += 1
+
+    async def run(self) -> None:
+        while True:
+            self.step()
+            await asyncio.sleep(0)
+
+    @property
+    def lost(self) -> list[Number]:
+        return [number for number in self.sent if number not in self.arrived]
+
+    @property
+    def duplicated(self) -> list[Number]:
+        return [number for number, count in self.arrived.items() if count > 1]
+
+
+OLD, NEW = ("leaf2", MOVER.number), ("leaf3", MOVER.number)
+SOURCES = ((WEB, ("leaf1", WEB.number)), (DB, ("leaf1", DB.number)))
+
+
+@asynccontextmanager
+async def sending(traffic: Traffic) -> AsyncIterator[None]:
+    """Traffic goes on meanwhile; afterwards nothing of it is lost, and nothing came twice."""
+    task = asyncio.create_task(traffic.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+    assert task.cancelled(), task.exception()
+    traffic.collect()
+    assert (traffic.lost, traffic.duplicated) == ([], [])
+
+
+async def arrive(traffic: Traffic, place: Place, count: int = 40) -> None:
+    """Wait until so many more packets have arrived at a place."""
+    wanted = traffic.by_place[place] + count
+    await until(lambda: traffic.by_place[place] >= wanted)
+
+
+async def drops(running: Controller, switch: str, reason: str) -> int:
+    return (await read_drops(running, [switch])).switches[switch][reason]
+
+
+def stale_frames(fabric: WiredFabric) -> list[bytes]:
+    """Packets to the mover as they are between leaf1 and leaf2."""
+    for host, (leaf, port) in SOURCES:
+        for frame in host.packets_to(MOVER, b"<late>"):
+            fabric.ports[leaf].inject(port, frame)
+    return fabric.ports["leaf1"].received(1)
+
+
+@pytest.mark.parametrize("stayers", [(), (STAYER,)], ids=["nobody left", "subnet still there"])
+async def test_a_move_under_traffic_with_a_slow_remote_leaf(
+    stayers: Sequence[Host], store: Store, fabric: WiredFabric, gate: Gate
+) -> None:
+    """What the slow leaf sends to the old place is redirected until it knows the new one; then the old one drops it."""
+    async with controlling(store) as running:
+        ports = [WEB.at("leaf1"), DB.at("leaf1"), MOVER.at("leaf2"), *(host.at("leaf2") for host in stayers)]
+        await realise(running, *base(fabric), *ports)
+        stale = stale_frames(fabric)
+        assert len(stale) == 4
+        traffic = Traffic(fabric, SOURCES, MOVER, (OLD, NEW))
+        async with sending(traffic):
+            await arrive(traffic, OLD)
+            gate.close(1)
+            revision = await apply(running, MOVER.at("leaf3"))
+            await arrive(traffic, NEW)
+            assert redirects(running, "leaf2") == 1, "leaf1 cannot know, so the old place must have sent them on"
+            assert await running.wait_realised(revision, 0.05) is Outcome.TIMEOUT
+            gate.open.set()
+            assert await running.wait_realised(revision, BOUND_SECONDS) is Outcome.REALISED
+            await until(lambda: redirects(running, "leaf2") == 0)
+            await arrive(traffic, NEW)
+        assert await running.wait_realised(revision, BOUND_SECONDS) is Outcome.REALISED
+        assert bool(actions(running, "leaf2", "vni_map")) is bool(stayers)
+        reason = "unknown_destination" if stayers else "unknown_vni"
+        before = await drops(running, "leaf2", reason)
+        for frame in stale:
+            fabric.send(("leaf2", 1), frame)
+        assert await drops(running, "leaf2", reason) == before + len(stale)
+
+
+async def test_moves_in_a_row_under_traffic(store: Store, fabric: WiredFabric, gate: Gate) -> None:
+    """There and back, and on to a third leaf, while a leaf that sends knows of none of it."""
+    third = ("leaf1", MOVER.number)
+    async with controlling(store) as running:
+        await realise(running, *base(fabric), WEB.at("leaf1"), DB.at("leaf1"), STAYER.at("leaf3"), MOVER.at("leaf2"))
+        traffic = Traffic(fabric, SOURCES, MOVER, (OLD, NEW, third))
+        async with sending(traffic):
+            await arrive(traffic, OLD)
+            gate.close(1)
+            for leaf, place in (("leaf3", NEW), ("leaf2", OLD), ("leaf3", NEW)):
+                await apply(running, MOVER.at(leaf))
+                await arrive(traffic, place)
+            gate.open.set()
+            revision = await apply(running, MOVER.at("leaf1"))
+            await arrive(traffic, third)
+            assert await running.wait_realised(revision, BOUND_SECONDS) is Outcome.REALISED
+            await until(lambda: not any(redirects(running, leaf) for leaf in LEAVES))
+
+
+async def test_a_move_survives_the_controllers_restart(store: Store, fabric: WiredFabric, gate: Gate) -> None:
+    """A new controller goes on to redirect for a leaf that does not know yet; when that knows, nothing is left."""
+    async with controlling(store) as running:
+        await realise(running, *base(fabric), WEB.at("leaf1"), DB.at("leaf1"), MOVER.at("leaf2"))
+        traffic = Traffic(fabric, SOURCES, MOVER, (OLD, NEW))
+        gate.close(1)
+        await apply(running, MOVER.at("leaf3"))
+        await until(lambda: redirects(running, "leaf2") == 1)
+    async with sending(traffic), controlling(store) as running:
+        await arrive(traffic, NEW)
+        await until(lambda: redirects(running, "leaf2") == 1)
+        await arrive(traffic, NEW)
+        gate.open.set()
+        assert await running.wait_realised(store.revision, BOUND_SECONDS) is Outcome.REALISED
+        await until(lambda: redirects(running, "leaf2") == 0)
+        await arrive(traffic, NEW)
+        assert await running.wait_realised(store.revision, BOUND_SECONDS) is Outcome.REALISED
+    async with controlling(store) as running:
+        outcome = await running.wait_realised(store.revision, BOUND_SECONDS, is_every_switch_ready=True)
+        assert outcome is Outcome.REALISED
+        assert sum(switch.updates_written for switch in running.status.switches) == 0, "the move is long over"
+
+
+async def test_a_leaf_that_never_acknowledges_is_not_redirected_for_for_ever(
+    store: Store, fabric: WiredFabric, gate: Gate
+) -> None:
+    async with controlling(store, redirect_limit=0.5) as running:
+        await realise(running, *base(fabric), WEB.at("leaf1"), DB.at("leaf1"), MOVER.at("leaf2"), STAYER.at("leaf2"))
+        stale = stale_frames(fabric)
+        gate.close(1)
+        await apply(running, MOVER.at("leaf3"))
+        await until(lambda: redirects(running, "leaf2") == 1)
+        await until(lambda: redirects(running, "leaf2") == 0)
+        await until(lambda: running.agents()["leaf2"].status.realised_revision == store.revision)
+        before = await drops(running, "leaf2", "unknown_destination")
+        fabric.send(("leaf2", 1), stale[0])
+        assert await drops(running, "leaf2", "unknown_destination") == before + 1
+        gate.open.set()
+
+
+async def test_nobody_hears_of_a_move_before_the_new_place_is_ready(
+    store: Store, fabric: WiredFabric, gate: Gate
+) -> None:
+    """Until then the old place goes on to deliver; and who is never ready is not waited for for ever."""
+    async with controlling(store, patience=1.0) as running:
+        await realise(running, *base(fabric), WEB.at("leaf1"), DB.at("leaf1"), MOVER.at("leaf2"))
+        traffic = Traffic(fabric, SOURCES, MOVER, (OLD, NEW))
+        async with sending(traffic):
+            gate.close(3)
+            await apply(running, MOVER.at("leaf3"))
+            await until(lambda: running.agents()["leaf3"].status.desired_revision == store.revision)
+            await arrive(traffic, OLD)
+            assert running.agents()["leaf1"].status.desired_revision < store.revision
+            assert redirects(running, "leaf2") == 0
+            gate.open.set()
+            await arrive(traffic, NEW)
+        gate.close(2)
+        revision = await apply(running, MOVER.at("leaf2"))
+        await until(lambda: has_realised(running, "leaf1", revision))
+        assert redirects(running, "leaf3") == 0, "there is nobody to redirect to"
+        gate.open.set()
+        assert await running.wait_realised(revision, BOUND_SECONDS) is Outcome.REALISED
+
+
+async def test_a_move_to_a_leaf_that_is_away_does_not_hold_up_others(store: Store, fabric: WiredFabric) -> None:
+    async with controlling(store, patience=BOUND_SECONDS) as running:
+        away = from_document(
+            {"kind": "switch", "name": "leaf4", "role": "leaf", "vtep": "10.255.0.4", "p4runtime": "127.0.0.1:1"}
+        )
+        ports = [WEB.at("leaf1"), MOVER.at("leaf2")]
+        revision = await apply(running, *base(fabric), away, *ports)
+        await until(lambda: all(has_realised(running, leaf, revision) for leaf in LEAVES))
+        revision = await apply(running, MOVER.at("leaf4"), DB.at("leaf1"))
+        await until(lambda: all(has_realised(running, leaf, revision) for leaf in LEAVES))
+        assert not any(redirects(running, leaf) for leaf in LEAVES)
+
+
+ELSEWHERE = {"switch": "leaf3", "port": 20, "vlan": 7}
+SAME_LEAF = {"switch": "leaf2", "port": 21}
+HOME = SwitchAttachment(switch="leaf2", port=MOVER.number)
+
+
+def announcements(host: Host, vlan: int = 0) -> dict[str, Packet]:
+    """How a host, or the hypervisor for it, makes known where it is."""
+
+    def frame(dst: str, *layers: Packet) -> Packet:
+        packet: Packet = Ether(src=host.mac, dst=dst)
+        for layer in (*((Dot1Q(vlan=vlan),) if vlan else ()), *layers):
+            packet /= layer
+        return packet
+
+    everybody = "ff:ff:ff:ff:ff:ff"
+    rarp = frame(everybody, ARP(op=3, hwsrc=host.mac, psrc="0.0.0.0", hwdst=host.mac, pdst="0.0.0.0"))
+    rarp.getlayer(Dot1Q if vlan else Ether).type = 0x8035
+    advertised = ICMPv6ND_NA(tgt=host.v6, R=0, S=0, O=1) / ICMPv6NDOptDstLLAddr(lladdr=host.mac)
+    return {
+        "gratuitous request": frame(everybody, ARP(op=1, hwsrc=host.mac, psrc=host.v4, pdst=host.v4)),
+        "gratuitous reply": frame(everybody, ARP(op=2, hwsrc=host.mac, psrc=host.v4, pdst=host.v4)),
+        "RARP": rarp,
+        "advertisement": frame("33:33:00:00:00:01", IPv6(src=host.v6, dst="ff02::1", hlim=255) / advertised),
+    }
+
+
+async def place_of(running: Controller, host: Host) -> SwitchAttachment:
+    port = (await running.intents.get(host.id)).object
+    assert isinstance(port, Port) and isinstance(port.attachment, SwitchAttachment)
+    return port.attachment
+
+
+@pytest.mark.parametrize("kind", announcements(MOVER))
+@pytest.mark.parametrize("candidate", [ELSEWHERE, SAME_LEAF], ids=["another leaf", "the same leaf"])
+async def test_an_announcement_moves_the_port(
+    kind: str, candidate: dict[str, object], store: Store, fabric: WiredFabric
+) -> None:
+    async with controlling(store) as running:
+        mover = MOVER.at("leaf2", candidates=[ELSEWHERE, SAME_LEAF])
+        await realise(running, *base(fabric), WEB.at("leaf1"), DB.at("leaf1"), mover)
+        attachment = SwitchAttachment.model_validate(candidate)
+        place = attachment.switch, attachment.port
+        message = announcements(MOVER, attachment.vlan or 0)[kind]
+        before = await drops(running, attachment.switch, "candidate")
+        for frame in MOVER.packets_to(WEB, b"<early>"):
+            early = Ether(frame)
+            if attachment.vlan:
+                early = (
+                    Ether(src=early.src, dst=early.dst) / Dot1Q(vlan=attachment.vlan, type=early.type) / early.payload
+                )
+            fabric.send(place, bytes(early))
+        assert await drops(running, attachment.switch, "candidate") == before + 2
+        assert fabric.received(("leaf1", WEB.number)) == []
+        assert await place_of(running, MOVER) == HOME, "nothing but an announcement moves it"
+        fabric.send(place, bytes(message))
+        async with asyncio.timeout(BOUND_SECONDS):
+            while await place_of(running, MOVER) != attachment:
+                await asyncio.sleep(0.01)
+        [last] = store.revisions(1)
+        assert (last.who, last.summary) == ("announcement", f"update {MOVER.id}")
+        port = (await running.intents.get(MOVER.id)).object
+        assert isinstance(port, Port) and HOME in port.candidates and attachment not in port.candidates
+        assert await running.wait_realised(last.number, BOUND_SECONDS) is Outcome.REALISED
+        for host, source in SOURCES:
+            for frame in host.packets_to(MOVER, b"<after>"):
+                fabric.send(source, frame)
+                [delivered] = fabric.received(place)
+                assert Ether(delivered).vlan == attachment.vlan if attachment.vlan else Dot1Q not in Ether(delivered)
+        before = await drops(running, "leaf2", "candidate")
+        fabric.send(("leaf2", MOVER.number), next(MOVER.packets_to(WEB, b"<from the old place>")))
+        assert await drops(running, "leaf2", "candidate") == before + 1
+
+
+async def test_nobody_moves_anothers_port(store: Store, fabric: WiredFabric) -> None:
+    """Not from a port's own attachment, not from a candidate of one's own, not for an address, not for a MAC."""
+    async with controlling(store) as running:
+        stayer = STAYER.at("leaf3", candidates=[{"switch": "leaf1", "port": 22}])
+        await realise(running, *base(fabric), WEB.at("leaf1"), stayer, MOVER.at("leaf2", candidates=[ELSEWHERE]))
+        revision = store.revision
+        forged = [bytes(message) for message in announcements(MOVER).values()]
+        for message in announcements(MOVER).values():
+            stolen = message.copy()
+            stolen.src = STAYER.mac
+            forged.append(bytes(stolen))
+        own_mac = Ether(src=STAYER.mac, dst="ff:ff:ff:ff:ff:ff")
+        forged.append(bytes(own_mac / ARP(op=1, hwsrc=STAYER.mac, psrc=MOVER.v4, pdst=MOVER.v4)))
+        for place in (("leaf1", WEB.number), ("leaf1", 22), ("leaf3", STAYER.number)):
+            before = await drops(running, place[0], "spoof")
+            for frame in forged:
+                fabric.send(place, frame)
+            assert await drops(running, place[0], "spoof") == before + len(forged)
+        for message in announcements(MOVER).values():
+            fabric.send(("leaf3", 20), bytes(message))
+            fabric.send(("leaf2", MOVER.number), bytes(message))
+        # A move that is allowed shows that everything before it has been seen.
+        fabric.send(("leaf1", 22), bytes(announcements(STAYER)["gratuitous request"]))
+        async with asyncio.timeout(BOUND_SECONDS):
+            while (await place_of(running, STAYER)).switch != "leaf1":
+                await asyncio.sleep(0.01)
+        assert await place_of(running, MOVER) == HOME
+        assert store.revision == revision + 1
+
+
+async def test_flapping_is_damped(store: Store, fabric: WiredFabric) -> None:
+    """Two places that announce one port all the time make few commits; the one that is heard last gets it."""
+    async with controlling(store) as running:
+        await realise(running, *base(fabric), WEB.at("leaf1"), MOVER.at("leaf2", candidates=[ELSEWHERE]))
+        first = store.revision
+        here = bytes(announcements(MOVER)["gratuitous request"])
+        there = bytes(announcements(MOVER, ELSEWHERE["vlan"])["gratuitous request"])
+        for _ in range(30):
+            fabric.send(("leaf2", MOVER.number), here)
+            fabric.send(("leaf3", 20), there)
+            await asyncio.sleep(0.02)
+        assert 1 <= store.revision - first <= 4
+        await asyncio.sleep(0.2)
+        fabric.send(("leaf3", 20), there)
+        async with asyncio.timeout(BOUND_SECONDS):
+            while (await place_of(running, MOVER)).switch != "leaf3":
+                await asyncio.sleep(0.05)

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Moves under way: who goes first, who redirects, until when."""
+
+from dataclasses import replace
+
+import pytest
+
+from p4vpc.intent import ObjectId
+from p4vpc.model import LocalPlace, Model, Vtep
+from p4vpc.services.moves import Moves
+from p4vpc.store import Departure
+from tests.unit.p4vpc.model.world import build, world
+
+PORT = ObjectId("port", "red/prod/web-1")
+BASE = build(world())
+
+
+def model(revision: int, switch: str | None) -> Model:
+    """The world at a revision, with the port at a switch; behind a foreign VTEP for "far", unbound for None."""
+    place = None if switch is None else LocalPlace(switch, 20, 0, 1)
+    far = Vtep(BASE.vpcs["red/prod"].foreign_vteps[0].address, 9, None)
+    vpc = BASE.vpcs["red/prod"]
+    ports = tuple(replace(it, place=far if switch == "far" else place) if it.id == PORT else it for it in vpc.ports)
+    return replace(BASE, revision=revision, vpcs={**BASE.vpcs, "red/prod": replace(vpc, ports=ports)})
+
+
+def left(switch: str, revision: int) -> list[Departure]:
+    return [Departure(PORT, switch, revision)]
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def moves(clock: Clock) -> Moves:
+    return Moves(clock, limit=10.0)
+
+
+def test_nothing_moves_at_first(moves: Moves) -> None:
+    moves.follow(model(1, "leaf1"), [])
+    assert not moves
+    assert (moves.awaited(), moves.redirects(), moves.prospects()) == ({}, {}, {})
+
+
+def test_the_new_place_goes_first_then_the_old_one_redirects_until_all_have_acknowledged(moves: Moves) -> None:
+    moves.follow(model(2, "leaf2"), left("leaf1", 2))
+    assert moves.awaited() == {"leaf2": 2}
+    assert moves.redirects() == {}
+    assert moves.prospects() == {"leaf1": {PORT}}
+    moves.confirm({"leaf1": 2, "leaf2": 1})
+    assert moves.redirects() == {}
+    moves.confirm({"leaf1": 1, "leaf2": 2})
+    assert moves.awaited() == {}
+    assert moves.redirects() == {"leaf1": {PORT}}
+    moves.confirm({"leaf1": 1, "leaf2": 0})
+    assert moves.redirects() == {"leaf1": {PORT}}, "a switch that writes something else has not forgotten it"
+    moves.acknowledge(1)
+    assert moves.redirects() == {"leaf1": {PORT}}
+    moves.acknowledge(2)
+    assert not moves
+    assert moves.redirects() == {}
+
+
+def test_whoever_is_waited_for_in_vain_is_redirected_to_when_ready(moves: Moves) -> None:
+    moves.follow(model(2, "leaf2"), left("leaf1", 2))
+    moves.give_up_waiting()
+    assert (moves.awaited(), moves.prospects(), moves.redirects()) == ({}, {}, {})
+    moves.confirm({"leaf2": 2})
+    assert moves.redirects() == {"leaf1": {PORT}}
+
+
+def test_every_old_place_redirects_to_the_last_one(moves: Moves) -> None:
+    moves.follow(model(2, "leaf2"), left("leaf1", 2))
+    moves.confirm({"leaf2": 2})
+    moves.follow(model(3, "leaf3"), left("leaf2", 3))
+    assert moves.redirects() == {}, "nobody redirects to leaf3 before it is ready, also who did to leaf2"
+    moves.confirm({"leaf3": 2})
+    assert moves.redirects() == {}
+    moves.confirm({"leaf3": 3})
+    assert moves.redirects() == {"leaf1": {PORT}, "leaf2": {PORT}}
+    moves.acknowledge(2)
+    assert moves.redirects() == {"leaf2": {PORT}}
+
+
+def test_a_port_that_comes_back_is_not_redirected_from_there(moves: Moves) -> None:
+    moves.follow(model(2, "leaf2"), left("leaf1", 2))
+    moves.confirm({"leaf2": 2})
+    moves.follow(model(3, "leaf1"), left("leaf2", 3))
+    assert moves.awaited() == {"leaf1": 3}
+    moves.confirm({"leaf1": 2, "leaf2": 3})
+    assert moves.redirects() == {}, "leaf1 redirects to leaf2 as long as it is at revision 2"
+    moves.confirm({"leaf1": 3})
+    assert moves.redirects() == {"leaf2": {PORT}}
+
+
+def test_behind_a_foreign_vtep_nobody_needs_to_be_ready(moves: Moves) -> None:
+    moves.follow(model(2, "far"), left("leaf1", 2))
+    assert moves.awaited() == {}
+    assert moves.redirects() == {"leaf1": {PORT}}
+
+
+def test_what_is_unbound_or_deleted_is_not_redirected_to(moves: Moves) -> None:
+    moves.follow(model(2, "leaf2"), left("leaf1", 2))
+    moves.confirm({"leaf2": 2})
+    moves.follow(model(3, None), left("leaf2", 3))
+    assert moves.redirects() == {}
+    moves.follow(model(4, "leaf2"), [])
+    assert moves.awaited() == {"leaf2": 4}
+    moves.confirm({"leaf2": 3})
+    assert moves.redirects() == {}
+    moves.confirm({"leaf2": 4})
+    assert moves.redirects() == {"leaf1": {PORT}}
+    gone = build(world(without=("port red/prod/web-1",)))
+    moves.follow(gone, [])
+    assert not moves
+
+
+def test_after_the_limit_nobody_redirects(moves: Moves, clock: Clock) -> None:
+    moves.follow(model(2, "leaf2"), left("leaf1", 2))
+    moves.confirm({"leaf2": 2})
+    clock.now = 9.9
+    moves.expire()
+    assert moves.redirects() == {"leaf1": {PORT}}
+    clock.now = 10.0
+    moves.expire()
+    assert not moves
