@@ -282,6 +282,7 @@ class Controller:
                     self._log.error("the store cannot be read", reason=str(error))
                 self._store_error = str(error)
                 self._notify()
+            await self._go_round()  # also while the database is away
             pause = min(self._feed_interval, self._links.seconds_to_next() or self._feed_interval)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
@@ -304,7 +305,6 @@ class Controller:
             else:
                 self._model_error = ""
                 await self._hand_out(compiled)
-        await self._go_round()
         await self._release_identifiers()
         await self._redirect()
 

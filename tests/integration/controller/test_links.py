@@ -16,6 +16,7 @@ from p4vpc.cli import show
 from p4vpc.cli.serve import default_pipeline
 from p4vpc.client import Status
 from p4vpc.compiler.entries import ActionSet, Lpm, TableEntry
+from p4vpc.errors import StoreError
 from p4vpc.intent import Intent, load_yaml
 from p4vpc.services import Controller, ControllerStatus, Outcome
 from p4vpc.services.links import LinkOptions, LinkState, LinkStatus
@@ -24,10 +25,12 @@ from p4vpc.southbound.readback import read_entries
 from p4vpc.store import Put, Store
 from softswitch.p4runtime import P4RuntimeServer
 from softswitch.ports import MemoryPorts
-from tests.integration.controller.fake_switch import BOUND_SECONDS
 from tests.integration.controller.targets import free_port
 
 PIPELINE = Pipeline.load(default_pipeline())
+BOUND_SECONDS = 60.0
+"""Four switches in this process compile their pipelines before anything happens."""
+
 NAMES = ("leaf1", "leaf2", "spine1", "spine2")
 """Port n of a leaf is spine n, port n of a spine leaf n."""
 
@@ -293,6 +296,20 @@ async def test_a_controller_that_restarts_leaves_dead_links_out(store: Store, fa
     async with controlling(store, fabric, PORT_STATES_ONLY) as running:
         assert await all_ways(running) == {"leaf1": {2}, "leaf2": {2}}
         assert sum(switch.updates_written for switch in running.status.switches) == 0
+
+
+async def test_a_database_that_is_away_hinders_nobody_from_going_round(
+    store: Store, fabric: Fabric, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away() -> None:
+        raise StoreError("away")
+
+    async with controlling(store, fabric, PORT_STATES_ONLY) as running:
+        monkeypatch.setattr(running.intents, "snapshot", away)
+        await until(running, lambda status: "away" in status.error)
+        fabric.cables.drivers["spine1"].set_link(2, is_up=False)
+        await until_link(running, "leaf2-spine1", LinkState.DOWN)
+        assert await all_ways(running) == {"leaf1": {2}, "leaf2": {2}}
 
 
 async def test_links_are_shown(store: Store, fabric: Fabric, capsys: pytest.CaptureFixture[str]) -> None:
