@@ -15,9 +15,9 @@ def _family(address: Value) -> str:
     return "v6" if isinstance(address, str) and ":" in address else "v4"
 
 
-def fabric_port(port: int, dst_mac: Value) -> Entry:
-    """Frames to this MAC on this port belong to the underlay."""
-    return Entry("fabric_ports", {"ingress_port": port, "dst_mac": dst_mac}, Action("set_fabric"))
+def fabric_port(port: int, dst_mac: Value, *, tier: int = 0) -> Entry:
+    """Frames to this MAC on this port belong to the underlay; tier 0 is a leaf's."""
+    return Entry("fabric_ports", {"ingress_port": port, "dst_mac": dst_mac}, Action("set_fabric", {"tier": tier}))
 
 
 def transparent_port(port: int) -> Entry:

@@ -107,7 +107,7 @@ class RandomState:
         yield entries.local_vtep(OVER_V4.vtep)
         yield entries.local_vtep(OVER_V6.vtep)
         for port in leaf.FABRIC_PORTS:
-            yield entries.fabric_port(port, leaf.ROUTER_MAC)
+            yield entries.fabric_port(port, leaf.ROUTER_MAC, tier=self._random.randrange(4))
         for port in range(1, 9):
             yield entries.neighbor(port, leaf.ROUTER_MAC, f"02:fa:00:00:00:{port:02x}")
         for tunnel in _TUNNELS:

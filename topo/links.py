@@ -102,6 +102,22 @@ def neighbor_mac(namespace: Namespace, address: IPv4Address | IPv6Address) -> st
     return next((row["lladdr"] for row in json.loads(process.stdout) if "lladdr" in row), None)
 
 
+def sent_packets(namespace: Namespace, interface: str) -> int:
+    """How many packets have left by an interface so far; CommandError if `ip` cannot tell."""
+    with namespace.entered():
+        process = subprocess.run(
+            ["ip", "-json", "-statistics", "link", "show", "dev", interface],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    if process.returncode != 0:
+        raise CommandError(f"ip failed in namespace {namespace.name}: {process.stderr.strip()}")
+    [shown] = json.loads(process.stdout)
+    return int(shown["stats64"]["tx"]["packets"])
+
+
 def ipv6_states(namespace: Namespace, interface: str) -> Mapping[IPv6Address, AddressState]:
     """The IPv6 addresses of an interface, and how far duplicate address detection (RFC 4862) has come with each."""
     with namespace.entered():

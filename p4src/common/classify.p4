@@ -9,8 +9,9 @@
 
 control FabricPorts(in frame_headers_t hdr, inout metadata_t meta) {
     @name(".set_fabric") @id(0x01)
-    action set_fabric() {
+    action set_fabric(@id(1) tier_t tier) {
         meta.is_fabric = 1;
+        meta.tier = tier;
     }
 
     @name(".set_transparent") @id(0x38)

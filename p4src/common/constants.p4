@@ -77,6 +77,11 @@ const frame_kind_t FRAME_IPV4  = 1;
 const frame_kind_t FRAME_IPV6  = 2;
 const frame_kind_t FRAME_ARP   = 3; // ARP and RARP
 
+// How far a switch is from the leaves. 0 is a leaf, whose hash is of the tenant's packet, and 1 a spine.
+typedef bit<2> tier_t;
+const tier_t TIER_SUPER_SPINE = 2;
+const tier_t TIER_CORE        = 3;
+
 // What the source address of a packet is.
 typedef bit<8> source_kind_t;
 // 0 is a host.

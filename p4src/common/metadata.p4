@@ -107,6 +107,7 @@ struct metadata_t {
     drop_reason_t    drop_reason;
     vlan_id_t        vlan_id;           // 0: untagged
     bit<1>           is_fabric;
+    tier_t           tier;              // of the switch
     bit<1>           is_access;
     bit<1>           is_candidate;      // a port may move here: until it does, only its announcements count
     bit<1>           is_local_vtep;
@@ -150,7 +151,7 @@ struct metadata_t {
     bit<16>          group;             // multicast group of a flooded frame
     copy_session_t   copy_session;      // who gets a copy
     copy_kind_t      copy_kind;         // TNA: what they get
-    bit<16>          flow_hash;
+    bit<32>          flow_hash;
     lookup_t         lkp;
 
     egress_verdict_t egress;

@@ -122,11 +122,11 @@ parser Ipv4Checksum(in ipv4_t ipv4, inout bit<1> is_bad) {
 
 // One value per flow: L3 and L4 fields, of a fragment only L3, of all other frames the Ethernet header.
 control FlowHash(inout metadata_t meta) {
-    Hash<bit<16>>(HashAlgorithm_t.CRC32) ipv4_hash;
-    Hash<bit<16>>(HashAlgorithm_t.CRC32) ipv6_hash;
-    Hash<bit<16>>(HashAlgorithm_t.CRC32) ipv4_fragment_hash;
-    Hash<bit<16>>(HashAlgorithm_t.CRC32) ipv6_fragment_hash;
-    Hash<bit<16>>(HashAlgorithm_t.CRC32) ethernet_hash;
+    Hash<bit<32>>(HashAlgorithm_t.CRC32) ipv4_hash;
+    Hash<bit<32>>(HashAlgorithm_t.CRC32) ipv6_hash;
+    Hash<bit<32>>(HashAlgorithm_t.CRC32) ipv4_fragment_hash;
+    Hash<bit<32>>(HashAlgorithm_t.CRC32) ipv6_fragment_hash;
+    Hash<bit<32>>(HashAlgorithm_t.CRC32) ethernet_hash;
 
     apply {
         if (meta.lkp.kind == FRAME_IPV4 && meta.lkp.is_fragment == 0) {
@@ -144,7 +144,7 @@ control FlowHash(inout metadata_t meta) {
         } else {
             meta.flow_hash = ethernet_hash.get({ meta.lkp.src_mac, meta.lkp.dst_mac, meta.lkp.ether_type });
         }
-        meta.egress.source_port = meta.flow_hash | 0xc000;
+        meta.egress.source_port = meta.flow_hash[15:0] | 0xc000;
     }
 }
 

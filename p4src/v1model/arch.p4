@@ -69,27 +69,27 @@ control ChecksumVerify(in ipv4_t ipv4, inout bit<1> is_bad) {
 control FlowHash(inout metadata_t meta) {
     apply {
         if (meta.lkp.kind == FRAME_IPV4 && meta.lkp.is_fragment == 0) {
-            hash(meta.flow_hash, HashAlgorithm.crc32, 16w0, {
+            hash(meta.flow_hash, HashAlgorithm.crc32, 32w0, {
                 meta.lkp.src_v4, meta.lkp.dst_v4, meta.lkp.ip_protocol, meta.lkp.l4_src_port, meta.lkp.l4_dst_port
-            }, 32w0x10000);
+            }, 64w0x100000000);
         } else if (meta.lkp.kind == FRAME_IPV4) {
-            hash(meta.flow_hash, HashAlgorithm.crc32, 16w0, {
+            hash(meta.flow_hash, HashAlgorithm.crc32, 32w0, {
                 meta.lkp.src_v4, meta.lkp.dst_v4, meta.lkp.ip_protocol
-            }, 32w0x10000);
+            }, 64w0x100000000);
         } else if (meta.lkp.kind == FRAME_IPV6 && meta.lkp.is_fragment == 0) {
-            hash(meta.flow_hash, HashAlgorithm.crc32, 16w0, {
+            hash(meta.flow_hash, HashAlgorithm.crc32, 32w0, {
                 meta.lkp.src_v6, meta.lkp.dst_v6, meta.lkp.ip_protocol, meta.lkp.l4_src_port, meta.lkp.l4_dst_port
-            }, 32w0x10000);
+            }, 64w0x100000000);
         } else if (meta.lkp.kind == FRAME_IPV6) {
-            hash(meta.flow_hash, HashAlgorithm.crc32, 16w0, {
+            hash(meta.flow_hash, HashAlgorithm.crc32, 32w0, {
                 meta.lkp.src_v6, meta.lkp.dst_v6, meta.lkp.ip_protocol
-            }, 32w0x10000);
+            }, 64w0x100000000);
         } else {
-            hash(meta.flow_hash, HashAlgorithm.crc32, 16w0, {
+            hash(meta.flow_hash, HashAlgorithm.crc32, 32w0, {
                 meta.lkp.src_mac, meta.lkp.dst_mac, meta.lkp.ether_type
-            }, 32w0x10000);
+            }, 64w0x100000000);
         }
-        meta.egress.source_port = meta.flow_hash | 0xc000;
+        meta.egress.source_port = meta.flow_hash[15:0] | 0xc000;
     }
 }
 

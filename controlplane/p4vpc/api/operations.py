@@ -18,6 +18,7 @@ from p4vpc.api.schemas import (
     DropsModel,
     IdentifierModel,
     IdentifiersModel,
+    LinkModel,
     StatusModel,
     SwitchModel,
 )
@@ -59,6 +60,7 @@ def router(context: Context) -> APIRouter:
             error=now.error,
             outcome=outcome,
             switches=[SwitchModel.of(switch) for switch in now.switches],
+            links=[LinkModel.of(link) for link in now.links],
         )
         return AsciiJsonResponse(body)
 

@@ -17,6 +17,7 @@ from p4vpc.api.app import create_app
 from p4vpc.api.bodies import DEFAULT_MAX_BODY_BYTES
 from p4vpc.errors import Problem, UserError
 from p4vpc.services import Controller
+from p4vpc.services.links import LLDP_INTERVAL_SECONDS, LinkOptions
 from p4vpc.southbound import Pipeline
 from p4vpc.store import Store
 
@@ -36,6 +37,7 @@ class ServerOptions:
         host, port: where the API listens; port 0 takes any that is free.
         pipeline: directory of the pipeline artefacts.
         is_open_allowed: listen on other addresses than loopback although the API does not ask who is calling.
+        lldp_interval: seconds between two LLDP frames of a fabric port at least; 0 sends none.
         max_body_bytes: longest request body.
     """
 
@@ -44,6 +46,7 @@ class ServerOptions:
     port: int
     pipeline: Path
     is_open_allowed: bool = False
+    lldp_interval: float = LLDP_INTERVAL_SECONDS
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES
 
 
@@ -63,7 +66,8 @@ async def serve(options: ServerOptions, on_listening: Callable[[str], None] = la
     listener = _listen(options.host, options.port)
     with listener, Store(options.database) as store:
         pipeline = await asyncio.to_thread(Pipeline.load, options.pipeline)
-        async with Controller(store, pipeline) as controller:
+        link_options = LinkOptions(lldp_interval=options.lldp_interval)
+        async with Controller(store, pipeline, link_options=link_options) as controller:
             app = create_app(controller, max_body_bytes=options.max_body_bytes)
             config = uvicorn.Config(
                 app, log_config=None, access_log=False, timeout_graceful_shutdown=SHUTDOWN_SECONDS, lifespan="off"

@@ -47,6 +47,9 @@ def serve(
     allow_unauthenticated: Annotated[
         bool, typer.Option("--allow-unauthenticated", help="listen on other addresses than loopback, without any login")
     ] = False,
+    lldp_interval: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0, help="between LLDP frames of a fabric port, at least; 0: no LLDP")
+    ] = 5.0,
     log_format: Annotated[LogFormat, typer.Option(help="how log lines look")] = LogFormat.CONSOLE,
     log_level: Annotated[LogLevel, typer.Option(help="the least important lines shown")] = LogLevel.INFO,
 ) -> None:
@@ -57,5 +60,7 @@ def serve(
     from p4vpc.api import ServerOptions
     from p4vpc.api import serve as run
 
-    options = ServerOptions(database, host, port, pipeline or default_pipeline(), allow_unauthenticated)
+    options = ServerOptions(
+        database, host, port, pipeline or default_pipeline(), allow_unauthenticated, lldp_interval=lldp_interval
+    )
     asyncio.run(run(options, lambda url: typer.echo(f"p4vpc serves {url}")))

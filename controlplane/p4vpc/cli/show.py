@@ -190,9 +190,14 @@ def print_applied(result: ApplyResult) -> None:
 
 
 def print_status(status: Status) -> None:
-    """Switches, then whatever is wrong."""
+    """Switches and links, then whatever is wrong."""
     columns = ("SWITCH", "STATE", "REVISION", "ENTRIES", "UPDATES", "REFUSED", "PACKETS-IN", "PIPELINE", "ADDRESS")
     print_table(columns, [_switch_row(switch) for switch in status.switches])
+    if status.links:
+        typer.echo()
+        links = [(link.name, link.state, link.a, link.b, str(link.flaps)) for link in status.links]
+        print_table(("LINK", "STATE", "A", "B", "FLAPS"), links)
+        typer.echo()
     typer.echo(f"revision {status.revision}, compiled {status.compiled_revision}")
     if status.error:
         typer.echo(f"! {status.error}")
@@ -202,6 +207,12 @@ def print_status(status: Status) -> None:
         for problem in switch.problems:
             origins = ", ".join(map(str, problem.origins)) or "no object any more"
             typer.echo(f"! {switch.name}: {origins}: {problem.entry}: {problem.reason}")
+    for link in status.links:
+        if link.detail:
+            typer.echo(f"! link {link.name}: {link.detail}")
+    silent = [switch.name for switch in status.switches if switch.port_states == "not_offered"]
+    if silent:
+        typer.echo(f"port states are not offered by {', '.join(silent)}: links are judged by LLDP")
 
 
 def _switch_row(switch: Switch) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ def emit_switch(model: Model, switch: ModelSwitch) -> Emitted:
     for end in model.fabric_ports[switch.name]:
         for mac in (switch.router_mac.value, BROADCAST_MAC, LLDP_MAC):
             key = (Exact(end.port), Exact(mac))
-            yield TableEntry("fabric_ports", key, 0, ActionCall("set_fabric")), end.link
+            yield TableEntry("fabric_ports", key, 0, ActionCall("set_fabric", (switch.tier,))), end.link
     punt = ActionCall("punt", (PUNT_LLDP,))
     yield TableEntry("traps", (Exact(1), Exact(LLDP_ETHER_TYPE)), 0, punt), switch.id
 

@@ -74,6 +74,8 @@ class Switch(Intent):
         role: a leaf has attachments and a VTEP, a spine only routes the underlay.
         vtep: a leaf's own address in the underlay, source and destination of its tunnels; IPv4 or IPv6, the same for
             all VTEPs of a fabric.
+        tier: how far a spine is from the leaves, 1 to 3: it chooses among equal paths by other bits than the tiers
+            beside it. 1 if not given; 2 is a super-spine. A leaf has none.
         router_mac: its MAC on fabric ports; derived from the name if not given.
         p4runtime: where its P4Runtime server listens.
         device_id: P4Runtime device id there.
@@ -83,6 +85,7 @@ class Switch(Intent):
     kind: Literal["switch"] = "switch"
     name: Name
     role: Literal["leaf", "spine"]
+    tier: Annotated[int, Field(strict=True, ge=1, le=3)] | None = None
     vtep: Address | None = None
     router_mac: UnicastMac | None = None
     p4runtime: SocketAddress
@@ -97,6 +100,14 @@ class Switch(Intent):
         if self.role == "spine" and self.vtep is not None:
             raise PydanticCustomError(
                 "value", "a spine has no VTEP", {"field": "vtep", "remedy": "remove vtep, or make it role: leaf"}
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _only_spines_have_tiers(self) -> Self:
+        if self.role == "leaf" and self.tier is not None:
+            raise PydanticCustomError(
+                "value", "a leaf has no tier", {"field": "tier", "remedy": "remove tier, or make it role: spine"}
             )
         return self
 

@@ -27,7 +27,7 @@ from p4vpc.intent import (
     ip_order,
 )
 from p4vpc.model import numbers
-from p4vpc.model.defaults import gateway_mac, gateway_v4, gateway_v6, router_mac
+from p4vpc.model.defaults import gateway_mac, gateway_v4, gateway_v6, router_mac, tier
 from p4vpc.model.fabric_checks import check_fabric
 from p4vpc.model.index import Index
 from p4vpc.model.labels import LabelSet, cidr_peers, label_of_port, label_of_route
@@ -138,6 +138,7 @@ class _Builder:
                 router_mac(switch),
                 switch.p4runtime,
                 switch.device_id,
+                tier(switch),
             )
             for switch in index.switches.values()
         }

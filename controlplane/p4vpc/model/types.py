@@ -12,7 +12,7 @@ from p4vpc.model.labels import LabelSet
 
 @dataclass(frozen=True, slots=True)
 class ModelSwitch:
-    """A switch with its defaults filled in."""
+    """A switch with its defaults filled in; tier 0 is that of the leaves."""
 
     name: str
     is_leaf: bool
@@ -20,6 +20,7 @@ class ModelSwitch:
     router_mac: Mac
     p4runtime: str
     device_id: int
+    tier: int
 
     @property
     def id(self) -> ObjectId:

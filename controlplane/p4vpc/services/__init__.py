@@ -3,7 +3,8 @@
 
 `intents` owns the store, `controller` the agents, `responder` the answers to packets that the switches hand up,
 `moves` what goes first and who redirects while ports move, `announced_moves` the moves that hosts announce (`damping`
-how often), `telemetry` what is read from switches on request.
+how often), `links` which links of the fabric count, `telemetry` what is read from switches on
+request.
 """
 
 from p4vpc.services.blocking import Blocking

@@ -81,6 +81,16 @@ def test_fabric_ports_take_the_routers_mac_broadcast_and_lldp(it: World) -> None
     assert it.origins("leaf2", "fabric_ports", exact(9, own)) == (Origin("link", "leaf2-router"),)
 
 
+def test_the_tier_of_a_switch_is_0_for_leaves_and_1_for_spines_that_say_nothing() -> None:
+    of_switch = {"leaf1": ActionCall("set_fabric", (0,)), "spine1": ActionCall("set_fabric", (1,))}
+    super_spine = "kind: switch\nname: spine1\nrole: spine\ntier: 2\np4runtime: 127.0.0.1:9563\n"
+    it, other = World(), World(super_spine)
+    for name, action in of_switch.items():
+        assert set(it.table(name, "fabric_ports").values()) == {action}
+    assert set(other.table("leaf1", "fabric_ports").values()) == {of_switch["leaf1"]}
+    assert set(other.table("spine1", "fabric_ports").values()) == {ActionCall("set_fabric", (2,))}
+
+
 def test_leaves_trust_each_other_and_not_foreign_vteps(it: World) -> None:
     leaf1, leaf2, foreign = (it.n("tunnel_index", vtep) for vtep in ("10.255.0.1", "10.255.0.2", "10.255.9.1"))
     assert it.table("leaf1", "local_vteps_v4") == {exact(address("10.255.0.1")): ActionCall("terminate")}
