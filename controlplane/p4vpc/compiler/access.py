@@ -7,7 +7,7 @@ Writes `fabric_ports` and `traps` for the switch; for its ports `access_ports`, 
 
 from p4vpc.compiler.entries import ActionCall, Exact, TableEntry
 from p4vpc.compiler.pieces import Emitted
-from p4vpc.model import LocalPlace, Model, ModelSwitch, ModelVpc
+from p4vpc.model import LocalPlace, Model, ModelPort, ModelSwitch, ModelVpc
 
 BROADCAST_MAC = 0xFFFFFFFFFFFF
 LLDP_MAC = 0x0180C200000E
@@ -28,26 +28,25 @@ def emit_switch(model: Model, switch: ModelSwitch) -> Emitted:
     yield TableEntry("traps", (Exact(1), Exact(LLDP_ETHER_TYPE)), 0, punt), switch.id
 
 
-def emit_vpc(model: Model, vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
-    """Yield what makes attachments of the VPC's ports, how frames leave by them, and where ports may turn up."""
-    for port in vpc.ports:
-        for candidate in port.candidates:
-            if candidate.switch == switch.name:
-                key = (Exact(candidate.port), Exact(candidate.vlan_id))
-                action = ActionCall("set_candidate", (candidate.port_index, port.subnet.bridge_domain))
-                yield TableEntry("access_ports", key, 0, action), port.id
-                if port.subnet.is_vlan_transparent:
-                    yield _transparent(candidate.port), port.id
-        place = port.place
-        if not isinstance(place, LocalPlace) or place.switch != switch.name:
-            continue
-        attachment = (place.port_index, port.subnet.bridge_domain, vpc.vrf, port.label, model.tenant_mtu)
-        access = ActionCall("set_access", attachment)
-        yield TableEntry("access_ports", (Exact(place.port), Exact(place.vlan_id)), 0, access), port.id
-        if port.subnet.is_vlan_transparent:
-            yield _transparent(place.port), port.id
-        tagging = ActionCall("set_tagged", (place.vlan_id,)) if place.vlan_id else ActionCall("set_untagged")
-        yield TableEntry("egress_ports", (Exact(place.port_index),), 0, tagging), port.id
+def emit_port(model: Model, vpc: ModelVpc, port: ModelPort, switch: ModelSwitch) -> Emitted:
+    """Yield what makes the attachment of a port, how frames leave by it, and where it may turn up."""
+    for candidate in port.candidates:
+        if candidate.switch == switch.name:
+            key = (Exact(candidate.port), Exact(candidate.vlan_id))
+            action = ActionCall("set_candidate", (candidate.port_index, port.subnet.bridge_domain))
+            yield TableEntry("access_ports", key, 0, action), port.id
+            if port.subnet.is_vlan_transparent:
+                yield _transparent(candidate.port), port.id
+    place = port.place
+    if not isinstance(place, LocalPlace) or place.switch != switch.name:
+        return
+    attachment = (place.port_index, port.subnet.bridge_domain, vpc.vrf, port.label, model.tenant_mtu)
+    access = ActionCall("set_access", attachment)
+    yield TableEntry("access_ports", (Exact(place.port), Exact(place.vlan_id)), 0, access), port.id
+    if port.subnet.is_vlan_transparent:
+        yield _transparent(place.port), port.id
+    tagging = ActionCall("set_tagged", (place.vlan_id,)) if place.vlan_id else ActionCall("set_untagged")
+    yield TableEntry("egress_ports", (Exact(place.port_index),), 0, tagging), port.id
 
 
 def _transparent(switch_port: int) -> TableEntry:

@@ -7,7 +7,7 @@ other: whoever keeps them can compile again only those that a change concerns, a
 concerns VPCs that have ports behind foreign VTEPs or subnets that flood.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 from types import MappingProxyType
 
@@ -29,10 +29,10 @@ from p4vpc.compiler import (
 )
 from p4vpc.compiler.entries import DesiredState, Entry, Origin
 from p4vpc.compiler.pieces import Piece, collect, merge
-from p4vpc.compiler.scope import NOBODY, Moved, vpc_of
+from p4vpc.compiler.scope import NOBODY, Moved, Scope, scope_of, vpc_of
 from p4vpc.compiler.ways import Ways
 from p4vpc.intent import ObjectId
-from p4vpc.model import Model
+from p4vpc.model import Model, ModelPort, ModelSwitch, ModelVpc, Vtep
 
 
 def compile_switch(
@@ -79,27 +79,51 @@ def compile_vpc(model: Model, vpc: str, switch: str, ways: Ways | None = None, m
     """
     it, of = model.vpcs[vpc], model.switches[switch]
     ways = ways or Ways(model, switch)
-    if switch in it.switches:
-        return collect(
-            chain(
-                access.emit_vpc(model, it, of),
-                termination.emit_vpc(model, it, of),
-                guard.emit_vpc(it, of),
-                answer.emit_vpc(it, of),
-                mapping.emit_vpc(model, it, of, moved),
-                redirect.emit_vpc(model, it, of, moved),
-                flood.emit_vpc(model, it, of, ways),
-                policy.emit_vpc(it, of),
-                network_acl.emit_vpc(it, of),
-                mirror.emit_vpc(it, of),
-                qos.emit_vpc(it, of),
-                underlay.emit_vpc(it, ways),
-            )
-        )
-    stages: list[Iterable[tuple[Entry, Origin]]] = []
-    if switch in it.candidate_switches:
-        stages += [access.emit_vpc(model, it, of), guard.emit_candidates(it, of)]
-    redirected = list(redirect.emit_vpc(model, it, of, moved))
-    if redirected:
-        stages += [redirected, termination.emit_foreign(it, of), underlay.emit_vpc(it, ways)]
-    return collect(chain.from_iterable(stages))
+    scope = scope_of(it, of, moved)
+    of_ports = (emit_port(model, it, port, of, ways, scope) for port in concerned_ports(it, switch, scope))
+    return collect(chain(emit_networks(model, it, of, ways, scope), chain.from_iterable(of_ports)))
+
+
+def concerned_ports(vpc: ModelVpc, switch: str, scope: Scope) -> Iterable[ModelPort]:
+    """Return the ports of the VPC that the switch may have entries of."""
+    if scope.is_present:
+        return vpc.ports
+    moved = (vpc.port(port) for port in scope.moved)
+    known = chain(vpc.places.awaited(switch), vpc.places.foreign, moved)
+    return {port.id: port for port in known if port is not None}.values()
+
+
+def emit_port(
+    model: Model, vpc: ModelVpc, port: ModelPort, switch: ModelSwitch, ways: Ways, scope: Scope
+) -> Iterator[tuple[Entry, Origin]]:
+    """Yield what the switch holds of one port. It depends on no other port but through `scope`."""
+    is_candidate = any(candidate.switch == switch.name for candidate in port.candidates)
+    if scope.is_present:
+        yield from mapping.emit_port(model, vpc, port, switch, scope)
+        if port.switch == switch.name or is_candidate:
+            yield from access.emit_port(model, vpc, port, switch)
+            yield from qos.emit_port(port, switch)
+        if port.switch == switch.name or is_candidate or isinstance(port.place, Vtep):
+            yield from guard.emit_port(port, switch)
+    elif is_candidate:
+        yield from access.emit_port(model, vpc, port, switch)
+        yield from guard.emit_candidate(port, switch)
+    if port.id in scope.moved:
+        yield from redirect.emit_port(model, vpc, port, switch)
+    if isinstance(port.place, Vtep) and (scope.is_present or scope.is_redirecting):
+        yield from termination.emit_port(port, switch)
+        yield from underlay.emit_port(port, ways)
+
+
+def emit_networks(
+    model: Model, vpc: ModelVpc, switch: ModelSwitch, ways: Ways, scope: Scope
+) -> Iterator[tuple[Entry, Origin]]:
+    """Yield what the switch holds of the VPC beside its ports."""
+    if scope.is_present:
+        yield from termination.emit_vpc(model, vpc, switch)
+        yield from answer.emit_vpc(vpc, switch)
+        yield from mapping.emit_vpc(model, vpc, switch)
+        yield from flood.emit_vpc(model, vpc, switch, ways)
+        yield from policy.emit_vpc(vpc, switch)
+        yield from network_acl.emit_vpc(vpc, switch)
+        yield from mirror.emit_vpc(vpc, switch)

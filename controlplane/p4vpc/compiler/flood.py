@@ -26,6 +26,8 @@ _Replicas: TypeAlias = set[tuple[int, int]]
 
 def emit_vpc(model: Model, vpc: ModelVpc, switch: ModelSwitch, ways: Ways) -> Emitted:
     """Yield the groups of the VPC's subnets that flood and have ports here, and what leads to them."""
+    if all(subnet.flood_group is None for subnet in vpc.subnets):
+        return
     members: defaultdict[ObjectId, list[ModelPort]] = defaultdict(list)
     for port in vpc.ports:
         if port.subnet.flood_group is not None:

@@ -12,30 +12,28 @@ from p4vpc.compiler.entries import ActionCall, Exact, TableEntry
 from p4vpc.compiler.family import of_family
 from p4vpc.compiler.pieces import Emitted
 from p4vpc.intent import IpAddress, link_local_of
-from p4vpc.model import LocalPlace, ModelPort, ModelSwitch, ModelVpc, Vtep
+from p4vpc.model import LocalPlace, ModelPort, ModelSwitch, Vtep
 
 FOREIGN_PORT_INDEX = 0x8000
 """Added to a tunnel index it stands where a port index does, for packets of an untrusted peer."""
 
 
-def emit_vpc(vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
-    """Yield the bindings of every port of the VPC whose packets enter here, or that may turn up here."""
-    for port in vpc.ports:
-        match port.place:
-            case LocalPlace(switch=switch.name, port_index=port_index):
-                yield from _bindings(port, port_index, ActionCall("permit_source"))
-            case Vtep(tunnel_index=tunnel_index):
-                permit = ActionCall("permit_foreign_source", (port.label,))
-                yield from _bindings(port, FOREIGN_PORT_INDEX | tunnel_index, permit)
-    yield from emit_candidates(vpc, switch)
+def emit_port(port: ModelPort, switch: ModelSwitch) -> Emitted:
+    """Yield the bindings of a port if its packets enter here, or it may turn up here."""
+    match port.place:
+        case LocalPlace(switch=switch.name, port_index=port_index):
+            yield from _bindings(port, port_index, ActionCall("permit_source"))
+        case Vtep(tunnel_index=tunnel_index):
+            permit = ActionCall("permit_foreign_source", (port.label,))
+            yield from _bindings(port, FOREIGN_PORT_INDEX | tunnel_index, permit)
+    yield from emit_candidate(port, switch)
 
 
-def emit_candidates(vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
-    """Yield the bindings of the VPC's ports that may turn up here; a port has one index at a switch, wherever it is."""
-    for port in vpc.ports:
-        for candidate in port.candidates:
-            if candidate.switch == switch.name:
-                yield from _bindings(port, candidate.port_index, ActionCall("permit_source"))
+def emit_candidate(port: ModelPort, switch: ModelSwitch) -> Emitted:
+    """Yield the bindings of a port that may turn up here; it has one index at a switch, wherever it is."""
+    for candidate in port.candidates:
+        if candidate.switch == switch.name:
+            yield from _bindings(port, candidate.port_index, ActionCall("permit_source"))
 
 
 def _bindings(port: ModelPort, port_index: int, permit: ActionCall) -> Emitted:

@@ -11,37 +11,39 @@ Writes `router_macs`, `bridge`, and for each family `hosts_v4`, `hosts_v6`, `rou
 from p4vpc.compiler.entries import ActionCall, Exact, Lpm, TableEntry
 from p4vpc.compiler.family import of_family
 from p4vpc.compiler.pieces import Emitted
-from p4vpc.compiler.scope import NOBODY, Moved, entered_subnets
+from p4vpc.compiler.scope import Scope, entered_subnets
 from p4vpc.intent import IpNetwork, is_within
 from p4vpc.model import LocalPlace, Model, ModelPort, ModelSwitch, ModelVpc, Vtep
 
 _DROP = ActionCall("drop_route")
 
 
-def emit_vpc(model: Model, vpc: ModelVpc, switch: ModelSwitch, moved: Moved = NOBODY) -> Emitted:
-    """Yield all destinations of the VPC, as seen from the switch; but for the MACs of `moved`, see `redirect`."""
-    entered = entered_subnets(vpc, switch)
-    for subnet in entered:
+def emit_vpc(model: Model, vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
+    """Yield the destinations that are no ports: routers, what a route would swallow, and static routes."""
+    for subnet in entered_subnets(vpc, switch):
         router_mac = (Exact(subnet.bridge_domain), Exact(subnet.gateway_mac.value))
         yield TableEntry("router_macs", router_mac, 0, ActionCall("route")), subnet.id
     for subnet in vpc.subnets:
         for prefix in subnet.prefixes:
             if any(is_within(prefix, route.prefix) for route in vpc.routes):
                 yield _route(vpc, prefix, _DROP), subnet.id
-    for port in vpc.ports:
-        host = _host(model, port, port.label, switch)
-        if host is None:
-            continue
-        for address in port.addresses:
-            yield TableEntry(of_family("hosts", address), (Exact(vpc.vrf), Exact(int(address))), 0, host), port.id
-        if port.subnet not in entered or (port.id in moved and host.name == "set_remote_host"):
-            continue
-        station = (Exact(port.subnet.bridge_domain), Exact(port.mac.value))
-        yield TableEntry("bridge", station, 0, _station(host)), port.id
     for route in vpc.routes:
         entry = _route(vpc, route.prefix, _host(model, route.next_hop, route.label, switch) or _DROP)
         yield entry, route.id
         yield entry, route.next_hop.id
+
+
+def emit_port(model: Model, vpc: ModelVpc, port: ModelPort, switch: ModelSwitch, scope: Scope) -> Emitted:
+    """Yield a port as a destination, as seen from the switch; but for the MAC if it has moved, see `redirect`."""
+    host = _host(model, port, port.label, switch)
+    if host is None:
+        return
+    for address in port.addresses:
+        yield TableEntry(of_family("hosts", address), (Exact(vpc.vrf), Exact(int(address))), 0, host), port.id
+    if port.subnet.id not in scope.entered or (port.id in scope.moved and host.name == "set_remote_host"):
+        return
+    station = (Exact(port.subnet.bridge_domain), Exact(port.mac.value))
+    yield TableEntry("bridge", station, 0, _station(host)), port.id
 
 
 def _route(vpc: ModelVpc, prefix: IpNetwork, action: ActionCall) -> TableEntry:

@@ -14,12 +14,11 @@ where its whole protocol may.
 Writes `policy`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from typing import NamedTuple
 
 from p4vpc.compiler.entries import ActionCall, Origin, Range, TableEntry, Ternary
 from p4vpc.compiler.pieces import Emitted
-from p4vpc.compiler.scope import is_entrance
 from p4vpc.compiler.traffic import EVERYTHING, WHOLE, Interval, TrafficSet, traffic_of
 from p4vpc.intent import CidrPeer, GroupPeer, Rule
 from p4vpc.model import LabelSet, ModelGroup, ModelSwitch, ModelVpc
@@ -39,21 +38,26 @@ class _Allowed(NamedTuple):
 
 def emit_vpc(vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
     """Yield what the VPC's ports that send from here may send."""
-    sources: set[int] = set()
-    destinations = {route.label for route in vpc.routes}
+    for source in sorted(sources(vpc, switch)):
+        for destination in sorted(destinations(vpc)):
+            yield from pair(vpc, source, destination)
+
+
+def sources(vpc: ModelVpc, switch: ModelSwitch) -> Set[int]:
+    """Return the labels of what may enter here."""
+    found = {port.label for port in vpc.places.entering(switch.name)}
     if any(vtep.modes.is_gbp_trusted for vtep in vpc.foreign_vteps):
-        sources |= vpc.labels.keys()
-    for port in vpc.ports:
-        if port.place is not None:
-            destinations.add(port.label)
-        if is_entrance(port, switch):
-            sources.add(port.label)
-    for source in sorted(sources):
-        for destination in sorted(destinations):
-            yield from _pair(vpc, source, destination)
+        found |= vpc.labels.keys()
+    return found
 
 
-def _pair(vpc: ModelVpc, source: int, destination: int) -> Emitted:
+def destinations(vpc: ModelVpc) -> Set[int]:
+    """Return the labels of what can be reached."""
+    return {route.label for route in vpc.routes} | vpc.places.labels.keys()
+
+
+def pair(vpc: ModelVpc, source: int, destination: int) -> Emitted:
+    """Yield what one label may send to another."""
     sender, receiver = vpc.labels[source], vpc.labels[destination]
     ingress = _allowed(vpc, receiver, sender, "ingress")
     egress = _allowed(vpc, sender, receiver, "egress") if _has_egress_rules(vpc, sender) else _Allowed(EVERYTHING, ())

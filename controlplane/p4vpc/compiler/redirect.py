@@ -14,24 +14,21 @@ Writes `bridge`, `vni_map`, and in egress `bridge_domains`.
 
 from p4vpc.compiler.entries import ActionCall, Exact, TableEntry
 from p4vpc.compiler.pieces import Emitted
-from p4vpc.compiler.scope import Moved
+from p4vpc.compiler.scope import is_elsewhere
 from p4vpc.compiler.termination import emit_subnet
-from p4vpc.model import LocalPlace, Model, ModelSwitch, ModelVpc, Vtep
+from p4vpc.model import LocalPlace, Model, ModelPort, ModelSwitch, ModelVpc, Vtep
 
 
-def emit_vpc(model: Model, vpc: ModelVpc, switch: ModelSwitch, moved: Moved) -> Emitted:
-    """Yield what sends on the frames for the VPC's ports among `moved`; nothing for one that is here, or unbound."""
-    for port in vpc.ports:
-        if port.id not in moved:
-            continue
-        match port.place:
-            case LocalPlace(switch=there) if there != switch.name:
-                tunnel_index = model.leaf_vteps[there].tunnel_index
-            case Vtep(tunnel_index=tunnel_index):
-                pass
-            case _:
-                continue
-        for entry in emit_subnet(model, vpc, port.subnet):
-            yield entry, port.id
-        key = (Exact(port.subnet.bridge_domain), Exact(port.mac.value))
-        yield TableEntry("bridge", key, 0, ActionCall("redirect_mac", (tunnel_index, port.label))), port.id
+def emit_port(model: Model, vpc: ModelVpc, port: ModelPort, switch: ModelSwitch) -> Emitted:
+    """Yield what sends on the frames for a port that has left; nothing for one that is here, or unbound."""
+    if not is_elsewhere(port, switch):
+        return
+    match port.place:
+        case LocalPlace(switch=there):
+            tunnel_index = model.leaf_vteps[there].tunnel_index
+        case Vtep(tunnel_index=tunnel_index):
+            pass
+    for entry in emit_subnet(model, vpc, port.subnet):
+        yield entry, port.id
+    key = (Exact(port.subnet.bridge_domain), Exact(port.mac.value))
+    yield TableEntry("bridge", key, 0, ActionCall("redirect_mac", (tunnel_index, port.label))), port.id

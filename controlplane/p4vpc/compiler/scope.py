@@ -2,6 +2,7 @@
 """Which part of a VPC a switch is concerned with."""
 
 from collections.abc import Set
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from p4vpc.intent import ObjectId
@@ -18,10 +19,12 @@ def vpc_of(port: ObjectId) -> str:
     return port.key.rpartition("/")[0]
 
 
-def is_entrance(port: ModelPort, switch: ModelSwitch) -> bool:
-    """Whether the port's packets may enter the fabric here: plugged in here, or behind a foreign VTEP."""
+def is_elsewhere(port: ModelPort, switch: ModelSwitch) -> bool:
+    """Whether the port is at another switch, or behind a foreign VTEP."""
     match port.place:
-        case LocalPlace(switch=switch.name) | Vtep():
+        case LocalPlace(switch=there):
+            return there != switch.name
+        case Vtep():
             return True
     return False
 
@@ -32,5 +35,31 @@ def entered_subnets(vpc: ModelVpc, switch: ModelSwitch) -> tuple[ModelSubnet, ..
     Only those need their gateway, VNI and MACs here. The VPC's other subnets are reached by routing, for which the
     addresses of their hosts are enough.
     """
-    present = {port.subnet.id for port in vpc.ports if is_entrance(port, switch)}
+    present = {port.subnet.id for port in vpc.places.entering(switch.name)}
     return tuple(subnet for subnet in vpc.subnets if subnet.id in present)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What of a VPC a switch is concerned with, beside single ports.
+
+    Attributes:
+        is_present: the VPC has a port here.
+        is_redirecting: frames for ports that have left are sent on from here.
+        entered: the subnets that frames may enter or leave here; see `entered_subnets`.
+        moved: the VPC's ports that have left the switch a moment ago.
+    """
+
+    is_present: bool
+    is_redirecting: bool
+    entered: frozenset[ObjectId]
+    moved: Moved
+
+
+def scope_of(vpc: ModelVpc, switch: ModelSwitch, moved: Moved) -> Scope:
+    """Return what of the VPC the switch is concerned with. Ports of other VPCs among `moved` do not matter."""
+    own = [port for port_id in moved if (port := vpc.port(port_id)) is not None]
+    is_present = switch.name in vpc.switches
+    entered = {port.subnet.id for port in vpc.places.entering(switch.name)} if is_present else ()
+    is_redirecting = any(is_elsewhere(port, switch) for port in own)
+    return Scope(is_present, is_redirecting, frozenset(entered), frozenset(port.id for port in own))

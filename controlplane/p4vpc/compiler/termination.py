@@ -18,7 +18,7 @@ from p4vpc.compiler.family import of_family
 from p4vpc.compiler.pieces import Emitted
 from p4vpc.compiler.scope import entered_subnets
 from p4vpc.intent import IpAddress
-from p4vpc.model import Model, ModelSubnet, ModelSwitch, ModelVpc, Vtep
+from p4vpc.model import Model, ModelPort, ModelSubnet, ModelSwitch, ModelVpc, Vtep
 
 
 def emit_switch(model: Model, switch: ModelSwitch) -> Emitted:
@@ -37,22 +37,20 @@ def emit_switch(model: Model, switch: ModelSwitch) -> Emitted:
 
 
 def emit_vpc(model: Model, vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
-    """Yield the VPC's networks, and the foreign VTEPs that it has ports behind."""
+    """Yield the VPC's networks."""
     for subnet in entered_subnets(vpc, switch):
         yield _into(model, vpc, subnet), subnet.id
     for subnet in vpc.subnets:
         yield _out_of(subnet), subnet.id
-    yield from emit_foreign(vpc, switch)
 
 
-def emit_foreign(vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
-    """Yield the foreign VTEPs that the VPC has ports behind."""
-    for port in vpc.ports:
-        if isinstance(port.place, Vtep) and switch.vtep is not None:
-            for entry in _peer(switch.vtep, port.place, is_trusted=False):
-                yield entry, port.id
-                if port.place.modes.origin is not None:
-                    yield entry, port.place.modes.origin
+def emit_port(port: ModelPort, switch: ModelSwitch) -> Emitted:
+    """Yield the foreign VTEP that a port is behind."""
+    if isinstance(port.place, Vtep) and switch.vtep is not None:
+        for entry in _peer(switch.vtep, port.place, is_trusted=False):
+            yield entry, port.id
+            if port.place.modes.origin is not None:
+                yield entry, port.place.modes.origin
 
 
 def emit_subnet(model: Model, vpc: ModelVpc, subnet: ModelSubnet) -> Iterator[TableEntry]:

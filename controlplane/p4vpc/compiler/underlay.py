@@ -17,7 +17,7 @@ from p4vpc.compiler.family import of_family
 from p4vpc.compiler.pieces import Emitted
 from p4vpc.compiler.ways import Ways
 from p4vpc.intent import IpNetwork
-from p4vpc.model import Model, ModelSwitch, ModelVpc, Vtep
+from p4vpc.model import Model, ModelPort, ModelSwitch, Vtep
 
 
 def emit_switch(model: Model, switch: ModelSwitch, ways: Ways) -> Emitted:
@@ -38,11 +38,10 @@ def emit_switch(model: Model, switch: ModelSwitch, ways: Ways) -> Emitted:
             yield _route(prefix, way.ports), link
 
 
-def emit_vpc(vpc: ModelVpc, ways: Ways) -> Emitted:
-    """Yield the ways to the foreign VTEPs that the VPC has ports behind."""
-    for port in vpc.ports:
-        if isinstance(port.place, Vtep) and (ports := ways.to_vtep(port.place)):
-            yield _tunnel(port.place, ports), port.id
+def emit_port(port: ModelPort, ways: Ways) -> Emitted:
+    """Yield the ways to the foreign VTEP that a port is behind."""
+    if isinstance(port.place, Vtep) and (ports := ways.to_vtep(port.place)):
+        yield _tunnel(port.place, ports), port.id
 
 
 def _tunnel(vtep: Vtep, ports: Iterable[int]) -> TableEntry:

@@ -32,6 +32,7 @@ from p4vpc.model.fabric_checks import check_fabric
 from p4vpc.model.index import Index
 from p4vpc.model.labels import LabelSet, cidr_peers, label_of_port, label_of_route
 from p4vpc.model.limits import check_acls, check_mirrors, check_qos
+from p4vpc.model.places import foreign_vteps, places_of
 from p4vpc.model.references import check_references
 from p4vpc.model.tenant_checks import check_attachments, check_vpc
 from p4vpc.model.tunnels import check_tunnels, modes_between_leaves, modes_to
@@ -190,16 +191,7 @@ class _Builder:
             return number
 
         ports = {
-            name: ModelPort(
-                port.id,
-                subnets[port.subnet],
-                port.mac,
-                port.addresses,
-                number_of(label_of_port(port, cidrs)),
-                self._place(port),
-                self._qos(port),
-                tuple(self._local_place(port, candidate) for candidate in port.candidates),
-            )
+            name: self.port(port, subnets[port.subnet], number_of(label_of_port(port, cidrs)))
             for name, port in members.ports.items()
         }
         by_address = {address: name for name, port in members.ports.items() for address in port.addresses}
@@ -208,8 +200,7 @@ class _Builder:
             name = by_address[route.next_hop]
             label = number_of(label_of_route(route, members.ports[name], cidrs))
             routes.append(ModelRoute(route.id, route.prefix, ports[name], label))
-        places = [port.place for port in ports.values()]
-        foreign = {place.address: place for place in places if isinstance(place, Vtep)}
+        places = places_of(ports.values())
         return ModelVpc(
             self._index.vpcs[key].id,
             self._number(numbers.VRF, key),
@@ -218,13 +209,12 @@ class _Builder:
             tuple(routes),
             {name: ModelGroup(group.id, group.rules) for name, group in members.groups.items()},
             dict(sorted(labels.items())),
-            frozenset(place.switch for place in places if isinstance(place, LocalPlace)),
-            tuple(foreign[address] for address in sorted(foreign, key=ip_order)),
+            places,
+            foreign_vteps(places.foreign),
             tuple(
                 ModelAcl(acl.id, tuple(subnets[name] for name in acl.subnets), acl.inbound, acl.outbound)
                 for acl in members.acls.values()
             ),
-            frozenset(place.switch for port in ports.values() for place in port.candidates),
             {
                 name: ModelMirror(
                     mirror.id,
@@ -234,6 +224,19 @@ class _Builder:
                 )
                 for name, mirror in members.mirrors.items()
             },
+        )
+
+    def port(self, port: Port, subnet: ModelSubnet, label: int) -> ModelPort:
+        """Return one port."""
+        return ModelPort(
+            port.id,
+            subnet,
+            port.mac,
+            port.addresses,
+            label,
+            self._place(port),
+            self._qos(port),
+            tuple(self._local_place(port, candidate) for candidate in port.candidates),
         )
 
     def _place(self, port: Port) -> LocalPlace | Vtep | None:

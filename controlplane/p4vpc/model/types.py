@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the model is made of: intent with references resolved, defaults filled in, numbers attached. All immutable."""
 
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from types import MappingProxyType
@@ -159,6 +160,40 @@ class ModelPort:
         return self.place.switch if isinstance(self.place, LocalPlace) else None
 
 
+def id_of(port: ModelPort) -> ObjectId:
+    """Return what ports are sorted by."""
+    return port.id
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The ports of a VPC by where they are, each group sorted by id.
+
+    Attributes:
+        plugged: by leaf; leaves without any are not in it.
+        foreign: those behind foreign VTEPs.
+        candidates: those that may turn up at a leaf, by leaf.
+        labels: how many of all that are somewhere have each label.
+    """
+
+    plugged: Mapping[str, tuple[ModelPort, ...]]
+    foreign: tuple[ModelPort, ...]
+    candidates: Mapping[str, tuple[ModelPort, ...]]
+    labels: Mapping[int, int]
+
+    def at(self, switch: str) -> tuple[ModelPort, ...]:
+        """The ports that are plugged in at a leaf."""
+        return self.plugged.get(switch, ())
+
+    def entering(self, switch: str) -> tuple[ModelPort, ...]:
+        """The ports whose packets may enter the fabric there: plugged in there, or behind a foreign VTEP."""
+        return (*self.at(switch), *self.foreign)
+
+    def awaited(self, switch: str) -> tuple[ModelPort, ...]:
+        """The ports that may turn up at a leaf."""
+        return self.candidates.get(switch, ())
+
+
 @dataclass(frozen=True, slots=True)
 class ModelRoute:
     """A static route to a port of the VPC. `label` is that of what lies behind the port."""
@@ -208,11 +243,11 @@ class ModelVpc:
     """One routed address space.
 
     Attributes:
+        ports: sorted by id.
         groups: by name.
         labels: what each policy label of the VPC stands for.
-        switches: the leaves that it has ports at.
+        places: the ports by where they are.
         foreign_vteps: the foreign VTEPs that it has ports behind.
-        candidate_switches: the leaves that its ports may move to by announcing themselves.
         mirrors: by name.
     """
 
@@ -223,11 +258,25 @@ class ModelVpc:
     routes: tuple[ModelRoute, ...]
     groups: Mapping[str, ModelGroup]
     labels: Mapping[int, LabelSet]
-    switches: frozenset[str]
+    places: Places
     foreign_vteps: tuple[Vtep, ...]
     acls: tuple[ModelAcl, ...] = ()
-    candidate_switches: frozenset[str] = frozenset()
     mirrors: Mapping[str, ModelMirror] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def switches(self) -> Set[str]:
+        """The leaves that it has ports at."""
+        return self.places.plugged.keys()
+
+    @property
+    def candidate_switches(self) -> Set[str]:
+        """The leaves that its ports may move to by announcing themselves."""
+        return self.places.candidates.keys()
+
+    def port(self, port_id: ObjectId) -> ModelPort | None:
+        """One of the ports, found without looking at all of them."""
+        at = bisect_left(self.ports, port_id, key=id_of)
+        return self.ports[at] if at < len(self.ports) and self.ports[at].id == port_id else None
 
 
 @dataclass(frozen=True, slots=True)

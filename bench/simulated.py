@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Simulated switches: in the controller's process, without gRPC, with real tables.
+
+A switch takes the same messages as a P4Runtime server and keeps every entry, as bytes, under its table and match. It
+checks what a target checks: an insert of what is there and a delete of what is not are refused.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import NoReturn
+
+from finsy import GRPCStatusCode
+from finsy.proto import p4r
+
+from p4vpc.southbound.pipeline import Pipeline
+from p4vpc.southbound.rpc import RpcError, UpdateError
+from p4vpc.southbound.session import Listener
+
+_READ_AT_ONCE = 1000
+
+
+class Tables:
+    """What one switch holds; it outlives sessions, as a switch outlives its controller."""
+
+    def __init__(self) -> None:
+        self.config = p4r.ForwardingPipelineConfig()
+        self.by_kind: defaultdict[str, dict[bytes, bytes]] = defaultdict(dict)
+        self.updates = 0
+
+    def __len__(self) -> int:
+        return sum(map(len, self.by_kind.values()))
+
+    def apply(self, update: p4r.Update) -> UpdateError | None:
+        """One update; why it is refused, if it is."""
+        kind, key, value = _place(update.entity)
+        held = self.by_kind[kind]
+        self.updates += 1
+        if kind == "meter_entry":
+            if update.entity.meter_entry.HasField("config"):
+                held[key] = value
+            else:
+                held.pop(key, None)
+            return None
+        if (update.type == p4r.Update.INSERT) == (key in held):
+            code = GRPCStatusCode.ALREADY_EXISTS if key in held else GRPCStatusCode.NOT_FOUND
+            return UpdateError(code, kind)
+        if update.type == p4r.Update.DELETE:
+            del held[key]
+        else:
+            held[key] = value
+        return None
+
+
+def _place(entity: p4r.Entity) -> tuple[str, bytes, bytes]:
+    """The kind of an entity, the bytes that name it, and all of it."""
+    value = entity.SerializeToString(deterministic=True)
+    kind = entity.WhichOneof("entity") or ""
+    match kind:
+        case "table_entry":
+            entry = entity.table_entry
+            name = p4r.TableEntry(table_id=entry.table_id, match=entry.match, priority=entry.priority)
+            return kind, name.SerializeToString(deterministic=True), value
+        case "meter_entry":
+            meter = p4r.MeterEntry(meter_id=entity.meter_entry.meter_id, index=entity.meter_entry.index)
+            return kind, meter.SerializeToString(deterministic=True), value
+        case "packet_replication_engine_entry":
+            engine = entity.packet_replication_engine_entry
+            kind = engine.WhichOneof("type") or ""
+            number = (
+                engine.multicast_group_entry.multicast_group_id
+                if kind == "multicast_group_entry"
+                else engine.clone_session_entry.session_id
+            )
+            return kind, number.to_bytes(4), value
+    raise ValueError(f"no place for {kind}")
+
+
+class SimulatedSession:
+    """What the controller has of `southbound.session.Session`, by direct calls."""
+
+    is_primary = True
+
+    def __init__(self, tables: Tables):
+        self._tables = tables
+
+    async def closed(self) -> NoReturn:
+        """Never: the switch stays."""
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def packet_out(self, packet: p4r.PacketOut) -> None:
+        """Nobody is at the ports."""
+
+    async def port_states(self) -> AsyncIterator[Mapping[int, bool]]:
+        """Not offered, as by BMv2."""
+        raise RpcError("subscribe", GRPCStatusCode.UNIMPLEMENTED, "")
+        yield {}
+
+    async def write(self, updates: Sequence[p4r.Update]) -> Mapping[int, UpdateError]:
+        """Apply a batch; other tasks get a turn, as they do while a message is under way."""
+        await asyncio.sleep(0)
+        results = enumerate(map(self._tables.apply, updates))
+        return {position: error for position, error in results if error is not None}
+
+    async def read(self, *entities: p4r.Entity) -> AsyncIterator[p4r.ReadResponse]:
+        """Wildcards only."""
+        for wildcard in entities:
+            kind = wildcard.WhichOneof("entity") or ""
+            if kind == "packet_replication_engine_entry":
+                kind = wildcard.packet_replication_engine_entry.WhichOneof("type") or ""
+            held = list(self._tables.by_kind[kind].values())
+            if kind == "meter_entry":
+                number = wildcard.meter_entry.meter_id
+                held = [it for it in held if p4r.Entity.FromString(it).meter_entry.meter_id == number]
+            for start in range(0, len(held), _READ_AT_ONCE):
+                response = p4r.ReadResponse()
+                response.entities.extend(map(p4r.Entity.FromString, held[start : start + _READ_AT_ONCE]))
+                yield response
+
+    async def pipeline(self, *, is_complete: bool) -> p4r.ForwardingPipelineConfig:
+        """What it runs."""
+        return self._tables.config
+
+    async def push_pipeline(self, pipeline: Pipeline) -> None:
+        """Take a pipeline, with empty tables."""
+        self._tables.config = pipeline.config()
+        self._tables.by_kind.clear()
+
+
+class Fleet:
+    """All simulated switches, by their P4Runtime address."""
+
+    def __init__(self) -> None:
+        self._tables: defaultdict[str, Tables] = defaultdict(Tables)
+
+    @asynccontextmanager
+    async def connect(
+        self, address: str, device_id: int, election_id: int, listener: Listener
+    ) -> AsyncIterator[SimulatedSession]:
+        """Stands for `southbound.session.connect`."""
+        await asyncio.sleep(0)
+        yield SimulatedSession(self._tables[address])
+
+    @property
+    def entries(self) -> int:
+        """What all of them hold."""
+        return sum(map(len, self._tables.values()))
+
+    @property
+    def updates(self) -> int:
+        """What has been written to all of them."""
+        return sum(tables.updates for tables in self._tables.values())
