@@ -6,7 +6,7 @@
 For each number of ports a controller is started over an empty store and simulated switches (`simulated`), one leaf for
 each 100 ports, with VPCs of 100 ports on ten leaves each. Then one change at a time: a port is created, changes its
 group, moves, is deleted. Then the controller is ended, and another one started over the same switches. `--big` adds one
-VPC with 10,000 ports over 250 leaves. Controller, store and switches share one process, so memory is that of all of them.
+VPC with 10,000 ports over 250 leaves. Controller, store and switches share one process: so memory is that of them all.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import big_world
@@ -145,7 +145,7 @@ def main(argv: list[str]) -> int:
     options.add_argument("--ports", type=int, nargs="+", default=[1000, 10_000], help="sizes, one after the other")
     options.add_argument("--leaves", type=int, help="leaves (default: one for each 100 ports)")
     options.add_argument("--changes", type=int, default=50, help="rounds of single changes")
-    options.add_argument("--churn", type=float, default=0, metavar="SECONDS", help="length of the churn (default: none)")
+    options.add_argument("--churn", type=float, default=0, metavar="SECONDS", help="length of a churn (default: none)")
     options.add_argument("--rate", type=int, default=500, help="changes a second of the churn")
     options.add_argument("--big", action="store_true", help="also one VPC with 10,000 ports over 250 leaves")
     arguments = options.parse_args(argv)

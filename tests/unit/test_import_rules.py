@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CONTROLPLANE = ROOT / "controlplane" / "p4vpc"
 
-SHARED = {"p4vpc", "p4vpc.errors"}
+SHARED = {"p4vpc", "p4vpc.errors", "p4vpc.persistent"}
 MAY_IMPORT = {
     "intent": set(),
     "store": {"intent"},
@@ -108,8 +108,9 @@ def test_every_package_has_a_rule() -> None:
 
 
 def test_only_shared_modules_live_beside_the_packages() -> None:
-    assert {path.stem for path in CONTROLPLANE.glob("*.py")} == {"__init__", "errors"}
-    assert [module for module, _ in imports(CONTROLPLANE / "errors.py") if module.startswith("p4vpc")] == []
+    assert {path.stem for path in CONTROLPLANE.glob("*.py")} == {"__init__", "errors", "persistent"}
+    for name in ("errors.py", "persistent.py"):
+        assert [module for module, _ in imports(CONTROLPLANE / name) if module.startswith("p4vpc")] == []
 
 
 @pytest.mark.parametrize("package", PURE)

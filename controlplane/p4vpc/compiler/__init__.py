@@ -10,23 +10,28 @@ from p4vpc.compiler.compile import compile_fabric, compile_switch, compile_vpc
 from p4vpc.compiler.drop_reasons import DropReason
 from p4vpc.compiler.drops import check_samples
 from p4vpc.compiler.entries import DesiredEntry, DesiredState, Entry, Identity, Origin
+from p4vpc.compiler.incremental import Compilation, Input, compile_all, recompile
 from p4vpc.compiler.pieces import Piece, merge
 from p4vpc.compiler.scope import NOBODY, Moved, vpc_of
 
 __all__ = [
     "NOBODY",
+    "Compilation",
     "DesiredEntry",
     "DesiredState",
     "DropReason",
     "Entry",
     "Identity",
+    "Input",
     "Moved",
     "Origin",
     "Piece",
     "check_samples",
+    "compile_all",
     "compile_fabric",
     "compile_switch",
     "compile_vpc",
     "merge",
+    "recompile",
     "vpc_of",
 ]

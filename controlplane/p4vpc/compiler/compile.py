@@ -7,7 +7,7 @@ other: whoever keeps them can compile again only those that a change concerns, a
 concerns VPCs that have ports behind foreign VTEPs or subnets that flood.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from itertools import chain
 from types import MappingProxyType
 
@@ -27,8 +27,8 @@ from p4vpc.compiler import (
     termination,
     underlay,
 )
-from p4vpc.compiler.entries import DesiredState, Entry, Origin
-from p4vpc.compiler.pieces import Piece, collect, merge
+from p4vpc.compiler.entries import DesiredState
+from p4vpc.compiler.pieces import Emitted, Piece, collect, merge
 from p4vpc.compiler.scope import NOBODY, Moved, Scope, scope_of, vpc_of
 from p4vpc.compiler.ways import Ways
 from p4vpc.intent import ObjectId
@@ -58,18 +58,7 @@ def compile_switch(
 
 def compile_fabric(model: Model, switch: str, ways: Ways | None = None) -> Piece:
     """Return the entries that depend on switches and links only. `ways` saves finding them again."""
-    it = model.switches[switch]
-    return collect(
-        chain(
-            access.emit_switch(model, it),
-            termination.emit_switch(model, it),
-            answer.emit_switch(model, it),
-            underlay.emit_switch(model, it, ways or Ways(model, switch)),
-            drops.emit_switch(model, it),
-            punt.emit_switch(model),
-            mirror.emit_switch(),
-        )
-    )
+    return collect(emit_fabric(model, model.switches[switch], ways or Ways(model, switch)))
 
 
 def compile_vpc(model: Model, vpc: str, switch: str, ways: Ways | None = None, moved: Moved = NOBODY) -> Piece:
@@ -78,28 +67,38 @@ def compile_vpc(model: Model, vpc: str, switch: str, ways: Ways | None = None, m
     They depend on the underlay as far as the VPC's tunnels do. `ways` saves finding those of the switch again.
     """
     it, of = model.vpcs[vpc], model.switches[switch]
-    ways = ways or Ways(model, switch)
-    scope = scope_of(it, of, moved)
-    of_ports = (emit_port(model, it, port, of, ways, scope) for port in concerned_ports(it, switch, scope))
-    return collect(chain(emit_networks(model, it, of, ways, scope), chain.from_iterable(of_ports)))
+    scope = scope_of(it, of, ways or Ways(model, switch), moved)
+    of_ports = (emit_port(model, it, port, scope) for port in concerned_ports(it, scope))
+    of_vpc = chain(emit_networks(model, it, scope), emit_policy(it, scope))
+    return collect(chain(of_vpc, chain.from_iterable(of_ports)))
 
 
-def concerned_ports(vpc: ModelVpc, switch: str, scope: Scope) -> Iterable[ModelPort]:
+def emit_fabric(model: Model, switch: ModelSwitch, ways: Ways) -> Emitted:
+    """Yield what the switch holds whatever the tenants want."""
+    yield from access.emit_switch(model, switch)
+    yield from termination.emit_switch(model, switch)
+    yield from answer.emit_switch(model, switch)
+    yield from underlay.emit_switch(model, switch, ways)
+    yield from drops.emit_switch(model, switch)
+    yield from punt.emit_switch(model)
+    yield from mirror.emit_switch()
+
+
+def concerned_ports(vpc: ModelVpc, scope: Scope) -> Iterable[ModelPort]:
     """Return the ports of the VPC that the switch may have entries of."""
     if scope.is_present:
         return vpc.ports
     moved = (vpc.port(port) for port in scope.moved)
-    known = chain(vpc.places.awaited(switch), vpc.places.foreign, moved)
+    known = chain(vpc.places.awaited(scope.switch.name), vpc.places.foreign, moved)
     return {port.id: port for port in known if port is not None}.values()
 
 
-def emit_port(
-    model: Model, vpc: ModelVpc, port: ModelPort, switch: ModelSwitch, ways: Ways, scope: Scope
-) -> Iterator[tuple[Entry, Origin]]:
+def emit_port(model: Model, vpc: ModelVpc, port: ModelPort, scope: Scope) -> Emitted:
     """Yield what the switch holds of one port. It depends on no other port but through `scope`."""
+    switch = scope.switch
     is_candidate = any(candidate.switch == switch.name for candidate in port.candidates)
     if scope.is_present:
-        yield from mapping.emit_port(model, vpc, port, switch, scope)
+        yield from mapping.emit_port(model, vpc, port, scope)
         if port.switch == switch.name or is_candidate:
             yield from access.emit_port(model, vpc, port, switch)
             yield from qos.emit_port(port, switch)
@@ -112,18 +111,22 @@ def emit_port(
         yield from redirect.emit_port(model, vpc, port, switch)
     if isinstance(port.place, Vtep) and (scope.is_present or scope.is_redirecting):
         yield from termination.emit_port(port, switch)
-        yield from underlay.emit_port(port, ways)
+        yield from underlay.emit_port(port, scope.ways)
 
 
-def emit_networks(
-    model: Model, vpc: ModelVpc, switch: ModelSwitch, ways: Ways, scope: Scope
-) -> Iterator[tuple[Entry, Origin]]:
-    """Yield what the switch holds of the VPC beside its ports."""
+def emit_networks(model: Model, vpc: ModelVpc, scope: Scope) -> Emitted:
+    """Yield what the switch holds of the VPC beside its ports and its policy."""
+    switch = scope.switch
     if scope.is_present:
         yield from termination.emit_vpc(model, vpc, switch)
         yield from answer.emit_vpc(vpc, switch)
         yield from mapping.emit_vpc(model, vpc, switch)
-        yield from flood.emit_vpc(model, vpc, switch, ways)
-        yield from policy.emit_vpc(vpc, switch)
+        yield from flood.emit_vpc(model, vpc, switch, scope.ways)
         yield from network_acl.emit_vpc(vpc, switch)
         yield from mirror.emit_vpc(vpc, switch)
+
+
+def emit_policy(vpc: ModelVpc, scope: Scope) -> Emitted:
+    """Yield what the VPC's ports that send from here may send."""
+    if scope.is_present:
+        yield from policy.emit_vpc(vpc, scope.switch)

@@ -172,7 +172,7 @@ class DesiredEntry:
 
 @dataclass(frozen=True, slots=True)
 class DesiredState(Mapping[Identity, DesiredEntry]):
-    """All that one switch shall hold at one revision: identity -> (entry, origins), sorted by identity.
+    """All that one switch shall hold at one revision: identity -> (entry, origins).
 
     Two states are equal if their switch and their entries (with origins) are; the revision does not count.
     """

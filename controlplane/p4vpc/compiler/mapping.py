@@ -33,9 +33,9 @@ def emit_vpc(model: Model, vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
         yield entry, route.next_hop.id
 
 
-def emit_port(model: Model, vpc: ModelVpc, port: ModelPort, switch: ModelSwitch, scope: Scope) -> Emitted:
+def emit_port(model: Model, vpc: ModelVpc, port: ModelPort, scope: Scope) -> Emitted:
     """Yield a port as a destination, as seen from the switch; but for the MAC if it has moved, see `redirect`."""
-    host = _host(model, port, port.label, switch)
+    host = _host(model, port, port.label, scope.switch)
     if host is None:
         return
     for address in port.addresses:

@@ -24,7 +24,7 @@ def collect(emitted: Iterable[tuple[Entry, Origin]]) -> Piece:
             entries[identity] = (entry, {origin})
             continue
         if known[0] != entry:
-            raise _contradiction(DesiredEntry(known[0], tuple(sorted(known[1]))), DesiredEntry(entry, (origin,)))
+            raise contradiction(DesiredEntry(known[0], tuple(sorted(known[1]))), DesiredEntry(entry, (origin,)))
         known[1].add(origin)
     return {identity: DesiredEntry(entry, tuple(sorted(origins))) for identity, (entry, origins) in entries.items()}
 
@@ -38,13 +38,14 @@ def merge(pieces: Iterable[Piece]) -> Piece:
             if known is None:
                 merged[identity] = desired
             elif known.entry != desired.entry:
-                raise _contradiction(known, desired)
+                raise contradiction(known, desired)
             else:
                 origins = tuple(sorted({*known.origins, *desired.origins}))
                 merged[identity] = DesiredEntry(known.entry, origins)
     return {identity: merged[identity] for identity in sorted(merged)}
 
 
-def _contradiction(first: DesiredEntry, second: DesiredEntry) -> InternalError:
+def contradiction(first: DesiredEntry, second: DesiredEntry) -> InternalError:
+    """Return the error that names both origins."""
     names = [", ".join(map(str, desired.origins)) for desired in (first, second)]
     return InternalError(f"{names[0]} and {names[1]} want different entries: {first.entry} and {second.entry}")

@@ -5,6 +5,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from p4vpc.compiler.ways import Ways
 from p4vpc.intent import ObjectId
 from p4vpc.model import LocalPlace, ModelPort, ModelSubnet, ModelSwitch, ModelVpc, Vtep
 
@@ -44,22 +45,26 @@ class Scope:
     """What of a VPC a switch is concerned with, beside single ports.
 
     Attributes:
+        switch: it.
+        ways: its ways over the underlay.
         is_present: the VPC has a port here.
         is_redirecting: frames for ports that have left are sent on from here.
         entered: the subnets that frames may enter or leave here; see `entered_subnets`.
         moved: the VPC's ports that have left the switch a moment ago.
     """
 
+    switch: ModelSwitch
+    ways: Ways
     is_present: bool
     is_redirecting: bool
     entered: frozenset[ObjectId]
     moved: Moved
 
 
-def scope_of(vpc: ModelVpc, switch: ModelSwitch, moved: Moved) -> Scope:
+def scope_of(vpc: ModelVpc, switch: ModelSwitch, ways: Ways, moved: Moved) -> Scope:
     """Return what of the VPC the switch is concerned with. Ports of other VPCs among `moved` do not matter."""
     own = [port for port_id in moved if (port := vpc.port(port_id)) is not None]
     is_present = switch.name in vpc.switches
     entered = {port.subnet.id for port in vpc.places.entering(switch.name)} if is_present else ()
     is_redirecting = any(is_elsewhere(port, switch) for port in own)
-    return Scope(is_present, is_redirecting, frozenset(entered), frozenset(port.id for port in own))
+    return Scope(switch, ways, is_present, is_redirecting, frozenset(entered), frozenset(port.id for port in own))

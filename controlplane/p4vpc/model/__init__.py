@@ -2,6 +2,7 @@
 """The model: objects of intent with references resolved, conflicts refused and identifiers attached."""
 
 from p4vpc.model.build import build_model, check_objects, plan_identifiers
+from p4vpc.model.keeper import ModelKeeper
 from p4vpc.model.labels import LabelSet
 from p4vpc.model.types import (
     FabricPort,
@@ -27,6 +28,7 @@ __all__ = [
     "Model",
     "ModelAcl",
     "ModelGroup",
+    "ModelKeeper",
     "ModelMirror",
     "ModelPort",
     "ModelQos",

@@ -11,7 +11,8 @@ How a commit goes, with nothing but pure functions around the store::
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from dataclasses import replace
 
 from p4vpc.errors import InternalError, ModelError, Problem
 from p4vpc.intent import (
@@ -90,12 +91,8 @@ def build_model(objects: Iterable[Intent], identifiers: Identifiers, revision: i
     problems = list(_problems(index))
     if problems:
         raise ModelError(problems)
-    builder = _Builder(index, identifiers)
+    builder = Builder(index, identifiers)
     vpcs = {key: builder.vpc(key) for key in index.vpcs}
-    vpcs_of_switch: dict[str, list[str]] = defaultdict(list)
-    for key, vpc in vpcs.items():
-        for switch in vpc.switches | vpc.candidate_switches:
-            vpcs_of_switch[switch].append(key)
     return Model(
         revision,
         index.fabric.tenant_mtu,
@@ -103,10 +100,47 @@ def build_model(objects: Iterable[Intent], identifiers: Identifiers, revision: i
         builder.fabric_ports(),
         builder.leaf_vteps,
         vpcs,
-        {switch: tuple(keys) for switch, keys in sorted(vpcs_of_switch.items())},
+        _vpcs_of_switch({}, {}, vpcs, vpcs),
         index.fabric.drop_samples,
         index.fabric.acl_log,
     )
+
+
+def model_of(before: Model, vpcs: Mapping[str, ModelVpc], changed: Iterable[str], revision: int) -> Model:
+    """Return a model with the same fabric and other VPCs, of which only those in `changed` are not as before."""
+    of_switch = _vpcs_of_switch(before.vpcs_of_switch, before.vpcs, vpcs, changed)
+    return replace(before, revision=revision, vpcs=vpcs, vpcs_of_switch=of_switch)
+
+
+def _vpcs_of_switch(
+    known: Mapping[str, tuple[str, ...]],
+    before: Mapping[str, ModelVpc],
+    after: Mapping[str, ModelVpc],
+    changed: Iterable[str],
+) -> Mapping[str, tuple[str, ...]]:
+    """Return which VPCs each switch is concerned with, when it is known of those before the change."""
+    added: defaultdict[str, set[str]] = defaultdict(set)
+    removed: defaultdict[str, set[str]] = defaultdict(set)
+    for key in changed:
+        old, new = _leaves(before.get(key)), _leaves(after.get(key))
+        for switch in new - old:
+            added[switch].add(key)
+        for switch in old - new:
+            removed[switch].add(key)
+    if not added and not removed:
+        return known
+    result = dict(known)
+    for switch in added.keys() | removed.keys():
+        keys = {*known.get(switch, ()), *added[switch]} - removed[switch]
+        if keys:
+            result[switch] = tuple(sorted(keys))
+        else:
+            result.pop(switch)
+    return result
+
+
+def _leaves(vpc: ModelVpc | None) -> Set[str]:
+    return frozenset() if vpc is None else vpc.switches | vpc.candidate_switches
 
 
 def _problems(
@@ -125,12 +159,12 @@ def _problems(
     yield from check_attachments(index, are_links_complete=not any(kind == "link" for kind, _ in malformed or ()))
 
 
-class _Builder:
+class Builder:
     """Makes the model's pieces from objects that are known to be consistent."""
 
     def __init__(self, index: Index, identifiers: Identifiers):
         self._index = index
-        self._identifiers = identifiers
+        self.identifiers = identifiers
         self.switches = {
             switch.name: ModelSwitch(
                 switch.name,
@@ -145,7 +179,7 @@ class _Builder:
         }
         modes = modes_between_leaves(index.fabric)
         self.leaf_vteps = {
-            name: Vtep(switch.vtep, self._number(numbers.TUNNEL, str(switch.vtep)), name, modes)
+            name: Vtep(switch.vtep, self.number(numbers.TUNNEL, str(switch.vtep)), name, modes)
             for name, switch in self.switches.items()
             if switch.vtep is not None
         }
@@ -175,9 +209,9 @@ class _Builder:
                 subnet.ipv6,
                 gateway_v6(subnet),
                 gateway_mac(subnet),
-                self._number(numbers.VNI, subnet.key),
-                self._number(numbers.BRIDGE_DOMAIN, subnet.key),
-                self._number(numbers.FLOOD_GROUP, subnet.key) if subnet.broadcast else None,
+                self.number(numbers.VNI, subnet.key),
+                self.number(numbers.BRIDGE_DOMAIN, subnet.key),
+                self.number(numbers.FLOOD_GROUP, subnet.key) if subnet.broadcast else None,
                 subnet.vlan_transparent,
             )
             for name, subnet in members.subnets.items()
@@ -186,7 +220,7 @@ class _Builder:
         labels: dict[int, LabelSet] = {}
 
         def number_of(label: LabelSet) -> int:
-            number = self._number(numbers.LABEL, label.owner(key))
+            number = self.number(numbers.LABEL, label.owner(key))
             labels[number] = label
             return number
 
@@ -203,7 +237,7 @@ class _Builder:
         places = places_of(ports.values())
         return ModelVpc(
             self._index.vpcs[key].id,
-            self._number(numbers.VRF, key),
+            self.number(numbers.VRF, key),
             tuple(subnets.values()),
             tuple(ports.values()),
             tuple(routes),
@@ -218,7 +252,7 @@ class _Builder:
             {
                 name: ModelMirror(
                     mirror.id,
-                    self._number(numbers.MIRROR, mirror.key),
+                    self.number(numbers.MIRROR, mirror.key),
                     tuple(ports[port] for port in mirror.ports),
                     mirror.max_bytes,
                 )
@@ -245,11 +279,11 @@ class _Builder:
                 return self._local_place(port, attachment)
             case VtepAttachment(vtep=address):
                 modes = modes_to(self._index.vtep_at.get(address))
-                return Vtep(address, self._number(numbers.TUNNEL, str(address)), None, modes)
+                return Vtep(address, self.number(numbers.TUNNEL, str(address)), None, modes)
         return None
 
     def _local_place(self, port: Port, attachment: SwitchAttachment) -> LocalPlace:
-        port_index = self._number(numbers.port_index_pool(attachment.switch), port.key)
+        port_index = self.number(numbers.port_index_pool(attachment.switch), port.key)
         return LocalPlace(attachment.switch, attachment.port, attachment.vlan or 0, port_index)
 
     def _qos(self, port: Port) -> ModelQos | None:
@@ -258,8 +292,9 @@ class _Builder:
         policy = self._index.qos_policies[f"{port.tenant}/{port.qos}"]
         return ModelQos(policy.id, policy.from_port, policy.to_port)
 
-    def _number(self, pool: str, owner: str) -> int:
-        number = self._identifiers.get(pool, owner)
+    def number(self, pool: str, owner: str) -> int:
+        """Return a number that must have been allocated."""
+        number = self.identifiers.get(pool, owner)
         if number is None:
             raise InternalError(f"{owner} has no {pool}: identifiers were not planned for these objects")
         return number

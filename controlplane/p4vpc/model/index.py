@@ -4,6 +4,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from p4vpc.errors import ModelError, Problem
 from p4vpc.intent import (
@@ -38,6 +39,11 @@ class VpcIndex:
     routes: dict[str, Route] = field(default_factory=dict)
     acls: dict[str, NetworkAcl] = field(default_factory=dict)
     mirrors: dict[str, Mirror] = field(default_factory=dict)
+
+    @property
+    def all(self) -> tuple[dict[str, Any], ...]:
+        """All kinds."""
+        return self.subnets, self.ports, self.groups, self.routes, self.acls, self.mirrors
 
 
 class Index:
@@ -92,6 +98,36 @@ class Index:
                 self._members_of(intent).mirrors[intent.name] = intent
             case _:
                 raise TypeError(f"no place for {intent}")
+
+    def put(self, object_id: ObjectId, intent: Intent | None) -> None:
+        """Put an object in, or take it out (None); what belongs to VPCs is sorted no more, see `sort_members`."""
+        before = self.by_id.pop(object_id, None)
+        match before:
+            case Tenant():
+                del self.tenants[before.name]
+            case Vpc():
+                del self.vpcs[before.key]
+            case VpcMember():
+                members = self.members[before.vpc_key]
+                for some in members.all:
+                    if some.get(before.name) is before:
+                        del some[before.name]
+                if not any(members.all):
+                    del self.members[before.vpc_key]
+            case None:
+                pass
+            case _:
+                raise TypeError(f"{object_id} is not alone concerned")
+        if intent is not None:
+            self.by_id[object_id] = intent
+            self._file(intent)
+
+    def sort_members(self, vpc_key: str) -> None:
+        """Sort what belongs to the VPC by name."""
+        for some in self.members_of(vpc_key).all:
+            ordered = sorted(some.items())
+            some.clear()
+            some.update(ordered)
 
     def _members_of(self, intent: VpcMember) -> VpcIndex:
         return self.members.setdefault(intent.vpc_key, VpcIndex())

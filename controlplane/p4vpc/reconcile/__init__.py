@@ -7,7 +7,7 @@ are compared, `capacity` decides what does not fit, `planner` orders what is lef
 
 from p4vpc.reconcile.capacity import LeftOut
 from p4vpc.reconcile.normalise import normalise
-from p4vpc.reconcile.planner import Batch, Change, Operation, Plan, plan
+from p4vpc.reconcile.planner import Batch, Change, Operation, Plan, plan, plan_some
 from p4vpc.reconcile.schema import (
     ActionSchema,
     DependencyCycleError,
@@ -39,4 +39,5 @@ __all__ = (
     "TableSchema",
     "normalise",
     "plan",
+    "plan_some",
 )

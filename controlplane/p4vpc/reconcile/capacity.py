@@ -2,7 +2,7 @@
 """What of the desired entries fits into the tables.
 
 A switch that refuses the entry too many tells it late, in its own way, and after its neighbours are written. So the
-sizes of the P4Info are checked before: entries that are there already stay, new ones are taken in their order until the
+sizes of the P4Info are checked before: entries that are there already stay, new ones are taken in the order of their keys until the
 table is full, and what is left out is reported with its origins. What refers to an entry that was left out is left out
 with it.
 """
@@ -51,7 +51,7 @@ def _may_not_fit(name: str, items: Mapping[Identity, DesiredEntry], schema: Sche
     if name in (MULTICAST_TABLE, CLONE_TABLE):
         return False
     if name in schema.meters:
-        return any(not _has_cell(item.entry, schema.meters[name]) for item in items.values())
+        return any(not has_cell(item.entry, schema.meters[name]) for item in items.values())
     table = schema.tables.get(name)
     return table is None or table.is_const or table.selector is not None or 0 < table.size < len(items)
 
@@ -93,7 +93,7 @@ class _Fitting:
             kinds = {"meter" if isinstance(item.entry, MeterEntry) else "table" for item in items.values()}
             self._leave_out(items, f"the pipeline has no {' or '.join(sorted(kinds))} {name}")
             return {}
-        fitting = {identity: item for identity, item in items.items() if _has_cell(item.entry, meter)}
+        fitting = {identity: item for identity, item in items.items() if has_cell(item.entry, meter)}
         beyond = {identity: item for identity, item in items.items() if identity not in fitting}
         self._leave_out(beyond, f"meter {name} has only the cells 0 to {meter.size - 1}")
         return fitting
@@ -143,7 +143,7 @@ class _Fitting:
         return {identity: items[identity] for identity in order[: table.size]}
 
     def _installed_first(self, items: Mapping[Identity, DesiredEntry]) -> list[Identity]:
-        return sorted(items, key=lambda identity: identity not in self._actual)
+        return sorted(items, key=lambda identity: (identity not in self._actual, identity))
 
     def _leave_out(self, items: Mapping[Identity, DesiredEntry], reason: str) -> None:
         for identity, item in items.items():
@@ -157,7 +157,8 @@ def _named(reference: Reference, identities: Iterable[Identity]) -> set[tuple[in
     return {value for value in values if value is not None}
 
 
-def _has_cell(entry: Entry, meter: MeterSchema) -> bool:
+def has_cell(entry: Entry, meter: MeterSchema) -> bool:
+    """Whether the entry is about a cell that the meter has."""
     return isinstance(entry, MeterEntry) and 0 <= entry.index < meter.size
 
 

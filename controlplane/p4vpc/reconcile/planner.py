@@ -21,7 +21,7 @@ from itertools import groupby, islice
 from typing import TypeAlias
 
 from p4vpc.compiler.entries import CLONE_TABLE, MULTICAST_TABLE, DesiredEntry, Entry, Identity, Origin
-from p4vpc.reconcile.capacity import LeftOut, fit
+from p4vpc.reconcile.capacity import LeftOut, fit, has_cell
 from p4vpc.reconcile.normalise import normalise
 from p4vpc.reconcile.schema import Reference, Schema, key_values
 
@@ -82,6 +82,61 @@ def plan(
     difference = _Difference(wanted, actual, schema)
     difference.make_room()
     return Plan(tuple(difference.batches(batch_size)), (*ambiguous, *unfit))
+
+
+def plan_some(
+    differing: Iterable[Identity],
+    desired: Mapping[Identity, DesiredEntry],
+    actual: Mapping[Identity, Entry],
+    sizes: Mapping[str, int],
+    schema: Schema,
+    *,
+    batch_size: int = DEFAULT_BATCH_SIZE,
+) -> Plan | None:
+    """The same as `plan`, where it is known that `desired` and `actual` agree but under some identities.
+
+    None where that takes a look at everything: a table gets full, is constant or spreads flows, or an entry is not in
+    canonical form.
+
+    Args:
+        differing: where they may not agree.
+        desired: what the switch shall hold.
+        actual: what it holds.
+        sizes: how many entries of `actual` are in each table.
+        schema: as for `plan`.
+        batch_size: most updates in one batch.
+    """
+    wanted: dict[Identity, DesiredEntry] = {}
+    held: dict[Identity, Entry] = {}
+    inserts: Counter[str] = Counter()
+    for identity in differing:
+        item, have = desired.get(identity), actual.get(identity)
+        if not _is_plain(identity[0], schema):
+            return None
+        if item is not None:
+            if normalise(item.entry, schema) != item.entry or not _has_its_cell(item.entry, schema):
+                return None
+            wanted[identity] = item
+            inserts[identity[0]] += have is None
+        if have is not None:
+            held[identity] = have
+    for name, number in inserts.items():
+        table = schema.tables.get(name)
+        if table is not None and table.size and sizes.get(name, 0) + number > table.size:
+            return None
+    return Plan(tuple(_Difference(wanted, held, schema).batches(batch_size)))
+
+
+def _is_plain(name: str, schema: Schema) -> bool:
+    if name in (MULTICAST_TABLE, CLONE_TABLE) or name in schema.meters:
+        return True
+    table = schema.tables.get(name)
+    return table is not None and not table.is_const and table.selector is None
+
+
+def _has_its_cell(entry: Entry, schema: Schema) -> bool:
+    name = entry.identity[0]
+    return name not in schema.meters or has_cell(entry, schema.meters[name])
 
 
 def _normalised(

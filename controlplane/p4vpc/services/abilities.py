@@ -3,7 +3,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from p4vpc.errors import Problem
+from p4vpc.errors import ModelError, Problem
 from p4vpc.intent import Fabric, ForeignVtep, Intent
 
 _WITHOUT_PAYLOAD_CHECKSUM = frozenset({"tna"})
@@ -20,3 +20,10 @@ def check_abilities(objects: Iterable[Intent], architecture: str) -> Iterator[Pr
                 f"the switches ({architecture}) cannot compute it: it covers the whole packet, and they see its head"
             )
             yield Problem(str(intent), "udp_checksum", message, "udp_checksum: zero")
+
+
+def refuse_inability(objects: Iterable[Intent], architecture: str) -> None:
+    """Raise ModelError if the objects ask for what switches of this architecture cannot do."""
+    problems = tuple(check_abilities(objects, architecture))
+    if problems:
+        raise ModelError(problems)

@@ -9,7 +9,7 @@ may move to; what is announced is compared with the port once more here. A move 
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 import structlog
@@ -56,20 +56,20 @@ class AnnouncedMoves:
     ):
         self._intents = intents
         self._damping = Damping(options or DampingOptions(), clock)
-        self._known: Mapping[_Place, _Known] = {}
+        self._model: Model | None = None
         self._wanted: dict[ObjectId, SwitchAttachment] = {}
         self._heard = asyncio.Event()
         self._log = structlog.get_logger().bind(switch="-")
 
     def set_model(self, model: Model) -> None:
         """Which ports may move where from now on."""
-        self._known = dict(_known(model))
+        self._model = model
 
     def hear(self, switch: str, attachment: Attachment, announcement: Announcement) -> None:
         """Take an announcement; what follows is done by `run`."""
         if not isinstance(attachment, LocalAttachment):
             return
-        known = self._known.get((switch, attachment.port, attachment.vlan_id))
+        known = None if self._model is None else _find(self._model, (switch, attachment.port, attachment.vlan_id))
         if known is None:
             return
         if not _is_own(known.port, announcement):
@@ -136,13 +136,18 @@ class AnnouncedMoves:
         return True
 
 
-def _known(model: Model) -> Iterator[tuple[_Place, _Known]]:
-    for vpc in model.vpcs.values():
-        for port in vpc.ports:
-            if port.candidates and isinstance(port.place, LocalPlace):
-                yield _place(port.place), _Known(port, is_here=True)
-                for candidate in port.candidates:
-                    yield _place(candidate), _Known(port, is_here=False)
+def _find(model: Model, place: _Place) -> _Known | None:
+    """Return the port that is at a place, or may turn up there; of those that may move only."""
+    switch, _, _ = place
+    for key in model.vpcs_of_switch.get(switch, ()):
+        places = model.vpcs[key].places
+        for port in places.at(switch):
+            if port.candidates and isinstance(port.place, LocalPlace) and _place(port.place) == place:
+                return _Known(port, is_here=True)
+        for port in places.awaited(switch):
+            if isinstance(port.place, LocalPlace) and any(_place(candidate) == place for candidate in port.candidates):
+                return _Known(port, is_here=False)
+    return None
 
 
 def _place(place: LocalPlace) -> _Place:

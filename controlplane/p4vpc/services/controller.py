@@ -14,19 +14,21 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import partial
 from typing import Self
 
 import structlog
 
-from p4vpc.compiler import NOBODY, DesiredState, Moved, compile_switch
+from p4vpc.compiler import NOBODY, Compilation, DesiredState, Input, compile_all, recompile
 from p4vpc.errors import StoreError
 from p4vpc.intent import ObjectId
-from p4vpc.model import Model, ModelSwitch, build_model
+from p4vpc.model import Model, ModelSwitch
 from p4vpc.services.announced_moves import AnnouncedMoves
 from p4vpc.services.blocking import Blocking
 from p4vpc.services.damping import DampingOptions
-from p4vpc.services.intents import IntentService, refuse_inability
+from p4vpc.services.intents import IntentService
 from p4vpc.services.links import Discovery, LinkMonitor, LinkOptions, LinkState, LinkStatus
+from p4vpc.services.models import Models
 from p4vpc.services.moves import Moves
 from p4vpc.services.responder import (
     Announcement,
@@ -34,7 +36,6 @@ from p4vpc.services.responder import (
     LatestAnnouncements,
     OnAnnouncement,
     Responder,
-    SwitchView,
     log_announcement,
     view_of_model,
 )
@@ -89,24 +90,6 @@ class ControllerStatus:
     links: tuple[LinkStatus, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Compiled:
-    """What one revision means to the switches.
-
-    Attributes:
-        states, views, sample_views: by switch.
-        moved: what the states redirect for, by switch; not there: for nobody.
-        down_links: what the states go round.
-    """
-
-    model: Model
-    states: Mapping[str, DesiredState]
-    views: Mapping[str, SwitchView]
-    sample_views: Mapping[str, SampleView]
-    moved: Mapping[str, Moved]
-    down_links: frozenset[ObjectId]
-
-
 @dataclass(slots=True)
 class _Running:
     """A switch's agent, responder and sampler, and the tasks that run the first two and its discovery."""
@@ -157,7 +140,12 @@ class Controller:
         self.intents = IntentService(store, self._blocking, self._dirty.set, pipeline.architecture)
         self._announced_moves = AnnouncedMoves(self.intents, options=self._mobility.damping)
         self._running: dict[str, _Running] = {}
-        self._compiled: _Compiled | None = None
+        self._compiled: Compilation | None = None
+        self._models = Models()
+        self._behind: set[str] = set()
+        self._is_link_news = True
+        self._links_due: float | None = None
+        self._release_due = 0.0
         self._links = LinkMonitor(self._link_options, self._session_of, self._link_changed)
         self._compiled_revision = 0
         self._is_ready = False
@@ -209,13 +197,16 @@ class Controller:
         return {name: running.sampler for name, running in sorted(self._running.items())}
 
     def desired(self, switch: str) -> DesiredState | None:
-        """What a switch shall hold; None if it is not known."""
-        return None if self._compiled is None else self._compiled.states.get(switch)
+        """What a switch shall hold, sorted by identity; None if it is not known."""
+        state = None if self._compiled is None else self._compiled.states.get(switch)
+        if state is None:
+            return None
+        return DesiredState(switch, state.revision, {identity: state[identity] for identity in sorted(state)})
 
     @property
     def down_links(self) -> frozenset[ObjectId]:
         """The links that the desired states go round."""
-        return frozenset() if self._compiled is None else self._compiled.down_links
+        return frozenset() if self._compiled is None else self._compiled.input.down_links
 
     async def changed(self) -> None:
         """Wait until the status is another one."""
@@ -225,7 +216,12 @@ class Controller:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    def _agent_changed(self) -> None:
+    def _agent_changed(self, name: str) -> None:
+        running = self._running.get(name)
+        if running is not None and running.agent.is_realised:
+            self._behind.discard(name)
+        else:
+            self._behind.add(name)
         self._notify()
         if self._moves:
             self._dirty.set()
@@ -261,9 +257,9 @@ class Controller:
             return Outcome.DEGRADED
         if not self._is_ready or self._compiled_revision < revision:
             return Outcome.TIMEOUT
-        switches = self._switches()
-        if is_every_switch_ready and any(switch.state is not SwitchState.READY for switch in switches):
+        if is_every_switch_ready and any(switch.state is not SwitchState.READY for switch in self._switches()):
             return Outcome.TIMEOUT
+        switches = [self._running[name].agent.status for name in self._behind]
         if not all(switch.has_settled(revision) for switch in switches):
             return Outcome.TIMEOUT
         return Outcome.REALISED if all(switch.has_realised(revision) for switch in switches) else Outcome.DEGRADED
@@ -291,9 +287,10 @@ class Controller:
                 self._store_error = str(error)
                 self._notify()
             await self._go_round()  # also while the database is away
-            pause = min(self._feed_interval, self._links.seconds_to_next() or self._feed_interval)
+            now = time.monotonic()
+            pause = self._feed_interval if self._links_due is None else min(self._feed_interval, self._links_due - now)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
+                async with asyncio.timeout(max(0.0, pause)):
                     await self._dirty.wait()
 
     async def _follow(self) -> None:
@@ -316,11 +313,10 @@ class Controller:
         await self._release_identifiers()
         await self._redirect()
 
-    async def _compile(self, snapshot: Snapshot) -> _Compiled:
-        refuse_inability(snapshot.intents, self.pipeline.architecture)
+    async def _compile(self, snapshot: Snapshot) -> Compilation:
         since = self._compiled_revision if self._is_ready else None
         departures = await self._blocking.run(self._store.departures, since)
-        model = await self._blocking.run(build_model, snapshot.intents, snapshot.identifiers, snapshot.revision)
+        model = await self._blocking.run(self._models.of, snapshot, self.pipeline.architecture)
         if not self._is_ready:
             await self._first_look(model)
         # What was committed since the snapshot was taken comes with the next one.
@@ -329,7 +325,13 @@ class Controller:
         confirmed = self._moves.redirects()
         ahead = {switch: confirmed.get(switch, NOBODY) for switch in self._moves.awaited()}
         moved = {**self._moves.prospects(), **ahead}
-        return await self._blocking.run(_compile, model, moved, self._links.down_links())
+        down_links = self._links.down_links() if self._compiled is None else self._compiled.input.down_links
+        return await self._recompile(self._compiled, Input(model, moved, down_links))
+
+    async def _recompile(self, before: Compilation | None, of: Input) -> Compilation:
+        if before is None:
+            return await self._blocking.run(compile_all, of)
+        return await self._blocking.run(recompile, before, of)
 
     async def _go_round(self) -> None:
         """Compile the last good revision again if other links are down than before.
@@ -337,20 +339,25 @@ class Controller:
         What has died comes first, from the leaves upwards, then what is back, from the top downwards: while tiers have
         different pictures, no switch sends to one that would send back.
         """
-        while self._compiled is not None and (down_links := self._links.down_links()) != self._compiled.down_links:
+        if not self._is_link_news and (self._links_due is None or time.monotonic() < self._links_due):
+            return
+        self._is_link_news = False
+        while self._compiled is not None and (down_links := self._links.down_links()) != self.down_links:
             it = self._compiled
-            dead = down_links - it.down_links
-            step = it.down_links | dead if dead else down_links
+            dead = down_links - it.input.down_links
+            step = it.input.down_links | dead if dead else down_links
+            of = Input(it.input.model, it.input.moved, step)
             try:
-                states = await self._blocking.run(_compile_states, it.model, it.moved, it.states, step)
+                self._compiled = await self._recompile(it, of)
             except Exception:
                 self._log.exception("unexpected error, please report it", down_links=sorted(map(str, step)))
-                states, step = it.states, down_links  # not again before anything else changes
-            self._compiled = replace(it, states=states, down_links=step)
+                self._compiled = replace(it, input=of, changed={})  # not again before anything else changes
             self._log.info("going round links", down_links=sorted(link.key for link in step))
-            for tier in _tiers(it.model, is_downwards=not dead):
+            for tier in _tiers(of.model, self._compiled.changed, is_downwards=not dead):
                 self._hand_to(tier, self._compiled)
-                await self._settled(tier, it.model.revision)
+                await self._settled(tier, of.model.revision)
+        to_next = self._links.seconds_to_next()
+        self._links_due = None if to_next is None else time.monotonic() + to_next
 
     async def _settled(self, names: Collection[str], revision: int) -> None:
         """Wait, not for long, until those of the switches that take writes now have taken them."""
@@ -381,12 +388,37 @@ class Controller:
             log("link", link=link.name, a=link.a, b=link.b, state=link.state.value, reason=link.detail)
         elif link.flaps:
             self._log.info("link is well again", link=link.name, state=link.state.value)
+        self._is_link_news = True
         self._dirty.set()
         self._notify()
 
-    async def _hand_out(self, compiled: _Compiled) -> None:
-        model = compiled.model
-        self._links.set_links(model)
+    async def _hand_out(self, compiled: Compilation) -> None:
+        model = compiled.input.model
+        if self._compiled is None or self._compiled.input.model.fabric_ports is not model.fabric_ports:
+            self._links.set_links(model)
+            self._is_link_news = True
+        if self._compiled is None or self._compiled.input.model.switches is not model.switches:
+            await self._follow_switches(model)
+        self._announced_moves.set_model(model)
+        ahead = self._moves.awaited().keys() & compiled.states.keys()
+        self._hand_to(ahead, compiled)
+        if ahead:
+            await self._wait_for_new_places()
+        self._compiled = await self._with_redirects(compiled)
+        self._hand_to(compiled.concerned | self._compiled.concerned, self._compiled)
+        self._compiled_revision = model.revision
+        self._is_ready = True
+        self._log.info(
+            "compiled",
+            revision=model.revision,
+            switches=len(compiled.changed),
+            entries=sum(len(it or ()) for it in compiled.changed.values()),
+            down_links=sorted(link.key for link in compiled.input.down_links),
+        )
+        self._notify()
+
+    async def _follow_switches(self, model: Model) -> None:
+        """Let go of switches that are no more, or elsewhere, and take up new ones."""
         gone = [
             name for name, running in self._running.items() if running.agent.target != _target(model.switches.get(name))
         ]
@@ -395,28 +427,14 @@ class Controller:
         for name, switch in model.switches.items():
             if name not in self._running:
                 self._add(switch)
-        self._announced_moves.set_model(model)
-        ahead = self._moves.awaited().keys() & compiled.states.keys()
-        self._hand_to(ahead, compiled)
-        if ahead:
-            await self._wait_for_new_places()
-        self._compiled = await self._with_redirects(compiled)
-        self._hand_to(self._compiled.states, self._compiled)
-        self._compiled_revision = model.revision
-        self._is_ready = True
-        self._log.info(
-            "compiled",
-            revision=model.revision,
-            entries=sum(map(len, compiled.states.values())),
-            down_links=sorted(link.key for link in compiled.down_links),
-        )
-        self._notify()
 
-    def _hand_to(self, switches: Iterable[str], compiled: _Compiled) -> None:
+    def _hand_to(self, switches: Iterable[str], compiled: Compilation) -> None:
+        model = compiled.input.model
         for name in switches:
-            self._running[name].agent.set_desired(compiled.states[name])
-            self._running[name].responder.set_view(compiled.views[name])
-            self._running[name].sampler.set_view(compiled.sample_views[name])
+            state, running = compiled.states[name], self._running[name]
+            running.agent.set_desired(replace(state, revision=model.revision))
+            running.responder.set_view_source(partial(view_of_model, model, name))
+            running.sampler.set_view(SampleView(model, name))
 
     async def _wait_for_new_places(self) -> None:
         """Wait until the new switch of every port that moves is ready; not for one that is known to be away."""
@@ -439,7 +457,9 @@ class Controller:
         return bool(status.error) and not status.is_connected
 
     def _realised(self) -> Mapping[str, int]:
-        return {name: running.agent.status.realised_revision for name, running in self._running.items()}
+        """What is realised at the switches that are waited for."""
+        awaited = self._moves.awaited().keys() & self._running.keys()
+        return {name: self._running[name].agent.status.realised_revision for name in awaited}
 
     async def _redirect(self) -> None:
         """Let switches redirect as soon as there is somebody to redirect to, and as long as somebody may need it."""
@@ -448,17 +468,15 @@ class Controller:
         self._moves.expire()
         self._moves.confirm(self._realised())
         before, self._compiled = self._compiled, await self._with_redirects(self._compiled)
-        changed = [name for name, state in self._compiled.states.items() if state is not before.states[name]]
-        self._hand_to(changed, self._compiled)
+        if self._compiled is not before:
+            self._hand_to(self._compiled.changed, self._compiled)
 
-    async def _with_redirects(self, compiled: _Compiled) -> _Compiled:
+    async def _with_redirects(self, compiled: Compilation) -> Compilation:
         """Return it with the redirects that are right at the moment."""
-        moved = self._moves.redirects()
-        other = [name for name in compiled.states if compiled.moved.get(name, NOBODY) != moved.get(name, NOBODY)]
-        if not other:
+        moved = {name: ports for name, ports in self._moves.redirects().items() if name in compiled.states}
+        if compiled.input.moved == moved:
             return compiled
-        states = await self._blocking.run(_compile_states, compiled.model, moved, other, compiled.down_links)
-        return replace(compiled, states={**compiled.states, **states}, moved=moved)
+        return await self._recompile(compiled, Input(compiled.input.model, moved, compiled.input.down_links))
 
     def _add(self, switch: ModelSwitch) -> None:
         target = _target(switch)
@@ -485,7 +503,8 @@ class Controller:
             target,
             self.pipeline,
             next_election_id,
-            on_change=self._agent_changed,
+            current_revision=lambda: self._compiled_revision,
+            on_change=partial(self._agent_changed, target.name),
             on_packet=on_packet,
             on_ports=self._links.set_ports,
             options=self._options,
@@ -495,12 +514,14 @@ class Controller:
             asyncio.create_task(responder.run(agent.packet_out), name=f"{target.name} responder"),
             asyncio.create_task(discovery.run(agent.packet_out), name=f"{target.name} discovery"),
         )
+        self._behind.add(target.name)
         self._running[target.name] = _Running(agent, responder, sampler, tasks)
 
     async def _remove(self, name: str) -> None:
         """Let go of a switch. It keeps what it holds: whoever takes it over decides."""
         running = self._running.pop(name)
         await _cancel(*running.tasks)
+        self._behind.discard(name)
         self._log.info("let go", switch=name)
 
     async def _supervise(self, agent: Agent) -> None:
@@ -517,32 +538,21 @@ class Controller:
 
     async def _release_identifiers(self) -> None:
         """Free numbers that no switch can hold any more; who has moved is known everywhere by then."""
-        realised = min(self._realised().values(), default=self._compiled_revision)
-        if realised > self._released_revision:
+        behind = (self._running[name].agent.status.realised_revision for name in self._behind)
+        realised = min(behind, default=self._compiled_revision)
+        self._moves.acknowledge(realised)
+        if realised > self._released_revision and time.monotonic() >= self._release_due:
             await self._blocking.run(self._store.release_retired, realised)
-            self._moves.acknowledge(realised)
             self._released_revision = realised
+            self._release_due = time.monotonic() + self._feed_interval
 
 
-def _tiers(model: Model, *, is_downwards: bool) -> list[list[str]]:
+def _tiers(model: Model, switches: Collection[str], *, is_downwards: bool) -> list[list[str]]:
     """Return the switches in the order in which they are told of links."""
     tiers: defaultdict[int, list[str]] = defaultdict(list)
-    for name, switch in model.switches.items():
-        tiers[switch.tier].append(name)
+    for name in switches:
+        tiers[model.switches[name].tier].append(name)
     return [tiers[tier] for tier in sorted(tiers, reverse=is_downwards)]
-
-
-def _compile(model: Model, moved: Mapping[str, Moved], down_links: frozenset[ObjectId]) -> _Compiled:
-    views = {name: view_of_model(model, name) for name in model.switches}
-    sample_views = {name: SampleView(model, name) for name in model.switches}
-    states = _compile_states(model, moved, model.switches, down_links)
-    return _Compiled(model, states, views, sample_views, moved, down_links)
-
-
-def _compile_states(
-    model: Model, moved: Mapping[str, Moved], switches: Iterable[str], down_links: frozenset[ObjectId]
-) -> Mapping[str, DesiredState]:
-    return {name: compile_switch(model, name, moved.get(name, NOBODY), down_links) for name in switches}
 
 
 def _target(switch: ModelSwitch | None) -> Target | None:

@@ -7,19 +7,23 @@ of another process is noticed by its revision. Blocking work runs in threads, on
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TypeVar
 
 import structlog
 
 from p4vpc.compiler import check_samples
 from p4vpc.errors import ModelError, NotFoundError, Problem, RevisionConflictError
-from p4vpc.intent import Fabric, Intent, Malformed, ObjectId, closest
+from p4vpc.intent import Fabric, IdentifierPlan, Identifiers, Intent, Malformed, ObjectId, closest
 from p4vpc.model import check_objects, plan_identifiers
-from p4vpc.services.abilities import check_abilities
+from p4vpc.persistent import PersistentMap
+from p4vpc.services.abilities import refuse_inability
 from p4vpc.services.blocking import Blocking
 from p4vpc.store import Change, Commit, Delete, Put, Snapshot, Store, StoredObject
 
+_K = TypeVar("_K")
+_V = TypeVar("_V")
 _ATTEMPTS = 5
 """How often a commit is tried again because another process has committed in between."""
 
@@ -93,7 +97,11 @@ class IntentService:
 
     def _refresh(self) -> Snapshot:
         if self._snapshot is None or self._snapshot.revision != self._store.revision:
-            self._snapshot = self._store.snapshot()
+            snapshot = self._store.snapshot()
+            numbers = PersistentMap(snapshot.identifiers.numbers)
+            self._snapshot = replace(
+                snapshot, objects=PersistentMap(snapshot.objects), identifiers=Identifiers(numbers)
+            )
         return self._snapshot
 
     async def get(self, object_id: ObjectId) -> StoredObject:
@@ -161,16 +169,9 @@ class IntentService:
                     raise
                 self._snapshot = None
                 continue
-            self._snapshot = _advance(snapshot, commit)
+            self._snapshot = _advance(snapshot, commit, identifiers)
             return Applied(commit.revision, edits)
         raise AssertionError("the loop returns or raises")
-
-
-def refuse_inability(objects: Iterable[Intent], architecture: str) -> None:
-    """Raise ModelError if the objects ask for what switches of this architecture cannot do."""
-    problems = tuple(check_abilities(objects, architecture))
-    if problems:
-        raise ModelError(problems)
 
 
 def not_found(ids: Iterable[ObjectId], snapshot: Snapshot) -> NotFoundError:
@@ -242,14 +243,20 @@ def _summary(edits: Sequence[Edit]) -> str:
     return f"{len(edits)} objects"
 
 
-def _advance(snapshot: Snapshot, commit: Commit) -> Snapshot:
-    objects = dict(snapshot.objects)
+def _advance(snapshot: Snapshot, commit: Commit, plan: IdentifierPlan) -> Snapshot:
+    puts: dict[ObjectId, StoredObject] = {}
+    deletes: list[ObjectId] = []
     for record in commit.changes:
         if record.after is None:
-            objects.pop(record.id, None)
+            deletes.append(record.id)
         else:
-            before = objects.get(record.id)
-            objects[record.id] = StoredObject(
-                record.after, commit.revision, before.created if before else commit.revision
-            )
-    return Snapshot(commit.revision, objects, commit.identifiers)
+            before = snapshot.objects.get(record.id)
+            created = before.created if before else commit.revision
+            puts[record.id] = StoredObject(record.after, commit.revision, created)
+    numbers = {claim.id: commit.identifiers.numbers[claim.id] for claim in plan.allocate}
+    identifiers = Identifiers(_after(snapshot.identifiers.numbers, numbers, plan.retire))
+    return Snapshot(commit.revision, _after(snapshot.objects, puts, deletes), identifiers)
+
+
+def _after(known: Mapping[_K, _V], puts: Mapping[_K, _V], deletes: Iterable[_K]) -> Mapping[_K, _V]:
+    return (known if isinstance(known, PersistentMap) else PersistentMap(known)).after(puts, deletes)

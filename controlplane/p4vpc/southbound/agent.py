@@ -8,8 +8,9 @@ every reconnect it is read anew, so a restarted switch is filled again and a res
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 
 import structlog
 from finsy import GRPCStatusCode
@@ -17,7 +18,8 @@ from finsy.proto import p4r
 
 from p4vpc.compiler.entries import DesiredState, Entry, Identity
 from p4vpc.errors import SouthboundError
-from p4vpc.reconcile import Batch, Change, LeftOut, Operation, plan
+from p4vpc.persistent import PersistentMap
+from p4vpc.reconcile import Batch, Change, LeftOut, Operation, Plan, plan, plan_some
 from p4vpc.reconcile.planner import DEFAULT_BATCH_SIZE
 from p4vpc.southbound import quirks
 from p4vpc.southbound.describe import describe
@@ -65,10 +67,30 @@ class AgentOptions:
 
 @dataclass(slots=True)
 class _Image:
-    """What the switch holds, as far as we know. `is_stale`: it has told us something that contradicts it."""
+    """What the switch holds, as far as we know.
+
+    Attributes:
+        is_stale: it has told us something that contradicts it.
+        sizes: how many entries each table holds.
+    """
 
     entries: dict[Identity, Entry]
     is_stale: bool = False
+    sizes: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.sizes = Counter(identity[0] for identity in self.entries)
+
+    def put(self, entry: Entry) -> None:
+        """The switch holds this entry now."""
+        if entry.identity not in self.entries:
+            self.sizes[entry.identity[0]] += 1
+        self.entries[entry.identity] = entry
+
+    def drop(self, identity: Identity) -> None:
+        """The switch holds no such entry any more."""
+        if self.entries.pop(identity, None) is not None:
+            self.sizes[identity[0]] -= 1
 
 
 class Agent:
@@ -78,6 +100,8 @@ class Agent:
         target: the switch.
         pipeline: what it shall run.
         next_election_id: of the store; each is higher than all before.
+        current_revision: the last one that every switch has been given which it concerns: a switch that is not
+            concerned is told nothing, and is as far as that.
         on_change: called, on the event loop, when `status` has changed in anything but mere counts.
         on_packet: called with the switch's name and each packet-in.
         on_ports: called with the switch's name and the state of all its ports, whenever it tells them.
@@ -89,6 +113,7 @@ class Agent:
         pipeline: Pipeline,
         next_election_id: Callable[[], Awaitable[int]],
         *,
+        current_revision: Callable[[], int] = lambda: 0,
         on_change: Callable[[], None] = lambda: None,
         on_packet: Callable[[str, Packet], None] | None = None,
         on_ports: Callable[[str, Mapping[int, bool]], None] = lambda name, is_up: None,
@@ -97,6 +122,7 @@ class Agent:
         self.target = target
         self._pipeline = pipeline
         self._next_election_id = next_election_id
+        self._current_revision = current_revision
         self._on_change = on_change
         self._on_packet = on_packet
         self._on_ports = on_ports
@@ -104,6 +130,7 @@ class Agent:
         self._log = structlog.get_logger().bind(switch=target.name)
         self._wake = asyncio.Event()
         self._desired: DesiredState | None = None
+        self._differing: set[Identity] | None = None
         self._session: Session | None = None
         self._image: _Image | None = None
         self._cookie = 0
@@ -125,10 +152,10 @@ class Agent:
             address=self.target.address,
             state=self._state,
             pipeline=self._pipeline_state,
-            desired_revision=self._desired.revision if self._desired is not None else 0,
+            desired_revision=self._reached(self._desired.revision if self._desired is not None else 0),
             changed_revision=self._changed_revision,
-            settled_revision=self._settled_revision,
-            realised_revision=self._realised_revision,
+            settled_revision=self._reached(self._settled_revision),
+            realised_revision=self._reached(self._realised_revision),
             entries=len(self._image.entries) if self._image else 0,
             updates_written=self._updates_written,
             updates_refused=self._updates_refused,
@@ -138,6 +165,16 @@ class Agent:
             port_states=self._port_states,
             error=self._error,
         )
+
+    def _reached(self, revision: int) -> int:
+        """What a revision amounts to when those that do not concern the switch count too."""
+        is_last = self._desired is not None and revision >= self._desired.revision
+        return max(revision, self._current_revision()) if is_last else revision
+
+    @property
+    def is_realised(self) -> bool:
+        """Whether the switch shows all that it was ever meant to."""
+        return self._desired is not None and self._realised_revision >= self._desired.revision
 
     @property
     def ready_session(self) -> int | None:
@@ -152,7 +189,12 @@ class Agent:
     def set_desired(self, desired: DesiredState) -> None:
         """What the switch shall hold from now on. A state with the same entries costs nothing."""
         before, self._desired = self._desired, desired
-        if before is None or before.entries != desired.entries:
+        differing = None if before is None else _differing(before, desired)
+        if differing is None or self._differing is None:
+            self._differing = None if differing is None or differing else self._differing
+        else:
+            self._differing |= differing
+        if before is None or differing is None or differing:
             self._changed_revision = desired.revision
             # The same revision may come again with other entries: over other paths, or with redirects.
             before_it = max(desired.revision - 1, 0)
@@ -297,6 +339,7 @@ class Agent:
             self._change_state(SwitchState.SYNCHRONISING)
             await self._ensure_pipeline(session)
             self._image = _Image(await read_entries(session, self._pipeline.codec, self._desired))
+            self._differing = None
             self._log.info("read back", entries=len(self._image.entries))
         await self._reconcile(session, self._image, self._desired)
 
@@ -340,13 +383,8 @@ class Agent:
     async def _reconcile(self, session: Session, image: _Image, desired: DesiredState) -> None:
         """Write the difference."""
         written, refused = self._updates_written, self._updates_refused
-        now = asyncio.get_running_loop().time()
-        planned = plan(
-            self._refusals.hold_back(desired, image.entries, now),
-            image.entries,
-            self._pipeline.info.schema,
-            batch_size=self._options.batch_size,
-        )
+        differing, self._differing = self._differing, None  # whatever goes wrong, we look at everything again
+        planned = self._plan(image, desired, differing)
         self._report_left_out(planned.left_out)
         if planned.batches and self._settled_revision >= desired.revision:
             self._settled_revision = self._realised_revision = 0  # it was so, and is so no longer
@@ -370,12 +408,23 @@ class Agent:
             )
         self._change_state(SwitchState.READY)
 
+    def _plan(self, image: _Image, desired: DesiredState, differing: Set[Identity] | None) -> Plan:
+        schema, batch_size = self._pipeline.info.schema, self._options.batch_size
+        if differing is not None and not self._left_out and not len(self._refusals):
+            planned = plan_some(differing, desired, image.entries, image.sizes, schema, batch_size=batch_size)
+            if planned is not None:
+                return planned
+        wanted = self._refusals.hold_back(desired, image.entries, asyncio.get_running_loop().time())
+        return plan(wanted, image.entries, schema, batch_size=batch_size)
+
     def _settle(self, desired: DesiredState, image: _Image) -> None:
         self._refusals.forget_settled(desired, image.entries)
         if image.is_stale:
             return
         # A state that came meanwhile with the same entries is as settled as the one that was written.
-        latest = self._desired if self._desired is not None and self._desired.entries == desired.entries else desired
+        since = set() if self._desired is None else _differing(desired, self._desired)
+        self._differing = since
+        latest = self._desired if self._desired is not None and since is not None and not since else desired
         self._settled_revision = latest.revision
         if not self._left_out and not len(self._refusals):
             self._realised_revision = latest.revision
@@ -438,14 +487,14 @@ class Agent:
     def _applied(self, image: _Image, change: Change, emptied: set[str]) -> None:
         identity = change.entry.identity
         if change.operation is Operation.DELETE:
-            image.entries.pop(identity, None)
+            image.drop(identity)
             emptied.add(identity[0])
         else:
-            image.entries[identity] = change.entry
+            image.put(change.entry)
 
     def _failed(self, image: _Image, change: Change, error: UpdateError) -> None:
         if error.code is GRPCStatusCode.NOT_FOUND and change.operation is Operation.DELETE:
-            image.entries.pop(change.entry.identity, None)
+            image.drop(change.entry.identity)
             return
         image.is_stale |= error.code in (GRPCStatusCode.NOT_FOUND, GRPCStatusCode.ALREADY_EXISTS)
         self._refuse(change, str(error))
@@ -462,3 +511,13 @@ class Agent:
             origins=origins,
             reason=reason,
         )
+
+
+def _differing(before: DesiredState, after: DesiredState) -> set[Identity] | None:
+    """Return the identities under which two states differ; None if it is unknown which, but some do."""
+    if before is after:
+        return set()
+    one, other = before.entries, after.entries
+    if isinstance(one, PersistentMap) and isinstance(other, PersistentMap) and other.is_of_lineage(one):
+        return {identity for identity in other.changed_from(one) if one.get(identity) != other.get(identity)}
+    return set() if one == other else None

@@ -366,7 +366,7 @@ async def test_a_revision_that_does_not_compile_leaves_the_switches_as_they_are(
             raise NotFoundError(())
 
         with monkeypatch.context() as patch:
-            patch.setattr(controller, "compile_switch", fail)
+            patch.setattr(controller, "recompile", fail)
             revision = await apply(running, [port("c", "leaf1", 13)])
             assert await running.wait_realised(revision, BOUND_SECONDS) is Outcome.DEGRADED
         assert f"revision {revision} cannot be realised" in running.status.error

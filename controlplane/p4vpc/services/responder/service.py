@@ -98,7 +98,8 @@ class Responder:
         self._advertisement_interval = options.advertisement_interval
         self._advertisement_due = clock() + options.first_advertisement
         self._offered = asyncio.Event()
-        self._view: SwitchView | None = None
+        self._view_source: Callable[[], SwitchView] | None = None
+        self._made_view: SwitchView | None = None
         self._counts: Counter[tuple[Reason, Outcome]] = Counter()
         self._log = structlog.get_logger().bind(switch=switch)
 
@@ -109,7 +110,17 @@ class Responder:
 
     def set_view(self, view: SwitchView) -> None:
         """What the switch looks like from now on."""
-        self._view = view
+        self.set_view_source(lambda: view)
+
+    def set_view_source(self, source: Callable[[], SwitchView]) -> None:
+        """What makes the view of the switch from now on, as soon as one is needed."""
+        self._view_source, self._made_view = source, None
+
+    @property
+    def _view(self) -> SwitchView | None:
+        if self._made_view is None and self._view_source is not None:
+            self._made_view = self._view_source()
+        return self._made_view
 
     def offer(self, packet: Packet) -> bool:
         """Take a packet-in to answer it later; False if it is none of ours (another reason, a trap)."""

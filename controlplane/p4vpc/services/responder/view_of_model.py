@@ -18,7 +18,8 @@ def view_of_model(model: Model, switch: str) -> SwitchView:
         vpc = model.vpcs[key]
         broadcasts = frozenset(subnet.ipv4.broadcast_address for subnet in vpc.subnets if subnet.ipv4 is not None)
         subnets = {subnet.id: _subnet(subnet, broadcasts, model.tenant_mtu) for subnet in vpc.subnets}
-        for port in vpc.ports:
+        places = vpc.places
+        for port in {it.id: it for it in (*places.entering(switch), *places.awaited(switch))}.values():
             subnet = subnets[port.subnet.id]
             for place in (port.place, *port.candidates):
                 match place:

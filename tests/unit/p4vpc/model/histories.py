@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random edits of the world, for properties over histories. Some of them leave objects that do not go together."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
+
+from hypothesis import strategies as st
+
+from p4vpc.intent import Intent, ObjectId, from_document, to_document
+from tests.unit.p4vpc.model.world import DUAL_STACK, read, world
+
+Edit: TypeAlias = tuple[ObjectId, Intent | None]
+"""An object, and what becomes of it; None: it is deleted."""
+
+BASE = {intent.id: intent for intent in world()}
+OTHER = {intent.id: intent for intent in read(DUAL_STACK)}
+_EXTRA = """
+kind: tenant
+name: blue
+---
+kind: vpc
+tenant: blue
+name: prod
+---
+kind: security_group
+tenant: red
+vpc: prod
+name: app
+rules:
+  - {direction: ingress, protocol: tcp, ports: "443", peer: {group: web}}
+---
+kind: qos_policy
+tenant: red
+name: slow
+from_port: {rate_bps: 1000000, burst_bytes: 10000}
+---
+kind: network_acl
+tenant: red
+vpc: prod
+name: edge
+subnets: [web]
+inbound:
+  - {action: allow, protocol: tcp, log: true, mirror: taps}
+---
+kind: mirror
+tenant: red
+vpc: prod
+name: taps
+ports: [web-1]
+---
+kind: vtep
+name: far
+address: 10.255.9.1
+gbp: true
+trust_gbp: true
+---
+kind: fabric
+tenant_mtu: 1400
+---
+kind: port
+tenant: red
+vpc: prod
+name: web-9
+subnet: web
+mac: 02:00:00:00:01:09
+addresses: [10.0.1.19]
+security_groups: [web]
+attachment: {switch: leaf1, port: 39}
+"""
+EXTRA = {intent.id: intent for intent in read(_EXTRA)}
+_KNOWN = [*BASE.values(), *OTHER.values(), *EXTRA.values()]
+_PORTS = [it for it in _KNOWN if it.kind == "port"]
+
+
+@st.composite
+def edits(draw: st.DrawFn) -> Edit:
+    """A change of one object: put as one of the worlds has it, deleted, or changed; half of them are of ports."""
+    intent = draw(st.sampled_from(_PORTS if draw(st.booleans()) else _KNOWN))
+    kind_of_edit = draw(st.integers(0, 5))
+    if kind_of_edit == 0:
+        return intent.id, None
+    if kind_of_edit == 1:
+        return intent.id, intent
+    return intent.id, from_document(_changed(draw, to_document(intent)))
+
+
+def _changed(draw: st.DrawFn, document: dict[str, Any]) -> dict[str, Any]:
+    match document["kind"]:
+        case "port":
+            places = [{"switch": leaf, "port": port} for leaf in ("leaf1", "leaf2") for port in (11, 30, 31)]
+            vteps = [{"vtep": "10.255.9.1"}, {"vtep": "10.255.9.2"}]
+            document["attachment"] = draw(st.sampled_from([None, *vteps, *places]))
+            if "switch" in (document["attachment"] or {}) and draw(st.booleans()):
+                document["candidates"] = [{"switch": draw(st.sampled_from(["leaf1", "leaf2"])), "port": 50}]
+            if document["vpc"] == "prod":
+                document["security_groups"] = draw(st.sampled_from([[], ["web"], ["app"], ["app", "web"]]))
+                document["qos"] = draw(st.sampled_from([None, None, "slow"]))
+            if draw(st.integers(0, 3)) == 0:
+                document["mac"] = draw(st.sampled_from(["02:00:00:00:01:01", "02:00:00:00:01:77"]))
+                document["addresses"] = draw(st.sampled_from([["10.0.1.11"], ["10.0.1.77"], ["10.0.2.21"]]))
+        case "security_group":
+            peer = draw(st.sampled_from([{"group": "web"}, {"cidr": "10.0.1.8/29"}, {"cidr": "0.0.0.0/0"}]))
+            direction = draw(st.sampled_from(["ingress", "egress"]))
+            document["rules"] = [{"direction": direction, "protocol": "tcp", "ports": "80", "peer": peer}]
+        case "route":
+            document["prefix"] = draw(st.sampled_from(["0.0.0.0/0", "198.51.100.0/24", "10.0.0.0/8"]))
+            document["next_hop"] = draw(st.sampled_from(["10.0.2.21", "10.0.1.11"]))
+        case "subnet":
+            document["broadcast"] = draw(st.booleans())
+            document["vlan_transparent"] = draw(st.booleans())
+        case "link":
+            document["a"] = {**document["a"], "port": draw(st.sampled_from([1, 2, 3]))}
+        case "mirror":
+            document["ports"] = draw(st.sampled_from([["web-1"], ["web-2"], ["web-1", "web-2"]]))
+    return document
+
+
+def happen(objects: Mapping[ObjectId, Intent], some: Iterable[Edit]) -> dict[ObjectId, Intent]:
+    """Return the objects after some edits."""
+    result = dict(objects)
+    for object_id, intent in some:
+        if intent is None:
+            result.pop(object_id, None)
+        else:
+            result[object_id] = intent
+    return result
