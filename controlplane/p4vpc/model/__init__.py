@@ -4,6 +4,7 @@
 from p4vpc.model.build import build_model, check_objects, plan_identifiers
 from p4vpc.model.keeper import ModelKeeper
 from p4vpc.model.labels import LabelSet
+from p4vpc.model.ledger import Ledger, Step
 from p4vpc.model.types import (
     FabricPort,
     LocalPlace,
@@ -24,6 +25,7 @@ from p4vpc.model.types import (
 __all__ = [
     "FabricPort",
     "LabelSet",
+    "Ledger",
     "LocalPlace",
     "Model",
     "ModelAcl",
@@ -36,6 +38,7 @@ __all__ = [
     "ModelSubnet",
     "ModelSwitch",
     "ModelVpc",
+    "Step",
     "TunnelModes",
     "Vtep",
     "build_model",

@@ -1,10 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which numbers the objects need, and within which bounds (widths of Contract 1 in docs/architecture.md)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from p4vpc.errors import ModelError, Problem
-from p4vpc.intent import Claim, ClaimId, IdentifierPlan, Identifiers, ObjectId, SwitchAttachment, VtepAttachment
+from p4vpc.intent import (
+    Claim,
+    ClaimId,
+    Fabric,
+    IdentifierPlan,
+    Identifiers,
+    IpNetwork,
+    ObjectId,
+    Port,
+    SwitchAttachment,
+    Vpc,
+    VtepAttachment,
+)
 from p4vpc.model.index import Index, VpcIndex
 from p4vpc.model.labels import cidr_peers, label_of_port, label_of_route, port_by_address
 
@@ -40,12 +52,14 @@ def claims(index: Index) -> Iterator[Claim]:
         if switch.vtep is not None:
             yield _claim(TUNNEL, str(switch.vtep), _MAX_15, switch.id)
     for key, vpc in index.vpcs.items():
-        yield _claim(VRF, key, _MAX_16, vpc.id)
-        yield from _vpc_claims(index, key, index.members_of(key))
+        yield from vpc_claims(index.fabric, vpc, index.members_of(key))
 
 
-def _vpc_claims(index: Index, vpc_key: str, members: VpcIndex) -> Iterator[Claim]:
-    low, high = index.fabric.vni_range
+def vpc_claims(fabric: Fabric, vpc: Vpc, members: VpcIndex) -> Iterator[Claim]:
+    """Yield a claim for every number that a VPC needs."""
+    vpc_key = vpc.key
+    yield _claim(VRF, vpc_key, _MAX_16, vpc.id)
+    low, high = fabric.vni_range
     for subnet in members.subnets.values():
         yield Claim(ClaimId(VNI, subnet.key), low, high, str(subnet.id))
         yield _claim(BRIDGE_DOMAIN, subnet.key, _MAX_16, subnet.id)
@@ -55,18 +69,23 @@ def _vpc_claims(index: Index, vpc_key: str, members: VpcIndex) -> Iterator[Claim
         yield _claim(MIRROR, mirror.key, _MAX_MIRROR, mirror.id)
     cidrs = cidr_peers(members)
     for port in members.ports.values():
-        yield _claim(LABEL, label_of_port(port, cidrs).owner(vpc_key), _MAX_16, port.id)
-        # One index for each switch where it is or may be: a port that moves by itself changes no numbers.
-        for place in (port.attachment, *port.candidates):
-            match place:
-                case SwitchAttachment(switch=switch):
-                    yield _claim(port_index_pool(switch), port.key, _MAX_PORT_INDEX, port.id)
-                case VtepAttachment(vtep=vtep):
-                    yield _claim(TUNNEL, str(vtep), _MAX_15, port.id)
+        yield from port_claims(port, cidrs)
     owners = port_by_address(members)
     for route in members.routes.values():
         labels = label_of_route(route, owners[route.next_hop], cidrs)
         yield _claim(LABEL, labels.owner(vpc_key), _MAX_16, route.id)
+
+
+def port_claims(port: Port, cidrs: Iterable[IpNetwork]) -> Iterator[Claim]:
+    """Yield a claim for every number that a port needs in a VPC whose rules name these CIDRs."""
+    yield _claim(LABEL, label_of_port(port, cidrs).owner(port.vpc_key), _MAX_16, port.id)
+    # One index for each switch where it is or may be: a port that moves by itself changes no numbers.
+    for place in (port.attachment, *port.candidates):
+        match place:
+            case SwitchAttachment(switch=switch):
+                yield _claim(port_index_pool(switch), port.key, _MAX_PORT_INDEX, port.id)
+            case VtepAttachment(vtep=vtep):
+                yield _claim(TUNNEL, str(vtep), _MAX_15, port.id)
 
 
 def plan(index: Index, held: Identifiers) -> IdentifierPlan:

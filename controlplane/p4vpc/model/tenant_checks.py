@@ -45,7 +45,7 @@ def check_vpc(members: VpcIndex, *, are_ports_complete: bool = True) -> Iterator
         yield from only_once((Use(port.mac, port, "mac") for port in some), "a MAC belongs to one port of the subnet")
     for port in ports:
         if port.subnet in members.subnets:
-            yield from _check_port(port, members.subnets[port.subnet])
+            yield from check_port(port, members.subnets[port.subnet])
     yield from _check_routes(members, are_ports_complete)
 
 
@@ -55,25 +55,31 @@ def check_attachments(index: Index, *, are_links_complete: bool = True) -> Itera
     If some links could not be read, `are_links_complete` is False, and one of those may lead to a foreign VTEP.
     """
     vteps = {switch.vtep: switch.name for switch in index.switches.values() if switch.vtep}
-    links = {}
-    for link in index.links.values():
-        for end in (link.a, link.b):
-            if isinstance(end, LinkEnd):
-                links[end.switch, end.port] = link.name
+    links = links_at(index)
     uses = []
     for vpc_key in sorted(index.members):
         for port in index.members[vpc_key].ports.values():
             if isinstance(port.attachment, SwitchAttachment):
-                yield from _check_switch_port(index, links, port, port.attachment, "attachment")
+                yield from check_switch_port(index, links, port, port.attachment, "attachment")
                 uses.append(Use(f"{port.attachment},", port, "attachment"))
             elif isinstance(port.attachment, VtepAttachment):
                 yield from _check_vtep(index, vteps, port, port.attachment.vtep, are_links_complete)
             for position, candidate in enumerate(port.candidates):
                 field = f"candidates[{position}]"
-                yield from _check_switch_port(index, links, port, candidate, field)
+                yield from check_switch_port(index, links, port, candidate, field)
                 uses.append(Use(f"{candidate},", port, field))
     yield from only_once(uses, "one port for each switch port and VLAN")
     yield from _check_transparency(index)
+
+
+def links_at(index: Index) -> Mapping[tuple[str, int], str]:
+    """Return the names of links by switch and switch port."""
+    links = {}
+    for link in index.links.values():
+        for end in (link.a, link.b):
+            if isinstance(end, LinkEnd):
+                links[end.switch, end.port] = link.name
+    return links
 
 
 def _check_overlaps(members: VpcIndex) -> Iterator[Problem]:
@@ -87,7 +93,8 @@ def _check_overlaps(members: VpcIndex) -> Iterator[Problem]:
             widest = prefix, subnet
 
 
-def _check_port(port: Port, subnet: Subnet) -> Iterator[Problem]:
+def check_port(port: Port, subnet: Subnet) -> Iterator[Problem]:
+    """Yield every conflict between a port and its subnet."""
     prefixes = {prefix.version: prefix for prefix in subnet.prefixes}
     for position, address in enumerate(port.addresses):
         field = f"addresses[{position}]"
@@ -124,9 +131,10 @@ def _check_routes(members: VpcIndex, are_ports_complete: bool) -> Iterator[Probl
                     yield Problem(str(route), "prefix", message, "a destination outside of the VPC's subnets")
 
 
-def _check_switch_port(
+def check_switch_port(
     index: Index, links: Mapping[tuple[str, int], str], port: Port, attachment: SwitchAttachment, field: str
 ) -> Iterator[Problem]:
+    """Yield every conflict between a port and the switch port that it is plugged into."""
     switch = index.switches.get(attachment.switch)
     if switch is None:
         return
@@ -148,7 +156,7 @@ def _check_transparency(index: Index) -> Iterator[Problem]:
             subnet = members.subnets.get(port.subnet)
             if subnet is None:
                 continue
-            for field, place in _switch_places(port):
+            for field, place in switch_places(port):
                 by_switch_port[place.switch, place.port].append((port, field, subnet.vlan_transparent))
                 if subnet.vlan_transparent and place.vlan is not None:
                     message = f"subnet {subnet.name} is vlan_transparent, so a tag chooses no attachment of it"
@@ -162,7 +170,7 @@ def _check_transparency(index: Index) -> Iterator[Problem]:
                 yield Problem(str(port), field, message, "another switch port")
 
 
-def _switch_places(port: Port) -> Iterator[tuple[str, SwitchAttachment]]:
+def switch_places(port: Port) -> Iterator[tuple[str, SwitchAttachment]]:
     """Yield where a port is or may be plugged into a switch, with the fields that say so."""
     if isinstance(port.attachment, SwitchAttachment):
         yield "attachment", port.attachment

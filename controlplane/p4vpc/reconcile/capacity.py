@@ -2,9 +2,9 @@
 """What of the desired entries fits into the tables.
 
 A switch that refuses the entry too many tells it late, in its own way, and after its neighbours are written. So the
-sizes of the P4Info are checked before: entries that are there already stay, new ones are taken in the order of their keys until the
-table is full, and what is left out is reported with its origins. What refers to an entry that was left out is left out
-with it.
+sizes of the P4Info are checked before: entries that are there already stay, new ones are taken in the order of their
+keys until the table is full, and what is left out is reported with its origins. What refers to an entry that was left
+out is left out with it.
 """
 
 from collections import defaultdict

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading and committing intent. Nothing is committed that does not go together with everything else.
 
-The service keeps the last snapshot in memory, so a commit costs what it changes plus one check of the whole; a commit
-of another process is noticed by its revision. Blocking work runs in threads, one commit at a time.
+The service keeps the last snapshot in memory, and a ledger of what it uses and needs, so a commit of tenants' objects
+costs what it touches; a commit of another process is noticed by its revision. Blocking work runs in threads, one
+commit at a time.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ import structlog
 from p4vpc.compiler import check_samples
 from p4vpc.errors import ModelError, NotFoundError, Problem, RevisionConflictError
 from p4vpc.intent import Fabric, IdentifierPlan, Identifiers, Intent, Malformed, ObjectId, closest
-from p4vpc.model import check_objects, plan_identifiers
+from p4vpc.model import Ledger, Step, check_objects, plan_identifiers
 from p4vpc.persistent import PersistentMap
 from p4vpc.services.abilities import refuse_inability
 from p4vpc.services.blocking import Blocking
@@ -85,6 +86,8 @@ class IntentService:
         self._log = structlog.get_logger().bind(switch="-")
         self._lock = asyncio.Lock()
         self._snapshot: Snapshot | None = None
+        self._ledger: Ledger | None = None
+        self._ledger_snapshot: Snapshot | None = None
 
     async def snapshot(self) -> Snapshot:
         """Everything at the current revision.
@@ -148,14 +151,16 @@ class IntentService:
         for attempt in range(1, _ATTEMPTS + 1):
             snapshot = self._refresh()
             _check_expectations(changes, snapshot)
-            after = _apply_to(snapshot.objects, changes)
-            deleted = {change.id for change in changes if isinstance(change, Delete)}
-            _check(after, deleted, malformed)
-            refuse_inability(after.values(), self._architecture)
+            step = None if malformed else self._step(changes, snapshot)
+            after = {} if step is not None else _apply_to(snapshot.objects, changes)
+            if step is None:
+                deleted = {change.id for change in changes if isinstance(change, Delete)}
+                _check(after, deleted, malformed)
+                refuse_inability(after.values(), self._architecture)
             edits = tuple(_edits(changes, snapshot))
             if is_dry_run:
                 return Applied(snapshot.revision, edits)
-            identifiers = plan_identifiers(after.values(), snapshot.identifiers)
+            identifiers = step.plan if step is not None else plan_identifiers(after.values(), snapshot.identifiers)
             try:
                 commit = self._store.commit(
                     changes,
@@ -170,8 +175,31 @@ class IntentService:
                 self._snapshot = None
                 continue
             self._snapshot = _advance(snapshot, commit, identifiers)
+            if step is not None and self._ledger is not None:
+                self._ledger.take(step)
+                self._ledger_snapshot = self._snapshot
             return Applied(commit.revision, edits)
         raise AssertionError("the loop returns or raises")
+
+    def _step(self, changes: Sequence[Change], snapshot: Snapshot) -> Step | None:
+        """What the changes come to, without looking at what they do not touch; None if that cannot be told."""
+        if self._ledger_snapshot is not snapshot:
+            self._ledger, self._ledger_snapshot = _ledger_of(snapshot), snapshot
+        by_id = {change.id: change.object if isinstance(change, Put) else None for change in changes}
+        if self._ledger is None or len(by_id) < len(changes):
+            return None
+        return self._ledger.step(by_id, snapshot.identifiers)
+
+
+def _ledger_of(snapshot: Snapshot) -> Ledger | None:
+    """The ledger of a snapshot; None if its objects do not go together, or not with their numbers."""
+    objects = snapshot.intents
+    try:
+        check_objects(objects)
+        plan = plan_identifiers(objects, snapshot.identifiers)
+    except ModelError:
+        return None
+    return None if plan.allocate or plan.retire else Ledger(objects)
 
 
 def not_found(ids: Iterable[ObjectId], snapshot: Snapshot) -> NotFoundError:
