@@ -33,12 +33,12 @@ struct lookup_t {
     bit<1>       is_neighbor;       // neighbour discovery, or a router solicitation
     bit<1>       is_fragment;       // first or later
     bit<1>       is_query;          // ARP request, neighbour solicitation
-    bit<1>       is_announcement;   // RARP, neighbour advertisement; of ARP see target_difference
+    bit<1>       is_announcement;   // RARP, neighbour advertisement; of ARP see is_gratuitous
+    bit<1>       is_gratuitous;     // ARP for the sender's own address
     bit<1>       is_router_message; // router advertisement or redirect
     bit<1>       is_eui64_query;    // neighbour solicitation for a link-local address that carries a MAC
     bit<1>       is_long_neighbor;
-    mac_addr_t   sender_difference; // ARP, ND: bits in which the sender MAC differs from the Ethernet source
-    ipv4_addr_t  target_difference; // ARP: bits in which the target differs from the sender; 0 announces
+    bit<1>       is_wrong_sender;   // ARP, ND: the sender's MAC is not the Ethernet source
     bit<8>       ttl;               // or hop limit
     bit<8>       ip_protocol;
     bit<16>      ip_length;         // bytes of the IP packet, header included
@@ -160,8 +160,8 @@ struct metadata_t {
     vni_t            vni;
     bit<1>           is_pruned;         // a copy for the attachment that the frame came from
     flow_t           flow;
-    bit<16>          missing_in_frame;    // bytes that the IP length promises and the frame does not have
-    bit<16>          missing_in_datagram; // bytes that the IPv4 header length promises and the datagram does not have
+    bit<16>          missing_in_frame;    // first the room for IP, then bytes that the IP length promises and the frame does not have
+    bit<16>          missing_in_datagram; // first bytes of the IPv4 header, then those of it that the datagram does not have
     bit<1>           is_unknown_domain;
     bit<1>           is_refused_mark;   // congestion mark for a flow that does not know them
     bit<1>           has_neighbor;

@@ -4,7 +4,7 @@
 //
 // Tiers in a row must not choose alike: what the first has put on one path would all take the same next one. Each tier
 // beyond the first two turns the flow hash round by a number of bits of its own; docs/adr/0015 shows that this is as good as
-// another hash, and says why the seed of a CRC is not.
+// another hash, and says why the seed of a CRC is not. `TurnHash` is the architecture's.
 #ifndef COMMON_UNDERLAY_P4
 #define COMMON_UNDERLAY_P4
 
@@ -13,6 +13,8 @@
 
 control Underlay(inout metadata_t meta)(
     selector_t tunnel_paths, selector_t paths_v4, selector_t paths_v6) {
+    TurnHash() turn_hash;
+
     @name(".set_next_hop") @id(0x1a)
     action set_next_hop(@id(1) @refers_to(neighbors, egress_port) port_id_t egress_port) {
         meta.has_next_hop = 1;
@@ -63,11 +65,7 @@ control Underlay(inout metadata_t meta)(
     }
 
     apply {
-        if (meta.tier == TIER_SUPER_SPINE) {
-            meta.flow_hash = meta.flow_hash[15:0] ++ meta.flow_hash[31:16];
-        } else if (meta.tier == TIER_CORE) {
-            meta.flow_hash = meta.flow_hash[7:0] ++ meta.flow_hash[31:8];
-        }
+        turn_hash.apply(meta);
         if (meta.is_transit == 1) {
             if (meta.lkp.kind == FRAME_IPV6) {
                 underlay_routes_v6.apply();

@@ -148,6 +148,20 @@ control FlowHash(inout metadata_t meta) {
     }
 }
 
+// An identity hash moves bits to other containers.
+control TurnHash(inout metadata_t meta) {
+    Hash<bit<32>>(HashAlgorithm_t.IDENTITY) turn_16;
+    Hash<bit<32>>(HashAlgorithm_t.IDENTITY) turn_8;
+
+    apply {
+        if (meta.tier == TIER_SUPER_SPINE) {
+            meta.flow_hash = turn_16.get({ meta.flow_hash[15:0], meta.flow_hash[31:16] });
+        } else if (meta.tier == TIER_CORE) {
+            meta.flow_hash = turn_8.get({ meta.flow_hash[7:0], meta.flow_hash[31:8] });
+        }
+    }
+}
+
 // Frames of a tenant's port against its rate.
 control PortIngressMeter(inout metadata_t meta) {
     @name(".port_ingress_meter") @id(0x01)
@@ -326,7 +340,7 @@ control FlowCell(in frame_headers_t hdr, inout metadata_t meta) {
 }
 
 // The cells of flow_state, for each pipe of the chip its own: docs/adr/0008 says what follows.
-control FlowRecords(in frame_headers_t hdr, inout metadata_t meta) {
+control FlowRecords(in frame_headers_t hdr, inout metadata_t meta, in flow_time_t now) {
     FlowAddressWord() words_v4;
     FlowAddressWord() words_v6_0;
     FlowAddressWord() words_v6_1;
@@ -377,7 +391,7 @@ control FlowRecords(in frame_headers_t hdr, inout metadata_t meta) {
 
     RegisterAction<flow_life_t, flow_index_t, bit<1>>(flow_lives) record_life = {
         void apply(inout flow_life_t cell, out bit<1> result) {
-            cell.time = meta.now;
+            cell.time = now;
             cell.vrf = meta.egress.vrf;
             result = 0;
         }
@@ -386,8 +400,8 @@ control FlowRecords(in frame_headers_t hdr, inout metadata_t meta) {
     RegisterAction<flow_life_t, flow_index_t, bit<1>>(flow_lives) refresh = {
         void apply(inout flow_life_t cell, out bit<1> result) {
             result = 0;
-            if (meta.now - cell.time < FLOW_LIFETIME && cell.vrf == meta.egress.vrf) {
-                cell.time = meta.now;
+            if (now - cell.time < FLOW_LIFETIME && cell.vrf == meta.egress.vrf) {
+                cell.time = now;
                 result = 1;
             }
         }

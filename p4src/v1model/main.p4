@@ -147,7 +147,7 @@ control SwitchEgress(inout switch_headers_t hdr, inout metadata_t meta, inout st
         if (standard_metadata.instance_type == INGRESS_CLONE || standard_metadata.instance_type == EGRESS_CLONE) {
             receive_copy.apply(hdr.received, meta, standard_metadata);
         }
-        pipeline.apply(hdr.added, hdr.received.frame, meta);
+        pipeline.apply(hdr.added, hdr.received.frame, meta, meta.now);
         if (standard_metadata.instance_type == EGRESS_CLONE) {
             // One that egress has made is the frame as it left, without the tunnel that it left into.
             hdr.added.encap_ethernet.setInvalid();
