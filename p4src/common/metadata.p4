@@ -60,6 +60,12 @@ struct flow_t {
     bit<16>      dst_port;        // of an echo request: 0; of a reply: its identifier
     bit<8>       protocol;        // highest bit: IPv6
     flow_index_t index;           // its cell in the register arrays
+    bit<1>       is_same;         // TNA: what is on record agrees, for each register array
+    bit<1>       is_same_1;
+    bit<1>       is_same_2;
+    bit<1>       is_same_3;
+    bit<1>       is_same_ports;
+    bit<1>       is_same_protocol;
 }
 
 // What ingress decides and egress does. v1model: copies keep the fields of the field list 1.

@@ -412,12 +412,6 @@ control FlowRecords(in frame_headers_t hdr, inout metadata_t meta, in flow_time_
     Register<flow_ports_t, flow_index_t>(FLOW_STATE_SIZE) flow_ports;
     Register<bit<8>, flow_index_t>(FLOW_STATE_SIZE) flow_protocols;
     Register<flow_life_t, flow_index_t>(FLOW_STATE_SIZE) flow_lives;
-    bit<1> is_same;
-    bit<1> is_same_1;
-    bit<1> is_same_2;
-    bit<1> is_same_3;
-    bit<1> is_same_ports;
-    bit<1> is_same_protocol;
 
     RegisterAction<flow_ports_t, flow_index_t, bit<1>>(flow_ports) record_ports = {
         void apply(inout flow_ports_t cell, out bit<1> result) {
@@ -473,28 +467,33 @@ control FlowRecords(in frame_headers_t hdr, inout metadata_t meta, in flow_time_
     apply {
         if (hdr.ipv6.isValid()) {
             words_v6_0.apply(
-                hdr.ipv6.src_addr[127:96], hdr.ipv6.dst_addr[127:96], meta.egress.is_unruled, meta.flow.index, is_same);
+                hdr.ipv6.src_addr[127:96], hdr.ipv6.dst_addr[127:96], meta.egress.is_unruled, meta.flow.index,
+                meta.flow.is_same);
             words_v6_1.apply(
-                hdr.ipv6.src_addr[95:64], hdr.ipv6.dst_addr[95:64], meta.egress.is_unruled, meta.flow.index, is_same_1);
+                hdr.ipv6.src_addr[95:64], hdr.ipv6.dst_addr[95:64], meta.egress.is_unruled, meta.flow.index,
+                meta.flow.is_same_1);
             words_v6_2.apply(
-                hdr.ipv6.src_addr[63:32], hdr.ipv6.dst_addr[63:32], meta.egress.is_unruled, meta.flow.index, is_same_2);
+                hdr.ipv6.src_addr[63:32], hdr.ipv6.dst_addr[63:32], meta.egress.is_unruled, meta.flow.index,
+                meta.flow.is_same_2);
             words_v6_3.apply(
-                hdr.ipv6.src_addr[31:0], hdr.ipv6.dst_addr[31:0], meta.egress.is_unruled, meta.flow.index, is_same_3);
+                hdr.ipv6.src_addr[31:0], hdr.ipv6.dst_addr[31:0], meta.egress.is_unruled, meta.flow.index,
+                meta.flow.is_same_3);
         } else {
-            words_v4.apply(hdr.ipv4.src_addr, hdr.ipv4.dst_addr, meta.egress.is_unruled, meta.flow.index, is_same);
-            is_same_1 = 1;
-            is_same_2 = 1;
-            is_same_3 = 1;
+            words_v4.apply(
+                hdr.ipv4.src_addr, hdr.ipv4.dst_addr, meta.egress.is_unruled, meta.flow.index, meta.flow.is_same);
+            meta.flow.is_same_1 = 1;
+            meta.flow.is_same_2 = 1;
+            meta.flow.is_same_3 = 1;
         }
         if (meta.egress.is_unruled == 0) {
-            is_same_ports = record_ports.execute(meta.flow.index);
-            is_same_protocol = record_protocol.execute(meta.flow.index);
+            meta.flow.is_same_ports = record_ports.execute(meta.flow.index);
+            meta.flow.is_same_protocol = record_protocol.execute(meta.flow.index);
             record_life.execute(meta.flow.index);
         } else {
-            is_same_ports = compare_ports.execute(meta.flow.index);
-            is_same_protocol = compare_protocol.execute(meta.flow.index);
-            if (is_same == 1 && is_same_1 == 1 && is_same_2 == 1 && is_same_3 == 1 && is_same_ports == 1
-                && is_same_protocol == 1) {
+            meta.flow.is_same_ports = compare_ports.execute(meta.flow.index);
+            meta.flow.is_same_protocol = compare_protocol.execute(meta.flow.index);
+            if (meta.flow.is_same == 1 && meta.flow.is_same_1 == 1 && meta.flow.is_same_2 == 1 && meta.flow.is_same_3 == 1
+                && meta.flow.is_same_ports == 1 && meta.flow.is_same_protocol == 1) {
                 meta.flow.is_established = refresh.execute(meta.flow.index);
             }
         }
