@@ -5,7 +5,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from p4vpc.api import bulk, objects, operations, problems
+from p4vpc.api import bulk, objects, operations, problems, tokens
 from p4vpc.api.bodies import DEFAULT_MAX_BODY_BYTES, BodyReader
 from p4vpc.api.context import Context
 from p4vpc.api.schemas import ProblemModel
@@ -25,8 +25,10 @@ def create_app(controller: Controller, *, max_body_bytes: int = DEFAULT_MAX_BODY
         responses={"4XX": {"model": ProblemModel, "description": "refused, with all reasons"}},
     )
     problems.install(app)
+    app.state.access = controller.access
     context = Context(controller, BodyReader(max_body_bytes))
     app.include_router(operations.router(context))
     app.include_router(bulk.router(context))
+    app.include_router(tokens.router(context))
     app.include_router(objects.router(context))
     return app

@@ -9,9 +9,10 @@ from fastapi import Query
 
 from p4vpc.api.bodies import BodyReader
 from p4vpc.api.schemas import ApplyResult
+from p4vpc.errors import ExhaustedError, ModelError, Problem
 from p4vpc.intent import Malformed
-from p4vpc.services import Controller, IntentService
-from p4vpc.store import Change
+from p4vpc.services import Controller, ForbiddenError, IntentService, Plan, Principal, permitted
+from p4vpc.store import Change, Role, Snapshot
 
 MAX_WAIT_SECONDS = 600
 
@@ -38,15 +39,32 @@ class Context:
 
     async def apply(
         self,
-        changes: Sequence[Change],
+        caller: Principal,
+        changes: Sequence[Change] | Plan,
         *,
         malformed: Malformed | None = None,
         is_dry_run: bool = False,
         wait: float | None = None,
     ) -> ApplyResult:
-        """Commit, and wait if asked to."""
-        applied = await self.intents.apply(changes, who="api", malformed=malformed, is_dry_run=is_dry_run)
+        """Commit what the caller may change, and wait if asked to.
+
+        Raises:
+            ForbiddenError: the caller may not do all of that.
+            UserError: as `IntentService.apply`, without what is not the caller's to know.
+        """
+        if caller.role is Role.TENANT_VIEWER and not is_dry_run:
+            raise ForbiddenError(Problem("", "", f"token {caller.name} is for reading only", "ask the operator"))
+
+        def plan(snapshot: Snapshot) -> Sequence[Change]:
+            return permitted(caller, changes(snapshot) if callable(changes) else changes, snapshot)
+
+        readable = None if malformed is None else caller.readable(malformed)
+        try:
+            applied = await self.intents.apply(plan, who=caller.name, malformed=readable, is_dry_run=is_dry_run)
+        except (ModelError, ExhaustedError) as error:
+            error.problems = caller.told(error.problems)
+            raise
         outcome = None
         if wait is not None and not is_dry_run:
             outcome = await self.controller.wait_realised(applied.revision, wait)
-        return ApplyResult.of(applied, outcome, is_dry_run=is_dry_run)
+        return ApplyResult.of(caller, applied, outcome, is_dry_run=is_dry_run)

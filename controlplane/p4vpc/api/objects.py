@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from p4vpc.api.access import Caller, check_visible, check_visible_object
 from p4vpc.api.context import Context, DryRun, Wait
 from p4vpc.api.problems import AsciiJsonResponse, BadRequestError, PreconditionFailedError, StillReferencedError
 from p4vpc.api.schemas import ApplyResult
@@ -15,6 +16,7 @@ from p4vpc.intent import KINDS, Intent, ObjectId, from_document, parse_id
 from p4vpc.services import Operation
 from p4vpc.store import Delete, Put, StoredObject
 
+_FABRIC_KINDS = frozenset(kind for kind in KINDS if kind != "tenant" and "tenant" not in KINDS[kind].name_fields)
 _ENTITY_TAG = re.compile(r'(W/)?"([^"]*)"')
 
 
@@ -45,30 +47,35 @@ def _add_collection(routes: APIRouter, context: Context, kind: str) -> None:
     names = {"parameters": body["parameters"]}
 
     @routes.get(collection, name=f"list_{kind}", tags=[kind])
-    async def list_objects(tenant: str | None = None, vpc: str | None = None) -> Response:
+    async def list_objects(caller: Caller, tenant: str | None = None, vpc: str | None = None) -> Response:
         """All objects of the kind, sorted by key; of one tenant, or of one VPC of it."""
+        if kind in _FABRIC_KINDS:
+            check_visible(caller, kind)
         snapshot = await context.intents.snapshot()
         chosen = [
-            stored.object.document()
+            caller.document(stored.object)
             for object_id, stored in sorted(snapshot.objects.items())
-            if object_id.kind == kind and _is_in(stored.object, tenant, vpc)
+            if object_id.kind == kind and caller.may_see(object_id) and _is_in(stored.object, tenant, vpc)
         ]
         return AsciiJsonResponse({"revision": snapshot.revision, "items": chosen})
 
     @routes.get(item, name=f"get_{kind}", tags=[kind], response_model=model, openapi_extra=names)
-    async def get_object(request: Request) -> Response:
+    async def get_object(request: Request, caller: Caller) -> Response:
         """One object. Its ETag is the revision of its last change."""
-        stored = await context.intents.get(_id_of(kind, request))
-        return AsciiJsonResponse(stored.object.document(), headers=_headers(stored.revision))
+        object_id = _id_of(kind, request)
+        check_visible_object(caller, object_id)
+        stored = await context.intents.get(object_id)
+        return AsciiJsonResponse(caller.document(stored.object), headers=_headers(stored.revision))
 
     @routes.put(item, name=f"put_{kind}", tags=[kind], response_model=ApplyResult, openapi_extra=body)
-    async def put_object(request: Request, wait: Wait = None, dry_run: DryRun = False) -> Response:
+    async def put_object(request: Request, caller: Caller, wait: Wait = None, dry_run: DryRun = False) -> Response:
         """Create the object, or replace it. Names may be left out of the body, as the path has them."""
         object_id = _id_of(kind, request)
+        check_visible_object(caller, object_id)
         intent = _complete(object_id, await context.bodies.document(request))
         expected = await _expected_revision(context, object_id, request)
         try:
-            result = await context.apply([Put(intent, expected)], is_dry_run=dry_run, wait=wait)
+            result = await context.apply(caller, [Put(intent, expected)], is_dry_run=dry_run, wait=wait)
         except RevisionConflictError as error:
             raise PreconditionFailedError(error.problems) from None
         is_new = any(change.operation is Operation.CREATE for change in result.changes)
@@ -76,13 +83,14 @@ def _add_collection(routes: APIRouter, context: Context, kind: str) -> None:
         return AsciiJsonResponse(result, 201 if is_new and not dry_run else 200, headers=headers)
 
     @routes.delete(item, name=f"delete_{kind}", tags=[kind], response_model=ApplyResult, openapi_extra=names)
-    async def delete_object(request: Request, wait: Wait = None, dry_run: DryRun = False) -> Response:
+    async def delete_object(request: Request, caller: Caller, wait: Wait = None, dry_run: DryRun = False) -> Response:
         """Delete the object; refused while others refer to it."""
         object_id = _id_of(kind, request)
+        check_visible_object(caller, object_id)
         await context.intents.get(object_id)
         expected = await _expected_revision(context, object_id, request)
         try:
-            result = await context.apply([Delete(object_id, expected)], is_dry_run=dry_run, wait=wait)
+            result = await context.apply(caller, [Delete(object_id, expected)], is_dry_run=dry_run, wait=wait)
         except ModelError as error:
             raise StillReferencedError(error.problems) from None
         except RevisionConflictError as error:

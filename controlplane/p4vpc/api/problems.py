@@ -21,6 +21,8 @@ from p4vpc.errors import (
     StoreError,
     UserError,
 )
+from p4vpc.services import ForbiddenError
+from p4vpc.store import TokenError
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -41,6 +43,10 @@ class StillReferencedError(UserError):
     """Something that shall be deleted is still needed."""
 
 
+class UnauthorizedError(UserError):
+    """Nobody knows who is calling."""
+
+
 class PreconditionFailedError(UserError):
     """If-Match or If-None-Match does not hold."""
 
@@ -50,6 +56,9 @@ _STATUS: Mapping[type[P4vpcError], HTTPStatus] = {
     UnsupportedMediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     BadRequestError: HTTPStatus.BAD_REQUEST,
     StillReferencedError: HTTPStatus.CONFLICT,
+    TokenError: HTTPStatus.CONFLICT,
+    UnauthorizedError: HTTPStatus.UNAUTHORIZED,
+    ForbiddenError: HTTPStatus.FORBIDDEN,
     PreconditionFailedError: HTTPStatus.PRECONDITION_FAILED,
     NotFoundError: HTTPStatus.NOT_FOUND,
     RevisionConflictError: HTTPStatus.CONFLICT,
@@ -96,9 +105,12 @@ def install(app: FastAPI) -> None:
 
     async def on_p4vpc_error(request: Request, error: Exception) -> Response:
         if isinstance(error, UserError):
-            return problem_response(status_of(error), _summary(error), error.problems)
+            headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, UnauthorizedError) else {}
+            return problem_response(status_of(error), _summary(error), error.problems, headers)
         if isinstance(error, StoreError):
-            return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers={"Retry-After": "1"})
+            log.error("the store cannot be used", path=request.url.path, reason=str(error))
+            detail = "the database cannot be used at the moment; the log tells why"
+            return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"})
         return await on_unexpected(request, error)
 
     async def on_validation_error(_: Request, error: Exception) -> Response:

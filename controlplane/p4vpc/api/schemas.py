@@ -7,7 +7,7 @@ from typing import Any, Self
 from pydantic import BaseModel
 
 from p4vpc.compiler.entries import Origin
-from p4vpc.services import Applied, Counter, Edit, Operation, Outcome
+from p4vpc.services import Applied, Counter, Edit, Operation, Outcome, Principal
 from p4vpc.southbound import PipelineState, SwitchProblem, SwitchState, SwitchStatus
 
 
@@ -32,13 +32,13 @@ class ObjectChange(BaseModel):
     after: dict[str, Any] | None
 
     @classmethod
-    def of(cls, edit: Edit) -> Self:
+    def of(cls, caller: Principal, edit: Edit) -> Self:
         return cls(
             operation=edit.operation,
             kind=edit.id.kind,
             key=edit.id.key,
-            before=edit.before.document() if edit.before else None,
-            after=edit.after.document() if edit.after else None,
+            before=caller.document(edit.before) if edit.before else None,
+            after=caller.document(edit.after) if edit.after else None,
         )
 
 
@@ -51,8 +51,8 @@ class ApplyResult(BaseModel):
     changes: list[ObjectChange]
 
     @classmethod
-    def of(cls, applied: Applied, outcome: Outcome | None, *, is_dry_run: bool) -> Self:
-        changes = [ObjectChange.of(edit) for edit in applied.edits]
+    def of(cls, caller: Principal, applied: Applied, outcome: Outcome | None, *, is_dry_run: bool) -> Self:
+        changes = [ObjectChange.of(caller, edit) for edit in applied.edits]
         return cls(revision=applied.revision, is_dry_run=is_dry_run, outcome=outcome, changes=changes)
 
 

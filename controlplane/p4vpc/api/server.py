@@ -2,7 +2,6 @@
 """The controller as a process: store, agents and API, until it is told to stop."""
 
 import asyncio
-import ipaddress
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -15,7 +14,9 @@ import uvicorn
 
 from p4vpc.api.app import create_app
 from p4vpc.api.bodies import DEFAULT_MAX_BODY_BYTES
+from p4vpc.api.first_token import create_first_token
 from p4vpc.errors import Problem, UserError
+from p4vpc.intent import is_loopback
 from p4vpc.services import Controller
 from p4vpc.southbound import Pipeline
 from p4vpc.store import Store
@@ -35,7 +36,8 @@ class ServerOptions:
         database: SQLAlchemy URL.
         host, port: where the API listens; port 0 takes any that is free.
         pipeline: directory of the pipeline artefacts.
-        is_open_allowed: listen on other addresses than loopback although the API does not ask who is calling.
+        token_file: where the first operator token is written; None: nowhere.
+        is_plain_allowed: listen on other addresses than loopback although tokens are sent in the clear.
         max_body_bytes: longest request body.
     """
 
@@ -43,19 +45,26 @@ class ServerOptions:
     host: str
     port: int
     pipeline: Path
-    is_open_allowed: bool = False
+    token_file: Path | None = None
+    is_plain_allowed: bool = False
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES
 
 
-async def serve(options: ServerOptions, on_listening: Callable[[str], None] = lambda url: None) -> None:
+async def serve(
+    options: ServerOptions,
+    on_listening: Callable[[str], None] = lambda url: None,
+    on_first_token: Callable[[str], None] = lambda secret: None,
+) -> None:
     """Run until SIGINT or SIGTERM.
 
     Args:
         options: see there.
         on_listening: called with the API's URL once it answers.
+        on_first_token: called with an operator's token after that, if the database had no token at all.
 
     Raises:
         ListenError: the address is in use, or open to others.
+        TokenFileError: the first token cannot be written.
         PipelineError, StoreError: there is nothing to work with.
     """
     check_listen_address(options)
@@ -72,7 +81,14 @@ async def serve(options: ServerOptions, on_listening: Callable[[str], None] = la
             host, port = listener.getsockname()[:2]
             url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
             log.info("serving", url=url, database=_shown(options.database), pipeline=f"{pipeline.cookie:#x}")
-            server.on_started = lambda: on_listening(url)
+            first = await create_first_token(controller.access, options.token_file)
+
+            def started() -> None:
+                on_listening(url)
+                if first is not None:
+                    on_first_token(first)
+
+            server.on_started = started
             await server.serve(sockets=[listener])
     log.info("stopped")
 
@@ -104,29 +120,21 @@ class _Server(uvicorn.Server):
 
 
 def check_listen_address(options: ServerOptions) -> None:
-    """Refuse to serve others while nobody is asked who he is.
+    """Refuse to let tokens travel over a network in the clear.
 
     Raises:
         ListenError: the address is not loopback and this was not allowed.
     """
-    if is_loopback(options.host) or options.is_open_allowed:
+    if is_loopback(options.host) or options.is_plain_allowed:
         return
     raise ListenError(
         Problem(
             "serve",
             "--listen",
-            f"{options.host} can be reached by others, and the API has no authentication yet",
-            "listen on 127.0.0.1, or add --allow-unauthenticated if the network itself keeps strangers out",
+            f"{options.host} is reached over a network, and tokens would be sent in the clear",
+            "listen on 127.0.0.1, or add --allow-plain-http if something in front does TLS",
         )
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches `host`."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from p4vpc.cli import show
+from p4vpc.cli import show, tokens
+from p4vpc.cli.connection import connect
 from p4vpc.cli.exits import Exit, print_error, run
 from p4vpc.cli.files import Documents, read_files
+from p4vpc.cli.options import Output, Server, TokenOption
 from p4vpc.cli.serve import serve
 from p4vpc.cli.show import Format
 from p4vpc.client import ApplyResult, Client, RefusedError, Status, UnreachableError
-from p4vpc.client.client import DEFAULT_SERVER
 from p4vpc.errors import IntentError, Problem
 from p4vpc.intent import COLLECTIONS, KINDS, ObjectId, closest, parse_id
 
@@ -31,31 +32,30 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(serve)
+app.add_typer(tokens.app)
 
-Server = Annotated[
-    str, typer.Option("--server", metavar="URL", envvar="P4VPC_SERVER", help="the controller's API", show_default=True)
-]
 Files = Annotated[
     list[Path],
     typer.Option("-f", "--file", metavar="FILE", help="YAML file, directory, or -; repeat for more"),
 ]
 Wait = Annotated[bool, typer.Option("--wait", help="wait until all switches show it")]
 Timeout = Annotated[float, typer.Option(min=0, max=MAX_WAIT_SECONDS, help="how long to wait, in seconds")]
-Output = Annotated[Format, typer.Option("-o", "--output", help="for people, or for programs")]
 Switches = Annotated[list[str] | None, typer.Option("--switch", metavar="NAME", help="only this one; repeat for more")]
 
 
 @app.command()
 def apply(
+    *,
     file: Files,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only show what would change")] = False,
     wait: Wait = False,
     timeout: Timeout = 60.0,
-    server: Server = DEFAULT_SERVER,
+    server: Server = None,
+    token: TokenOption = None,
 ) -> None:
     """Create or change the objects in the files: all of them, or none if anything is wrong."""
     documents = read_files(file)
-    with Client(server) as client:
+    with connect(server, token) as client:
         result = _submit(client, documents, is_dry_run=dry_run, wait_seconds=timeout if wait else None)
         if dry_run:
             show.print_difference(result)
@@ -65,10 +65,10 @@ def apply(
 
 
 @app.command()
-def diff(file: Files, server: Server = DEFAULT_SERVER) -> None:
+def diff(file: Files, server: Server = None, token: TokenOption = None) -> None:
     """Show what `apply` would change. Exits with 1 if that is anything."""
     documents = read_files(file)
-    with Client(server) as client:
+    with connect(server, token) as client:
         result = _submit(client, documents, is_dry_run=True, wait_seconds=None)
     show.print_difference(result)
     raise typer.Exit(Exit.REFUSED if result.changes else Exit.DONE)
@@ -82,11 +82,12 @@ def get(
     output: Output = Format.TABLE,
     tenant: Annotated[str | None, typer.Option(help="only what belongs to this tenant")] = None,
     vpc: Annotated[str | None, typer.Option(help="only what belongs to the VPC of this name")] = None,
-    server: Server = DEFAULT_SERVER,
+    server: Server = None,
+    token: TokenOption = None,
 ) -> None:
     """Show objects. `-o yaml` is what `apply` takes."""
     kinds = list(KINDS) if kind == ALL else [_kind(kind)]
-    with Client(server) as client:
+    with connect(server, token) as client:
         if key is not None:
             found = {kinds[0]: [client.get(parse_id(kinds[0] if kind != ALL else kind, key))]}
         else:
@@ -114,11 +115,12 @@ def delete(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only show what would change")] = False,
     wait: Wait = False,
     timeout: Timeout = 60.0,
-    server: Server = DEFAULT_SERVER,
+    server: Server = None,
+    token: TokenOption = None,
 ) -> None:
     """Delete one object, or all objects in the files: all of them, or none if anything else still needs one."""
     ids = _ids_to_delete(kind, key, file or [])
-    with Client(server) as client:
+    with connect(server, token) as client:
         result = client.delete(ids, is_dry_run=dry_run, wait_seconds=timeout if wait else None)
         if dry_run:
             show.print_difference(result)
@@ -129,15 +131,19 @@ def delete(
 
 @app.command()
 def status(
-    wait: Wait = False, timeout: Timeout = 60.0, output: Output = Format.TABLE, server: Server = DEFAULT_SERVER
+    wait: Wait = False,
+    timeout: Timeout = 60.0,
+    output: Output = Format.TABLE,
+    server: Server = None,
+    token: TokenOption = None,
 ) -> None:
     """Show every switch: session, revision, entries, updates written, and what it cannot hold."""
-    with Client(server) as client:
+    with connect(server, token) as client:
         now = client.status(wait_seconds=timeout if wait else None)
     if output is Format.TABLE:
         show.print_status(now)
     else:
-        _print_data(now.model_dump(mode="json"), output)
+        show.print_data(now.model_dump(mode="json"), output)
     if now.outcome is not None:
         raise typer.Exit(_exit_of(now.outcome))
 
@@ -147,15 +153,16 @@ def drops(
     switch: Switches = None,
     every: Annotated[bool, typer.Option("--all", help="show reasons that have not occurred, too")] = False,
     output: Output = Format.TABLE,
-    server: Server = DEFAULT_SERVER,
+    server: Server = None,
+    token: TokenOption = None,
 ) -> None:
     """Show how many packets the switches have dropped, and why."""
-    with Client(server) as client:
+    with connect(server, token) as client:
         found = client.drops(switch or ())
     if output is Format.TABLE:
         show.print_drops(found, is_zero_shown=every)
     else:
-        _print_data(found.model_dump(mode="json"), output)
+        show.print_data(found.model_dump(mode="json"), output)
 
 
 @app.command()
@@ -164,34 +171,37 @@ def identifiers(
         list[str] | None, typer.Option(metavar="NAME", help="only these, like vni; repeat for more")
     ] = None,
     output: Output = Format.TABLE,
-    server: Server = DEFAULT_SERVER,
+    server: Server = None,
+    token: TokenOption = None,
 ) -> None:
     """Show the numbers that objects have on the wire and in tables: VNIs, VRFs, labels, tunnels."""
-    with Client(server) as client:
+    with connect(server, token) as client:
         found = client.identifiers(pool or ())
     if output is Format.TABLE:
         show.print_table(
             ("POOL", "NUMBER", "OWNER"), [(item.pool, str(item.number), item.owner) for item in found.identifiers]
         )
     else:
-        _print_data(found.model_dump(mode="json"), output)
+        show.print_data(found.model_dump(mode="json"), output)
 
 
 @app.command()
 def counters(
+    *,
     switch: Switches = None,
     table: Annotated[list[str] | None, typer.Option(metavar="NAME", help="only this table; repeat for more")] = None,
     every: Annotated[bool, typer.Option("--all", help="show entries that nothing has hit, too")] = False,
     output: Output = Format.TABLE,
-    server: Server = DEFAULT_SERVER,
+    server: Server = None,
+    token: TokenOption = None,
 ) -> None:
     """Show packets and bytes of each table entry that is counted, and the objects it comes from."""
-    with Client(server) as client:
+    with connect(server, token) as client:
         found = client.counters(switch or (), table or ())
     if output is Format.TABLE:
         show.print_counters(found, is_zero_shown=every)
     else:
-        _print_data(found.model_dump(mode="json"), output)
+        show.print_data(found.model_dump(mode="json"), output)
 
 
 def _submit(client: Client, documents: Documents, *, is_dry_run: bool, wait_seconds: float | None) -> ApplyResult:
@@ -222,7 +232,8 @@ def _report_outcome(client: Client, result: ApplyResult) -> None:
         return
     now = client.status()
     if result.outcome == "realised":
-        typer.echo(f"realised on {len(now.switches)} switch{'' if len(now.switches) == 1 else 'es'}")
+        number = len(now.switches)  # a tenant is shown none
+        typer.echo(f"realised on {number} switch{'' if number == 1 else 'es'}" if number else "realised")
     else:
         _print_shortfall(now, result.outcome)
     raise typer.Exit(_exit_of(result.outcome))
@@ -242,13 +253,6 @@ def _print_shortfall(now: Status, outcome: str) -> None:
 
 def _exit_of(outcome: str) -> Exit:
     return {"realised": Exit.DONE, "degraded": Exit.REFUSED}.get(outcome, Exit.TIMEOUT)
-
-
-def _print_data(value: object, output: Format) -> None:
-    if output is Format.JSON:
-        show.print_json(value)
-    else:
-        show.print_yaml([value])
 
 
 def _kind(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 import p4vpc
+from p4vpc.cli.connection import DEFAULT_DATABASE, token_file_of
 from p4vpc.cli.logs import LogFormat, LogLevel, configure_logs
 
 DEFAULT_LISTEN = "127.0.0.1:9560"
@@ -39,13 +40,14 @@ def serve(
     *,
     database: Annotated[
         str, typer.Option("--db", "--database", metavar="URL", envvar="P4VPC_DB", help="SQLAlchemy URL")
-    ] = "sqlite:///p4vpc.db",
+    ] = DEFAULT_DATABASE,
     listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="where the API listens")] = DEFAULT_LISTEN,
     pipeline: Annotated[
         Path | None, typer.Option(metavar="DIR", help="p4info.txtpb and p4vpc.json; default: those of this version")
     ] = None,
-    allow_unauthenticated: Annotated[
-        bool, typer.Option("--allow-unauthenticated", help="listen on other addresses than loopback, without any login")
+    allow_plain_http: Annotated[
+        bool,
+        typer.Option("--allow-plain-http", help="listen on other addresses than loopback although tokens are readable"),
     ] = False,
     log_format: Annotated[LogFormat, typer.Option(help="how log lines look")] = LogFormat.CONSOLE,
     log_level: Annotated[LogLevel, typer.Option(help="the least important lines shown")] = LogLevel.INFO,
@@ -57,5 +59,11 @@ def serve(
     from p4vpc.api import ServerOptions
     from p4vpc.api import serve as run
 
-    options = ServerOptions(database, host, port, pipeline or default_pipeline(), allow_unauthenticated)
-    asyncio.run(run(options, lambda url: typer.echo(f"p4vpc serves {url}")))
+    token_file = token_file_of(database)
+    options = ServerOptions(database, host, port, pipeline or default_pipeline(), token_file, allow_plain_http)
+
+    def tell_first_token(secret: str) -> None:
+        kept = f"; kept in {token_file}" if token_file else ""
+        typer.echo(f"operator token, shown this once{kept}: {secret}")
+
+    asyncio.run(run(options, lambda url: typer.echo(f"p4vpc serves {url}"), tell_first_token))

@@ -37,6 +37,14 @@ def print_yaml(documents: Iterable[object]) -> None:
     typer.echo(text, nl=False)
 
 
+def print_data(value: object, output: Format) -> None:
+    """A whole answer, for programs."""
+    if output is Format.JSON:
+        print_json(value)
+    else:
+        print_yaml([value])
+
+
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Aligned columns, nothing cut off when the output is no terminal, no boxes."""
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)

@@ -13,6 +13,7 @@ from p4vpc.client.models import (
     Status,
     Switch,
     SwitchProblem,
+    TokenInfo,
 )
 
 __all__ = (
@@ -29,5 +30,6 @@ __all__ = (
     "Status",
     "Switch",
     "SwitchProblem",
+    "TokenInfo",
     "UnreachableError",
 )

@@ -4,11 +4,23 @@
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from urllib.parse import quote
 
 import httpx
 from pydantic import ValidationError
 
-from p4vpc.client.models import Answer, ApplyResult, Counters, Drops, Identifiers, ObjectList, Status
+from p4vpc.client.models import (
+    Answer,
+    ApplyResult,
+    Counters,
+    CreatedToken,
+    Drops,
+    Identifiers,
+    ObjectList,
+    Status,
+    TokenInfo,
+    Tokens,
+)
 from p4vpc.errors import ClientError, Problem, UserError
 from p4vpc.intent import KINDS, Intent, Malformed, ObjectId, to_document
 
@@ -43,13 +55,17 @@ class Client:
 
     Args:
         server: URL of the controller.
+        token: secret that tells who is asking.
         transport: another way to it, for tests.
     """
 
-    def __init__(self, server: str = DEFAULT_SERVER, *, transport: httpx.BaseTransport | None = None):
+    def __init__(
+        self, server: str = DEFAULT_SERVER, *, token: str | None = None, transport: httpx.BaseTransport | None = None
+    ):
         self._server = server
+        headers = {} if token is None else {"Authorization": f"Bearer {_printable(token)}"}
         try:
-            self._http = httpx.Client(base_url=server, timeout=TIMEOUT_SECONDS, transport=transport)
+            self._http = httpx.Client(base_url=server, headers=headers, timeout=TIMEOUT_SECONDS, transport=transport)
         except (httpx.InvalidURL, ValueError) as error:
             raise UnreachableError(f"{server!r} is not the URL of a controller: {error}") from None
 
@@ -165,6 +181,34 @@ class Client:
         """
         return self._call(Counters, "GET", "/v1/counters", {"switch": list(switches), "table": list(tables)})
 
+    def tokens(self) -> Tokens:
+        """All tokens, revoked ones too.
+
+        Raises:
+            RefusedError: only an operator may ask.
+            UnreachableError, ServerError: see there.
+        """
+        return self._call(Tokens, "GET", "/v1/tokens")
+
+    def create_token(self, name: str, role: str, tenant: str | None = None) -> CreatedToken:
+        """Make a token; its secret is told this once.
+
+        Raises:
+            RefusedError: it makes no sense, or there has been one of this name.
+            UnreachableError, ServerError: see there.
+        """
+        body = {"name": name, "role": role, "tenant": tenant}
+        return self._call(CreatedToken, "POST", "/v1/tokens", body=body)
+
+    def revoke_token(self, name: str) -> TokenInfo:
+        """End a token.
+
+        Raises:
+            RefusedError: there is none, or it is the last one of an operator.
+            UnreachableError, ServerError: see there.
+        """
+        return self._call(TokenInfo, "DELETE", f"/v1/tokens/{quote(name, safe='')}")
+
     def _call(
         self, kind: type[_A], method: str, path: str, query: Mapping[str, Any] | None = None, body: object = None
     ) -> _A:
@@ -210,6 +254,11 @@ class Client:
             Problem(**{name: str(item.get(name, "")) for name in fields}) for item in items if isinstance(item, dict)
         ]
         return RefusedError(problems or [Problem("", "", str(detail) or f"refused with status {status}")], status)
+
+
+def _printable(token: str) -> str:
+    """A token that fits a header: one that does not is nobody's."""
+    return "".join(character if "!" <= character <= "~" else "?" for character in token)
 
 
 def _how(is_dry_run: bool, wait_seconds: float | None) -> dict[str, Any]:

@@ -128,3 +128,28 @@ class ObjectList(Answer):
 
     revision: int
     items: Sequence[Mapping[str, Any]]
+
+
+class TokenInfo(Answer):
+    """A token, without its secret."""
+
+    name: str
+    role: str
+    tenant: str | None
+    created: str
+    created_by: str
+    revoked: str | None
+    revoked_by: str | None
+
+
+class Tokens(Answer):
+    """All tokens, revoked ones too."""
+
+    items: Sequence[TokenInfo]
+
+
+class CreatedToken(Answer):
+    """A new token and its secret."""
+
+    token: TokenInfo
+    secret: str

@@ -9,17 +9,22 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
 
 import structlog
 
 from p4vpc.errors import NotFoundError, Problem, RevisionConflictError
 from p4vpc.intent import Intent, Malformed, ObjectId, closest
 from p4vpc.model import check_objects, plan_identifiers
+from p4vpc.services.access import tenant_of
 from p4vpc.services.blocking import Blocking
 from p4vpc.store import Change, Commit, Delete, Put, Snapshot, Store, StoredObject
 
 _ATTEMPTS = 5
 """How often a commit is tried again because another process has committed in between."""
+
+Plan: TypeAlias = Callable[[Snapshot], Sequence[Change]]
+"""Changes that depend on what is there; asked again if somebody else commits in between."""
 
 
 class Operation(StrEnum):
@@ -104,12 +109,17 @@ class IntentService:
         return found
 
     async def apply(
-        self, changes: Sequence[Change], *, who: str, malformed: Malformed | None = None, is_dry_run: bool = False
+        self,
+        changes: Sequence[Change] | Plan,
+        *,
+        who: str,
+        malformed: Malformed | None = None,
+        is_dry_run: bool = False,
     ) -> Applied:
         """Commit all changes, or none.
 
         Args:
-            changes: at most one for each object.
+            changes: at most one for each object; or what makes them from the snapshot that they are checked against.
             who: for the audit log.
             malformed: objects that the same request has but which cannot be read: with any of these nothing is
                 committed, but references to them are no mistake of their own, and those that they have are checked.
@@ -130,9 +140,12 @@ class IntentService:
             self._on_commit()
         return applied
 
-    def _apply(self, changes: Sequence[Change], who: str, malformed: Malformed | None, is_dry_run: bool) -> Applied:
+    def _apply(
+        self, wanted: Sequence[Change] | Plan, who: str, malformed: Malformed | None, is_dry_run: bool
+    ) -> Applied:
         for attempt in range(1, _ATTEMPTS + 1):
             snapshot = self._refresh()
+            changes = wanted(snapshot) if callable(wanted) else wanted
             _check_expectations(changes, snapshot)
             after = _apply_to(snapshot.objects, changes)
             deleted = {change.id for change in changes if isinstance(change, Delete)}
@@ -160,16 +173,13 @@ class IntentService:
 
 
 def not_found(ids: Iterable[ObjectId], snapshot: Snapshot) -> NotFoundError:
-    """The error for objects that do not exist, with what the author may have meant."""
-    return NotFoundError(
-        Problem(
-            str(object_id),
-            "",
-            "does not exist",
-            closest(object_id.key, [known.key for known in snapshot.objects if known.kind == object_id.kind]),
-        )
-        for object_id in ids
-    )
+    """The error for objects that do not exist, with what the author may have meant: never what is another tenant's."""
+    return NotFoundError(Problem(str(it), "", "does not exist", closest(it.key, _beside(it, snapshot))) for it in ids)
+
+
+def _beside(object_id: ObjectId, snapshot: Snapshot) -> Iterable[str]:
+    owner = tenant_of(object_id)
+    return (known.key for known in snapshot.objects if known.kind == object_id.kind and tenant_of(known) == owner)
 
 
 def _check_expectations(changes: Iterable[Change], snapshot: Snapshot) -> None:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Durable state: objects, revisions, audit records, identifiers, election ids."""
+"""Durable state: objects, revisions, audit records, identifiers, election ids, tokens."""
 
 from p4vpc.store.store import Store
+from p4vpc.store.tokens import TokenError
 from p4vpc.store.types import (
     Change,
     ChangeRecord,
@@ -10,8 +11,10 @@ from p4vpc.store.types import (
     Departure,
     Put,
     RevisionRecord,
+    Role,
     Snapshot,
     StoredObject,
+    Token,
 )
 
 __all__ = [
@@ -22,7 +25,10 @@ __all__ = [
     "Departure",
     "Put",
     "RevisionRecord",
+    "Role",
     "Snapshot",
     "Store",
     "StoredObject",
+    "Token",
+    "TokenError",
 ]

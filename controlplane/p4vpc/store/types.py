@@ -4,6 +4,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import TypeAlias
 
 from p4vpc.intent import Identifiers, Intent, ObjectId
@@ -108,3 +109,30 @@ class Commit:
     revision: int
     changes: tuple[ChangeRecord, ...]
     identifiers: Identifiers
+
+
+class Role(StrEnum):
+    """What the bearer of a token may do: everything; change one tenant's objects; read one tenant's objects."""
+
+    OPERATOR = "operator"
+    TENANT_ADMIN = "tenant-admin"
+    TENANT_VIEWER = "tenant-viewer"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token as the store knows it; the secret itself is not there.
+
+    Attributes:
+        name: whom the audit log names; never given to another token.
+        tenant: whose objects it is for; None for an operator's.
+        revoked: when it ceased to be good; None while it is.
+    """
+
+    name: str
+    role: Role
+    tenant: str | None
+    created: datetime
+    created_by: str
+    revoked: datetime | None = None
+    revoked_by: str | None = None

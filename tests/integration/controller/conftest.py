@@ -30,7 +30,9 @@ class ServeProcess:
                 "json",
             ),
         ]
+        self.database = f"sqlite:///{directory / 'p4vpc.db'}"
         self._log = directory / "serve.log"
+        self.token_file = directory / "p4vpc.token"
         self.url = ""
 
     def start(self) -> None:
