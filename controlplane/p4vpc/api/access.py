@@ -54,6 +54,17 @@ def check_visible(caller: Principal, *kinds: str) -> None:
     raise ForbiddenError(Problem(kind, "", message, "ask the operator", "request") for kind in kinds)
 
 
+def check_visible_tenant(caller: Principal, tenant: str | None) -> None:
+    """Refuse to be asked about another tenant.
+
+    Raises:
+        ForbiddenError: the caller is of another one.
+    """
+    if tenant is not None and not caller.is_operator and tenant != caller.tenant:
+        message = f"token {caller.name} is of tenant {caller.tenant}"
+        raise ForbiddenError(Problem("", "tenant", message, "ask the operator", "query"))
+
+
 def check_visible_object(caller: Principal, object_id: ObjectId) -> None:
     """Refuse what is not the caller's to know of, whether it exists or not.
 

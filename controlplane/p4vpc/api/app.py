@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The application: routes, errors, life cycle."""
 
+import asyncio
 from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from p4vpc.api import bulk, objects, operations, problems, tokens
+from p4vpc.api import bulk, history, objects, operations, problems, tokens
 from p4vpc.api.bodies import DEFAULT_MAX_BODY_BYTES, BodyReader
 from p4vpc.api.context import Context
 from p4vpc.api.schemas import ProblemModel
@@ -13,7 +14,10 @@ from p4vpc.services import Controller
 
 
 def create_app(controller: Controller, *, max_body_bytes: int = DEFAULT_MAX_BODY_BYTES) -> FastAPI:
-    """The API of a controller, which whoever calls has started and will end."""
+    """The API of a controller, which whoever calls has started and will end.
+
+    Streams end when `app.state.closing` is set.
+    """
     app = FastAPI(
         title="p4vpc",
         version=version("p4vpc"),
@@ -26,9 +30,11 @@ def create_app(controller: Controller, *, max_body_bytes: int = DEFAULT_MAX_BODY
     )
     problems.install(app)
     app.state.access = controller.access
+    app.state.closing = asyncio.Event()
     context = Context(controller, BodyReader(max_body_bytes))
     app.include_router(operations.router(context))
     app.include_router(bulk.router(context))
     app.include_router(tokens.router(context))
+    app.include_router(history.router(context, app.state.closing))
     app.include_router(objects.router(context))
     return app

@@ -56,6 +56,30 @@ class ApplyResult(BaseModel):
         return cls(revision=applied.revision, is_dry_run=is_dry_run, outcome=outcome, changes=changes)
 
 
+class CommitEvent(BaseModel):
+    """One commit, as a watcher is told."""
+
+    revision: int
+    changes: list[ObjectChange]
+
+
+class AuditItem(BaseModel):
+    """One commit: who made it, when, what it changed."""
+
+    revision: int
+    time: str
+    who: str
+    summary: str
+    changes: list[ObjectChange]
+
+
+class AuditModel(BaseModel):
+    """A page of the audit log; `next` is the cursor of the page after it, null if there is none."""
+
+    items: list[AuditItem]
+    next: str | None
+
+
 class IdentifierModel(BaseModel):
     """A number and the object that it stands for: the VNI of a subnet, the tunnel of a VTEP."""
 

@@ -78,6 +78,7 @@ async def serve(
                 app, log_config=None, access_log=False, timeout_graceful_shutdown=SHUTDOWN_SECONDS, lifespan="off"
             )
             server = _Server(config)
+            server.on_stop = app.state.closing.set
             host, port = listener.getsockname()[:2]
             url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
             log.info("serving", url=url, database=_shown(options.database), pipeline=f"{pipeline.cookie:#x}")
@@ -97,6 +98,7 @@ class _Server(uvicorn.Server):
     """Tells when it answers, and leaves signals to us: agents and store are to be closed after it."""
 
     on_started: Callable[[], None] = staticmethod(lambda: None)
+    on_stop: Callable[[], None] = staticmethod(lambda: None)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -112,6 +114,7 @@ class _Server(uvicorn.Server):
 
     def _stop(self) -> None:
         self.should_exit = True
+        self.on_stop()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

@@ -82,25 +82,32 @@ def get(
     output: Output = Format.TABLE,
     tenant: Annotated[str | None, typer.Option(help="only what belongs to this tenant")] = None,
     vpc: Annotated[str | None, typer.Option(help="only what belongs to the VPC of this name")] = None,
+    watch: Annotated[bool, typer.Option("-w", "--watch", help="then show what changes, until Ctrl-C")] = False,
     server: Server = None,
     token: TokenOption = None,
 ) -> None:
     """Show objects. `-o yaml` is what `apply` takes."""
     kinds = list(KINDS) if kind == ALL else [_kind(kind)]
+    wanted = None if key is None else parse_id(kinds[0] if kind != ALL else kind, key)
     with connect(server, token) as client:
-        if key is not None:
-            found = {kinds[0]: [client.get(parse_id(kinds[0] if kind != ALL else kind, key))]}
+        since = client.status().revision if watch else 0
+        if wanted is not None:
+            found = {kinds[0]: [client.get(wanted)]}
         else:
-            found = {name: list(client.list(name, tenant=tenant, vpc=vpc)) for name in kinds}
-    documents = [document for items in found.values() for document in items]
-    if output is Format.JSON:
-        show.print_json(documents[0] if key is not None else documents)
-    elif output is Format.YAML:
-        show.print_yaml(documents)
-    else:
-        for name, items in found.items():
-            if items or kind != ALL:
-                show.print_objects(name, items)
+            found = {name: list(client.list(name, tenant=tenant, vpc=vpc).items) for name in kinds}
+        documents = [document for items in found.values() for document in items]
+        if output is Format.JSON:
+            show.print_json(documents[0] if key is not None else documents)
+        elif output is Format.YAML:
+            show.print_yaml(documents)
+        else:
+            for name, items in found.items():
+                if items or kind != ALL:
+                    show.print_objects(name, items)
+        if watch:
+            for event in client.watch(kinds=kinds, tenant=tenant, vpc=vpc, since=since):
+                changes = [it for it in event.changes if wanted is None or it.key == wanted.key]
+                show.print_event(event.revision, changes, output)
 
 
 @app.command()
@@ -183,6 +190,30 @@ def identifiers(
         )
     else:
         show.print_data(found.model_dump(mode="json"), output)
+
+
+@app.command()
+def audit(
+    *,
+    who: Annotated[str | None, typer.Option(metavar="TOKEN", help="only what was done with this token")] = None,
+    kind: Annotated[str | None, typer.Option(help="only changes of this kind of objects")] = None,
+    key: Annotated[str | None, typer.Option(help="only changes of the object of this key")] = None,
+    tenant: Annotated[str | None, typer.Option(help="only changes of what belongs to this tenant")] = None,
+    since: Annotated[str | None, typer.Option(metavar="TIME", help="such as 2030-01-31T12:00:00Z")] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="as --since; this moment is excluded")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="at most so many commits, the newest")] = 100,
+    output: Output = Format.TABLE,
+    server: Server = None,
+    token: TokenOption = None,
+) -> None:
+    """Show who has changed what, newest first."""
+    wanted = None if kind is None else _kind(kind)
+    with connect(server, token) as client:
+        found = client.audit(limit=limit, who=who, kind=wanted, key=key, tenant=tenant, since=since, until=until)
+    if output is Format.TABLE:
+        show.print_audit(found)
+    else:
+        show.print_data([item.model_dump(mode="json") for item in found], output)
 
 
 @app.command()

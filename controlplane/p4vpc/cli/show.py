@@ -2,6 +2,7 @@
 """What commands print: tables for people, JSON and YAML for programs."""
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
@@ -12,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from p4vpc.client import ApplyResult, Counters, Drops, ObjectChange, Status, Switch
+from p4vpc.client import ApplyResult, AuditItem, Counters, Drops, ObjectChange, Status, Switch
 from p4vpc.intent import KINDS
 
 Document = Mapping[str, Any]
@@ -185,6 +186,33 @@ def _changed_fields(change: ObjectChange) -> Iterable[str]:
 
 def _inline(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+def print_event(revision: int, changes: Sequence[ObjectChange], output: Format) -> None:
+    """What a commit has changed, as it is told to a watcher: in JSON one line for each."""
+    for change in changes:
+        if output is Format.TABLE:
+            typer.echo(f"revision {revision}: {_DONE[change.operation]} {change.kind} {change.key}")
+            for line in _changed_fields(change):
+                typer.echo(f"    {line}")
+        else:
+            event = {"revision": revision, **change.model_dump(mode="json")}
+            if output is Format.JSON:
+                typer.echo(json.dumps(event, ensure_ascii=False))
+            else:
+                print_yaml([event])
+    sys.stdout.flush()
+
+
+def print_audit(items: Sequence[AuditItem]) -> None:
+    """A line for each object that a commit has changed, and what differs."""
+    for item in items:
+        typer.echo(f"revision {item.revision}  {item.time}  {item.who}")
+        for change in item.changes:
+            typer.echo(f"  {_DONE[change.operation]} {change.kind} {change.key}")
+            if change.operation == "update":
+                for line in _changed_fields(change):
+                    typer.echo(f"      {line}")
 
 
 def print_applied(result: ApplyResult) -> None:

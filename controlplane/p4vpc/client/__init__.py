@@ -4,6 +4,8 @@
 from p4vpc.client.client import Client, RefusedError, ServerError, UnreachableError
 from p4vpc.client.models import (
     ApplyResult,
+    AuditItem,
+    CommitEvent,
     Counter,
     Counters,
     Drops,
@@ -18,7 +20,9 @@ from p4vpc.client.models import (
 
 __all__ = (
     "ApplyResult",
+    "AuditItem",
     "Client",
+    "CommitEvent",
     "Counter",
     "Counters",
     "Drops",

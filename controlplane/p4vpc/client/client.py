@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Blocking client of the REST API."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
@@ -9,9 +11,13 @@ from urllib.parse import quote
 import httpx
 from pydantic import ValidationError
 
+from p4vpc.client.events import read_events
 from p4vpc.client.models import (
     Answer,
     ApplyResult,
+    Audit,
+    AuditItem,
+    CommitEvent,
     Counters,
     CreatedToken,
     Drops,
@@ -26,6 +32,9 @@ from p4vpc.intent import KINDS, Intent, Malformed, ObjectId, to_document
 
 DEFAULT_SERVER = "http://127.0.0.1:9560"
 TIMEOUT_SECONDS = 30.0
+RECONNECT_SECONDS = 1.0
+
+_PAGE = 1000
 
 _A = TypeVar("_A", bound=Answer)
 
@@ -138,14 +147,14 @@ class Client:
             raise ServerError(f"{self._server} did not answer with an object")
         return answer
 
-    def list(self, kind: str, *, tenant: str | None = None, vpc: str | None = None) -> Sequence[Mapping[str, Any]]:
-        """All objects of a kind as documents, sorted by key.
+    def list(self, kind: str, *, tenant: str | None = None, vpc: str | None = None) -> ObjectList:
+        """All objects of a kind as documents, sorted by key, and the revision that they are of.
 
         Raises:
             UnreachableError, ServerError: see there.
         """
         scope = {name: value for name, value in (("tenant", tenant), ("vpc", vpc)) if value is not None}
-        return self._call(ObjectList, "GET", f"/v1/{KINDS[kind].collection}", scope).items
+        return self._call(ObjectList, "GET", f"/v1/{KINDS[kind].collection}", scope)
 
     def status(self, *, wait_seconds: float | None = None) -> Status:
         """Every switch; after all show the last revision, or after so many seconds.
@@ -181,6 +190,66 @@ class Client:
         """
         return self._call(Counters, "GET", "/v1/counters", {"switch": list(switches), "table": list(tables)})
 
+    def audit(self, *, limit: int = 100, **filters: str | None) -> Sequence[AuditItem]:
+        """Who has changed what, newest first; at most `limit` commits.
+
+        Args:
+            limit: most commits.
+            filters: `who`, `kind`, `key`, `tenant`, `since`, `until`; None: whichever.
+
+        Raises:
+            RefusedError: a filter makes no sense.
+            UnreachableError, ServerError: see there.
+        """
+        found: list[AuditItem] = []
+        query: dict[str, Any] = {name: value for name, value in filters.items() if value is not None}
+        while True:
+            query["limit"] = min(limit - len(found), _PAGE)
+            page = self._call(Audit, "GET", "/v1/audit", query)
+            found += page.items
+            if page.next is None or len(found) >= limit:
+                return found
+            query["cursor"] = page.next
+
+    def watch(
+        self, *, kinds: Sequence[str] = (), tenant: str | None = None, vpc: str | None = None, since: int | None = None
+    ) -> Iterator[CommitEvent]:
+        """Commits as they are made, for ever; a connection that breaks is made again, and nothing is missed.
+
+        Args:
+            kinds, tenant, vpc: only changes of these.
+            since: a revision; only what came after it. None: from now on.
+
+        Raises:
+            RefusedError: a filter makes no sense, or the token is not good (any more).
+            UnreachableError: there is no controller at the beginning.
+            ServerError: what answers is none.
+        """
+        scope = {"kind": list(kinds), "tenant": tenant, "vpc": vpc, "since": since}
+        query = {name: value for name, value in scope.items() if value is not None}
+        position: str | None = None
+        is_first = True
+        while True:
+            headers = {} if position is None else {"Last-Event-ID": position}
+            try:
+                with self._http.stream(
+                    "GET", "/v1/watch", params=query, headers=headers, timeout=httpx.Timeout(TIMEOUT_SECONDS)
+                ) as response:
+                    if not response.is_success:
+                        response.read()
+                        raise self._failure(response.status_code, self._answer(response))
+                    is_first = False
+                    for event in read_events(response.iter_lines()):
+                        position = event.id or position
+                        yield self._validated(CommitEvent, json.loads(event.data))
+            except (httpx.TransportError, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+                if is_first:
+                    raise UnreachableError(f"no controller at {self._server}: {error}") from None
+            except ServerError:
+                if is_first:
+                    raise
+            time.sleep(RECONNECT_SECONDS)
+
     def tokens(self) -> Tokens:
         """All tokens, revoked ones too.
 
@@ -212,7 +281,9 @@ class Client:
     def _call(
         self, kind: type[_A], method: str, path: str, query: Mapping[str, Any] | None = None, body: object = None
     ) -> _A:
-        answer = self._request(method, path, query, body)
+        return self._validated(kind, self._request(method, path, query, body))
+
+    def _validated(self, kind: type[_A], answer: object) -> _A:
         try:
             return kind.model_validate(answer)
         except ValidationError as error:
@@ -234,15 +305,19 @@ class Client:
             raise UnreachableError(f"no answer from {self._server} in time") from None
         except (httpx.TransportError, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             raise UnreachableError(f"no controller at {self._server}: {error}") from None
+        answer = self._answer(response)
+        if response.is_success:
+            return answer
+        raise self._failure(response.status_code, answer)
+
+    def _answer(self, response: httpx.Response) -> object:
         try:
             answer: object = response.json()
         except ValueError:
             raise ServerError(
                 f"{self._server} answered {response.status_code} without JSON; is it a controller?"
             ) from None
-        if response.is_success:
-            return answer
-        raise self._failure(response.status_code, answer)
+        return answer
 
     def _failure(self, status: int, answer: object) -> RefusedError | ServerError:
         detail = answer.get("detail", "") if isinstance(answer, dict) else ""

@@ -44,6 +44,30 @@ class ApplyResult(Answer):
     changes: Sequence[ObjectChange]
 
 
+class CommitEvent(Answer):
+    """One commit, as a watcher is told."""
+
+    revision: int
+    changes: Sequence[ObjectChange]
+
+
+class AuditItem(Answer):
+    """One commit: who made it, when, what it changed."""
+
+    revision: int
+    time: str
+    who: str
+    summary: str
+    changes: Sequence[ObjectChange]
+
+
+class Audit(Answer):
+    """A page of the audit log; `next` leads to the one after it."""
+
+    items: Sequence[AuditItem]
+    next: str | None
+
+
 class Identifier(Answer):
     """A number and the object that it stands for."""
 

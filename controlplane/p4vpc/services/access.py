@@ -146,6 +146,10 @@ class AccessService:
         token = await self._blocking.run(self._store.good_token, digest_of(secret))
         return None if token is None else Principal(token.name, token.role, token.tenant)
 
+    async def is_good(self, principal: Principal) -> bool:
+        """Whether its token has not been revoked meanwhile."""
+        return await self._blocking.run(self._store.is_good_token, principal.name)
+
     async def create(self, name: str, role: Role, tenant: str | None, who: str) -> tuple[Token, str]:
         """Make a token; its secret is returned once.
 

@@ -18,7 +18,18 @@ from p4vpc.intent import Intent, Malformed, ObjectId, closest
 from p4vpc.model import check_objects, plan_identifiers
 from p4vpc.services.access import tenant_of
 from p4vpc.services.blocking import Blocking
-from p4vpc.store import Change, Commit, Delete, Put, Snapshot, Store, StoredObject
+from p4vpc.store import (
+    AuditQuery,
+    AuditRecord,
+    Change,
+    ChangeRecord,
+    Commit,
+    Delete,
+    Put,
+    Snapshot,
+    Store,
+    StoredObject,
+)
 
 _ATTEMPTS = 5
 """How often a commit is tried again because another process has committed in between."""
@@ -80,6 +91,8 @@ class IntentService:
         self._log = structlog.get_logger().bind(switch="-")
         self._lock = asyncio.Lock()
         self._snapshot: Snapshot | None = None
+        self._seen = 0
+        self._advanced = asyncio.Event()
 
     async def snapshot(self) -> Snapshot:
         """Everything at the current revision.
@@ -88,12 +101,33 @@ class IntentService:
             StoreError: the database cannot be used.
         """
         async with self._lock:
-            return await self._blocking.run(self._refresh)
+            snapshot = await self._blocking.run(self._refresh)
+        self._saw(snapshot.revision)
+        return snapshot
 
     def _refresh(self) -> Snapshot:
         if self._snapshot is None or self._snapshot.revision != self._store.revision:
             self._snapshot = self._store.snapshot()
         return self._snapshot
+
+    async def audit(self, query: AuditQuery, limit: int) -> Sequence[AuditRecord]:
+        """Who has changed what, newest first; at most `limit` commits."""
+        return await self._blocking.run(self._store.audit, query, limit)
+
+    async def changes_since(self, revision: int, limit: int) -> Sequence[ChangeRecord]:
+        """What was committed after `revision`, in order; about `limit` changes of whole commits."""
+        return await self._blocking.run(self._store.changes_since, revision, limit)
+
+    async def wait_beyond(self, revision: int) -> None:
+        """Wait until there is a later commit. Those of other processes are noticed when anybody reads."""
+        while self._seen <= revision:
+            await self._advanced.wait()
+
+    def _saw(self, revision: int) -> None:
+        if revision > self._seen:
+            self._seen = revision
+            self._advanced.set()
+            self._advanced = asyncio.Event()
 
     async def get(self, object_id: ObjectId) -> StoredObject:
         """One object.
@@ -135,6 +169,7 @@ class IntentService:
         async with self._lock:
             is_dry_run = is_dry_run or bool(malformed)
             applied = await self._blocking.run(self._apply, changes, who, malformed, is_dry_run)
+        self._saw(applied.revision)
         if applied.edits and not is_dry_run:
             self._log.info("committed", revision=applied.revision, who=who, changes=len(applied.edits))
             self._on_commit()

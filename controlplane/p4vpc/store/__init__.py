@@ -4,6 +4,8 @@
 from p4vpc.store.store import Store
 from p4vpc.store.tokens import TokenError
 from p4vpc.store.types import (
+    AuditQuery,
+    AuditRecord,
     Change,
     ChangeRecord,
     Commit,
@@ -18,6 +20,8 @@ from p4vpc.store.types import (
 )
 
 __all__ = [
+    "AuditQuery",
+    "AuditRecord",
     "Change",
     "ChangeRecord",
     "Commit",

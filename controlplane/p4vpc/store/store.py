@@ -11,12 +11,14 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select,
 
 from p4vpc.errors import NotFoundError, Problem, RevisionConflictError, StoreError, UserError
 from p4vpc.intent import KINDS, IdentifierPlan, Intent, ObjectId, to_document
-from p4vpc.store import departures, numbers, tokens
+from p4vpc.store import audit, departures, numbers, tokens
 from p4vpc.store.database import Database
 from p4vpc.store.schema import changes as changes_table
 from p4vpc.store.schema import election_ids, objects, revisions
 from p4vpc.store.times import now_us, time_of
 from p4vpc.store.types import (
+    AuditQuery,
+    AuditRecord,
     Change,
     ChangeRecord,
     Commit,
@@ -155,6 +157,23 @@ class Store:
             rows = connection.execute(select(revisions).order_by(revisions.c.number.desc()).limit(limit)).all()
         return [RevisionRecord(row.number, time_of(row.time_us), row.who, row.summary) for row in rows]
 
+    def audit(self, query: AuditQuery, limit: int = 100) -> Sequence[AuditRecord]:
+        """Return at most `limit` commits that match, newest first, each with those of its changes that match."""
+        with self._database.read() as connection:
+            commits = audit.read_commits(connection, query, limit)
+            rows = audit.read_changes(connection, query, [row.number for row in commits])
+        changes: dict[int, list[ChangeRecord]] = {row.number: [] for row in commits}
+        for row in rows:
+            changes[row.revision].append(_change_record(row))
+        return [
+            AuditRecord(
+                RevisionRecord(row.number, time_of(row.time_us), row.who, row.summary),
+                row.tenant,
+                tuple(changes[row.number]),
+            )
+            for row in commits
+        ]
+
     def history(self, object_id: ObjectId, limit: int = 100) -> Sequence[ChangeRecord]:
         """Return an object's changes, newest first; also of one that is deleted."""
         table = changes_table.c
@@ -226,6 +245,11 @@ class Store:
         """Return the token with this digest, if there is one that has not been revoked."""
         with self._database.read() as connection:
             return tokens.good_token(connection, digest)
+
+    def is_good_token(self, name: str) -> bool:
+        """Whether the token of this name has not been revoked."""
+        with self._database.read() as connection:
+            return tokens.is_good(connection, name)
 
     def tokens(self) -> Sequence[Token]:
         """Return all tokens by name, revoked ones too."""

@@ -44,6 +44,12 @@ def good_token(connection: Connection, digest: str) -> Token | None:
     return None if row is None else _token(row)
 
 
+def is_good(connection: Connection, name: str) -> bool:
+    """Return whether there is a token of this name that has not been revoked."""
+    query = select(tokens.c.name).where(tokens.c.name == name, tokens.c.revoked_us.is_(None))
+    return connection.execute(query).scalar() is not None
+
+
 def every(connection: Connection) -> Sequence[Token]:
     """Return all tokens by name, revoked ones too."""
     return [_token(row) for row in connection.execute(select(tokens).order_by(tokens.c.name))]

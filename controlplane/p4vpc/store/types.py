@@ -74,6 +74,40 @@ class RevisionRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditQuery:
+    """Which commits, and which of their changes; None: whichever.
+
+    Attributes:
+        before_revision: only older ones.
+        since, until: when they were made; aware times, `until` itself excluded.
+        who: their author.
+        kind, key: the object that they change.
+        tenant: whose objects they change; of the changes only those.
+    """
+
+    before_revision: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    who: str | None = None
+    kind: str | None = None
+    key: str | None = None
+    tenant: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """One commit with those of its changes that were asked for.
+
+    Attributes:
+        who_of_tenant: the tenant whose token made it; None: an operator's, or p4vpc itself.
+    """
+
+    revision: RevisionRecord
+    who_of_tenant: str | None
+    changes: tuple[ChangeRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """All of the intent at one revision, read in one transaction. Revision 0 is the empty store."""
 

@@ -4,6 +4,7 @@
 import io
 import json
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -270,3 +271,35 @@ def test_a_configuration_file_names_server_and_token(
     assert "no token was given" in run("get", "tenants", "--server", other).err  # it is for that server only
     config.write_text("sever: x\n")
     assert "did you mean server?" in run("get", "tenants").err
+
+
+def test_get_w_shows_what_changes_until_it_is_interrupted(run: Run, serve_process: ServeProcess, tenant: str) -> None:
+    run("apply", "-f", "-", stdin=f"kind: tenant\nname: {tenant}\n")
+    command = [sys.executable, "-c", "from p4vpc.cli.main import main; main()", "get", "tenants", "--tenant", tenant]
+    watcher = subprocess.Popen(
+        [*command, "-w", "-o", "json"], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+    )
+    assert watcher.stdout is not None
+    try:
+        shown = [watcher.stdout.readline() for _ in range(6)]
+        assert json.loads("".join(shown)) == [{"kind": "tenant", "name": tenant}]
+        run("apply", "-f", "-", stdin=f"kind: tenant\nname: {tenant}\ndescription: d\n")
+        event = json.loads(watcher.stdout.readline())
+        assert (event["operation"], event["key"], event["after"]["description"]) == ("update", tenant, "d")
+        watcher.send_signal(signal.SIGINT)
+        assert watcher.wait(30) == 0
+    finally:
+        watcher.kill()
+        watcher.wait()
+        watcher.stdout.close()
+
+
+def test_audit_tells_who_did_what(run: Run, tenant: str) -> None:
+    run("apply", "-f", "-", stdin=f"kind: tenant\nname: {tenant}\n")
+    run("apply", "-f", "-", stdin=f"kind: tenant\nname: {tenant}\ndescription: d\n")
+    lines = run("audit", "--tenant", tenant).out.splitlines()
+    assert lines[0].split()[::3] == ["revision", "operator"]
+    assert lines[1:3] == [f"  updated tenant {tenant}", '      + description: "d"']
+    assert lines[4:] == [f"  created tenant {tenant}"]
+    assert json.loads(run("audit", "--tenant", tenant, "--limit", "1", "-o", "json").out)[0]["who"] == "operator"
+    assert run("audit", "--since", "yesterday").code == 1

@@ -62,9 +62,7 @@ async def world() -> AsyncIterator[World]:
 def routes(app: Any) -> list[tuple[str, str]]:
     """Every method and path of the application, names filled in with those of the other tenant."""
     values = {"tenant": "blue", "vpc": "prod", "name": "a"}
-    return [
-        (method.upper(), path.format(**values)) for path, item in app.openapi()["paths"].items() for method in item
-    ]
+    return [(method.upper(), path.format(**values)) for path, item in app.openapi()["paths"].items() for method in item]
 
 
 async def test_nothing_but_health_and_the_description_answers_strangers(world: World) -> None:
