@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from fastapi import Request
 
+from p4vpc.api.merge_patch import MEDIA_TYPE as MERGE_PATCH
 from p4vpc.api.problems import BadRequestError, BodyTooLargeError, UnsupportedMediaTypeError
 from p4vpc.errors import IntentError, Problem
 from p4vpc.intent import Malformed, ObjectId, Reading, Reference, parse_id, read_documents, read_yaml
@@ -73,6 +74,21 @@ class BodyReader:
             raise _bad("the body is not an object", "one object with its fields")
         return value
 
+    async def patch(self, request: Request) -> Mapping[str, Any]:
+        """A merge patch of one object.
+
+        Raises:
+            UnsupportedMediaTypeError, BodyTooLargeError, BadRequestError: the body is no such thing.
+        """
+        media_type = _media_type(request)
+        if media_type not in (MERGE_PATCH, "application/json"):
+            message = f"Content-Type is {media_type[:80]!r}" if media_type else "Content-Type is missing"
+            raise UnsupportedMediaTypeError(Problem("", "", message, MERGE_PATCH, _SOURCE))
+        value = _parse_json(await self._bytes(request))
+        if not isinstance(value, dict):
+            raise _bad("the body is not an object", "the fields that are to change")
+        return value
+
     async def _bytes(self, request: Request) -> bytes:
         chunks: list[bytes] = []
         size = 0
@@ -94,13 +110,17 @@ def _is_yaml(request: Request) -> bool:
     Raises:
         UnsupportedMediaTypeError: it is neither.
     """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media_type = _media_type(request)
     if media_type == "application/json":
         return False
     if media_type in _YAML_TYPES:
         return True
     message = f"Content-Type is {media_type[:80]!r}" if media_type else "Content-Type is missing"
     raise UnsupportedMediaTypeError(Problem("", "", message, "application/json or application/yaml", _SOURCE))
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _bad(message: str, remedy: str) -> BadRequestError:

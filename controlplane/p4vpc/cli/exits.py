@@ -28,8 +28,6 @@ def run(command: Callable[[], object]) -> Exit:
     """Run a command and turn whatever goes wrong into a message and an exit code; never a traceback."""
     try:
         command()
-    except KeyboardInterrupt:
-        return Exit.DONE
     except UserError as error:
         print_problems(error.problems)
     except (UnreachableError, ServerError) as error:

@@ -2,6 +2,7 @@
 """The command line. Exit codes: see `exits`."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -82,19 +83,24 @@ def get(
     output: Output = Format.TABLE,
     tenant: Annotated[str | None, typer.Option(help="only what belongs to this tenant")] = None,
     vpc: Annotated[str | None, typer.Option(help="only what belongs to the VPC of this name")] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", metavar="FIELD=VALUE", help="such as subnet=web or switch=leaf1; repeat for more"),
+    ] = None,
     watch: Annotated[bool, typer.Option("-w", "--watch", help="then show what changes, until Ctrl-C")] = False,
     server: Server = None,
     token: TokenOption = None,
 ) -> None:
     """Show objects. `-o yaml` is what `apply` takes."""
     kinds = list(KINDS) if kind == ALL else [_kind(kind)]
+    narrowed = _filters(where or ())
     wanted = None if key is None else parse_id(kinds[0] if kind != ALL else kind, key)
     with connect(server, token) as client:
         since = client.status().revision if watch else 0
         if wanted is not None:
             found = {kinds[0]: [client.get(wanted)]}
         else:
-            found = {name: list(client.list(name, tenant=tenant, vpc=vpc).items) for name in kinds}
+            found = {name: list(client.list(name, tenant=tenant, vpc=vpc, narrowed=narrowed)) for name in kinds}
         documents = [document for items in found.values() for document in items]
         if output is Format.JSON:
             show.print_json(documents[0] if key is not None else documents)
@@ -138,13 +144,21 @@ def delete(
 
 @app.command()
 def status(
+    *,
+    kind: Annotated[str | None, typer.Argument(metavar="[KIND", help="default: all switches")] = None,
+    key: Annotated[str | None, typer.Argument(metavar="KEY]", help="such as red/prod/web-1")] = None,
     wait: Wait = False,
     timeout: Timeout = 60.0,
     output: Output = Format.TABLE,
     server: Server = None,
     token: TokenOption = None,
 ) -> None:
-    """Show every switch: session, revision, entries, updates written, and what it cannot hold."""
+    """Show every switch, or with KIND and KEY where one object is realised, and where not, why."""
+    if kind is not None:
+        _show_object_status(
+            kind, key, wait_seconds=timeout if wait else None, output=output, connection=(server, token)
+        )
+        return
     with connect(server, token) as client:
         now = client.status(wait_seconds=timeout if wait else None)
     if output is Format.TABLE:
@@ -235,6 +249,21 @@ def counters(
         show.print_data(found.model_dump(mode="json"), output)
 
 
+def _show_object_status(
+    kind: str, key: str | None, *, wait_seconds: float | None, output: Format, connection: tuple[str | None, str | None]
+) -> None:
+    if key is None:
+        raise typer.BadParameter("give KIND and KEY, or neither")
+    with connect(*connection) as client:
+        found = client.object_status(parse_id(_kind(kind), key), wait_seconds=wait_seconds)
+    if output is Format.TABLE:
+        show.print_object_status(found)
+    else:
+        show.print_data(found.model_dump(mode="json"), output)
+    if found.state == "refused" or wait_seconds is not None:
+        raise typer.Exit({"realised": Exit.DONE, "refused": Exit.REFUSED}.get(found.state, Exit.TIMEOUT))
+
+
 def _submit(client: Client, documents: Documents, *, is_dry_run: bool, wait_seconds: float | None) -> ApplyResult:
     """Apply, or collect the mistakes that we have found and those that only the controller can find."""
     problems: list[Problem] = list(documents.problems)
@@ -284,6 +313,14 @@ def _print_shortfall(now: Status, outcome: str) -> None:
 
 def _exit_of(outcome: str) -> Exit:
     return {"realised": Exit.DONE, "degraded": Exit.REFUSED}.get(outcome, Exit.TIMEOUT)
+
+
+def _filters(words: Sequence[str]) -> dict[str, str]:
+    pairs = [word.partition("=") for word in words]
+    for field, sign, value in pairs:
+        if not (field and sign and value):
+            raise typer.BadParameter(f"{field}{sign}{value} is not FIELD=VALUE", param_hint="--where")
+    return {field: value for field, _, value in pairs}
 
 
 def _kind(text: str) -> str:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from p4vpc.client import ApplyResult, AuditItem, Counters, Drops, ObjectChange, Status, Switch
+from p4vpc.client import ApplyResult, AuditItem, Counters, Drops, ObjectChange, ObjectStatus, Status, Switch
 from p4vpc.intent import KINDS
 
 Document = Mapping[str, Any]
@@ -236,6 +236,29 @@ def print_status(status: Status) -> None:
         for problem in switch.problems:
             origins = ", ".join(map(str, problem.origins)) or "no object any more"
             typer.echo(f"! {switch.name}: {origins}: {problem.entry}: {problem.reason}")
+
+
+def print_object_status(status: ObjectStatus) -> None:
+    """The switches that an object concerns, and what is wrong with it there."""
+    if status.switches:
+        rows = [
+            (
+                at.name,
+                "realised" if at.is_realised else "refused" if at.problems else at.state,
+                f"{at.settled_revision}/{at.desired_revision}",
+                str(at.entries),
+            )
+            for at in status.switches
+        ]
+        print_table(("SWITCH", "STATE", "REVISION", "ENTRIES"), rows)
+    typer.echo(f"{status.kind} {status.key}: {status.state}, last changed at revision {status.revision}")
+    if status.error:
+        typer.echo(f"! {status.error}")
+    for at in status.switches:
+        for problem in at.problems:
+            typer.echo(f"! {at.name}: {', '.join(map(str, problem.origins))}: {problem.entry}: {problem.reason}")
+        if at.error:
+            typer.echo(f"! {at.name}: {at.error}")
 
 
 def _switch_row(switch: Switch) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from p4vpc.client.models import (
     Drops,
     Identifiers,
     ObjectList,
+    ObjectStatus,
     Status,
     TokenInfo,
     Tokens,
@@ -147,14 +148,34 @@ class Client:
             raise ServerError(f"{self._server} did not answer with an object")
         return answer
 
-    def list(self, kind: str, *, tenant: str | None = None, vpc: str | None = None) -> ObjectList:
-        """All objects of a kind as documents, sorted by key, and the revision that they are of.
+    def list(
+        self,
+        kind: str,
+        *,
+        tenant: str | None = None,
+        vpc: str | None = None,
+        narrowed: Mapping[str, str] | None = None,
+    ) -> Sequence[Mapping[str, Any]]:
+        """All objects of a kind as documents, sorted by key.
+
+        Args:
+            kind: of the objects.
+            tenant, vpc: only what belongs to these.
+            narrowed: more filters that the kind has, such as `subnet` of ports.
 
         Raises:
+            RefusedError: there is no such filter, or this is not ours to see.
             UnreachableError, ServerError: see there.
         """
-        scope = {name: value for name, value in (("tenant", tenant), ("vpc", vpc)) if value is not None}
-        return self._call(ObjectList, "GET", f"/v1/{KINDS[kind].collection}", scope)
+        filters = {"tenant": tenant, "vpc": vpc, **(narrowed or {})}
+        query = {name: value for name, value in filters.items() if value is not None}
+        items: list[Mapping[str, Any]] = []
+        while True:
+            page = self._call(ObjectList, "GET", f"/v1/{KINDS[kind].collection}", query)
+            items += page.items
+            if page.next is None:
+                return items
+            query["cursor"] = page.next
 
     def status(self, *, wait_seconds: float | None = None) -> Status:
         """Every switch; after all show the last revision, or after so many seconds.
@@ -163,6 +184,16 @@ class Client:
             UnreachableError, ServerError: see there.
         """
         return self._call(Status, "GET", "/v1/status", _how(False, wait_seconds))
+
+    def object_status(self, object_id: ObjectId, *, wait_seconds: float | None = None) -> ObjectStatus:
+        """Whether the switches show one object.
+
+        Raises:
+            RefusedError: there is none.
+            UnreachableError, ServerError: see there.
+        """
+        path = f"/v1/{KINDS[object_id.kind].collection}/{object_id.key}/status"
+        return self._call(ObjectStatus, "GET", path, _how(False, wait_seconds))
 
     def identifiers(self, pools: Sequence[str] = ()) -> Identifiers:
         """Numbers that objects have on the wire and in tables; of all pools, or of those named.

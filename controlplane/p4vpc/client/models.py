@@ -122,6 +122,30 @@ class Status(Answer):
     switches: Sequence[Switch]
 
 
+class ObjectAtSwitch(Answer):
+    """One object at one switch that it concerns."""
+
+    name: str
+    state: str
+    is_realised: bool
+    entries: int
+    desired_revision: int
+    settled_revision: int
+    problems: Sequence[SwitchProblem]
+    error: str
+
+
+class ObjectStatus(Answer):
+    """Whether the switches show an object. A tenant is told the state only."""
+
+    kind: str
+    key: str
+    revision: int
+    state: Literal["realised", "pending", "refused"]
+    error: str
+    switches: Sequence[ObjectAtSwitch]
+
+
 class Drops(Answer):
     """Packets dropped by switch and reason; `errors` tells which switch did not answer."""
 
@@ -152,6 +176,7 @@ class ObjectList(Answer):
 
     revision: int
     items: Sequence[Mapping[str, Any]]
+    next: str | None = None
 
 
 class TokenInfo(Answer):

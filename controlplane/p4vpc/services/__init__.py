@@ -3,8 +3,8 @@
 
 `intents` owns the store, `access` knows who calls, `tenant_changes` what a tenant may change, `controller` owns the
 agents, `responder` the answers to packets that the switches hand up, `moves` knows what goes first and who redirects
-while ports move, `announced_moves` the moves that hosts announce (`damping` how often), `telemetry` what is read from
-switches on request.
+while ports move, `announced_moves` the moves that hosts announce (`damping` how often), `realised` how far one
+object is, `telemetry` what is read from switches on request.
 """
 
 from p4vpc.services.access import AccessService, ForbiddenError, Principal
@@ -12,6 +12,7 @@ from p4vpc.services.blocking import Blocking
 from p4vpc.services.controller import Controller, ControllerStatus, MobilityOptions, Outcome
 from p4vpc.services.damping import DampingOptions
 from p4vpc.services.intents import Applied, Edit, IntentService, Operation, Plan
+from p4vpc.services.realised import Realised, RealisedState, read_realised
 from p4vpc.services.telemetry import Counter, Drops, Telemetry, read_drops, read_telemetry
 from p4vpc.services.tenant_changes import permitted
 
@@ -32,8 +33,11 @@ __all__ = (
     "Outcome",
     "Plan",
     "Principal",
+    "Realised",
+    "RealisedState",
     "Telemetry",
     "permitted",
     "read_drops",
+    "read_realised",
     "read_telemetry",
 )

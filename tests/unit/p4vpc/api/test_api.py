@@ -148,7 +148,7 @@ next_hop: 10.9.9.9
     for problem, start in zip(sorted(problems), ["port", "route", "subnet", "tenant Red", "tenat"], strict=True):
         assert problem.startswith(start)
     assert all("line" in item["source"] or "document" in item["source"] for item in response.json()["problems"])
-    assert (await api.get("/v1/tenants")).json() == {"revision": 0, "items": []}
+    assert (await api.get("/v1/tenants")).json() == {"revision": 0, "items": [], "next": None}
 
 
 BAD_PORT = """
