@@ -51,6 +51,8 @@ class Side:
         src_ports: tuple[int, int] | None = None,
         dst_ports: tuple[int, int] | None = None,
         priority: int = 10,
+        mirror_session: int = 0,
+        is_logged: int = 0,
     ) -> Entry:
         """A rule where packets from web to db are looked up."""
         return entries.acl(
@@ -64,6 +66,8 @@ class Side:
             src_ports=src_ports,
             dst_ports=dst_ports,
             priority=priority,
+            mirror_session=mirror_session,
+            is_logged=is_logged,
         )
 
     def udp(self, sport: int = 1234, dport: int = 5678) -> Packet:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import grpc
 from finsy.proto import p4r, p4r_grpc, rpc_code, rpc_status
 
-from ptf_tests.p4info import Entry, Group, Key, Member, MeterCell, MulticastGroup, Schema, Writable
+from ptf_tests.p4info import CloneSession, Entry, Group, Key, Member, MeterCell, MulticastGroup, Schema, Writable
 
 RPC_TIMEOUT_S = 30.0
 _ELECTION_ID = p4r.Uint128(low=1)
@@ -141,6 +141,8 @@ class P4RuntimeClient:
             wanted.append(p4r.Entity(action_profile_group=p4r.ActionProfileGroup(action_profile_id=profile_id)))
         every_group = p4r.PacketReplicationEngineEntry(multicast_group_entry=p4r.MulticastGroupEntry())
         wanted.append(p4r.Entity(packet_replication_engine_entry=every_group))
+        every_session = p4r.PacketReplicationEngineEntry(clone_session_entry=p4r.CloneSessionEntry())
+        wanted.append(p4r.Entity(packet_replication_engine_entry=every_session))
         return [
             entity
             for entity in self.read(wanted)
@@ -217,5 +219,7 @@ def _title(item: Writable) -> str:
             return f"{item.profile} group {item.group_id}"
         case MulticastGroup():
             return f"multicast group {item.group_id}"
+        case CloneSession():
+            return f"clone session {item.session_id}"
         case MeterCell():
             return f"{item.meter} cell {item.index}"

@@ -157,8 +157,13 @@ def acl(
     src_ports: tuple[int, int] | None = None,
     dst_ports: tuple[int, int] | None = None,
     priority: int = 10,
+    mirror_session: int = 0,
+    is_logged: int = 0,
 ) -> Entry:
-    """A rule of a network ACL, `ingress` or `egress`, `v4` or `v6`; ports ask for a header that has them."""
+    """A rule of a network ACL, `ingress` or `egress`, `v4` or `v6`; ports ask for a header that has them.
+
+    `mirror_session` is an even number; the session of that number plus one is for packets that are logged too.
+    """
     match: dict[str, Match] = {"bridge_domain": domain}
     for field, prefix in (("src_address", src), ("dst_address", dst)):
         if prefix is not None:
@@ -171,7 +176,8 @@ def acl(
             match[field] = Range(*ports)
             match["has_l4"] = Ternary(1, 1)
     table = f"acl_{direction}_{family}"
-    return Entry(table, match, Action(f"{action}_{table}"), priority)
+    params = {"mirror_session": mirror_session, "is_logged": is_logged}
+    return Entry(table, match, Action(f"{action}_{table}", params), priority)
 
 
 def tunnel(
@@ -232,6 +238,11 @@ def underlay_route_to_group(prefix: str, group: int) -> Entry:
 def drop_reason(number: int, action: str) -> Entry:
     """What becomes of a frame that ingress drops for this reason: `count_drop` or `punt_drop`."""
     return Entry("drop_reasons", {"drop_reason": number}, Action(action))
+
+
+def egress_drop_reason(number: int, action: str) -> Entry:
+    """The same in egress: `count_egress_drop` or `punt_egress_drop`."""
+    return Entry("egress_drop_reasons", {"drop_reason": number}, Action(action))
 
 
 def egress_port(index: int, vlan: int) -> Entry:

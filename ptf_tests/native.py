@@ -4,7 +4,8 @@
 from collections.abc import Iterable
 
 from ptf_tests import p4info
-from ptf_tests.p4info import Entry, Match, MulticastGroup, number
+from ptf_tests.p4info import CloneSession, Entry, Match, MulticastGroup, number
+from softswitch.runtime import replication
 from softswitch.runtime.entries import ActionCall, ActionRef, ActionSet, GroupRef, KeyField, MatchValue, WeightedAction
 from softswitch.runtime.replication import Replica
 from softswitch.runtime.switch import Switch
@@ -23,6 +24,14 @@ def install_groups(switch: Switch, groups: Iterable[MulticastGroup]) -> None:
     """Creates multicast groups."""
     for group in groups:
         switch.multicast.insert(group.group_id, [Replica(port, instance) for port, instance in group.replicas])
+
+
+def install_sessions(switch: Switch, sessions: Iterable[CloneSession]) -> None:
+    """Creates clone sessions."""
+    for session in sessions:
+        replicas = tuple(Replica(port, instance) for port, instance in session.replicas)
+        copies = replication.CloneSession(replicas, packet_length_bytes=session.packet_length_bytes)
+        switch.clone_sessions.insert(session.session_id, copies)
 
 
 def _match(field: KeyField, match: Match | None) -> MatchValue:

@@ -114,6 +114,15 @@ class MulticastGroup:
 
 
 @dataclass(frozen=True)
+class CloneSession:
+    """Where the copies of a session go: (port, instance); cut to so many bytes, 0 for whole ones."""
+
+    session_id: int
+    replicas: tuple[tuple[int, int], ...]
+    packet_length_bytes: int = 0
+
+
+@dataclass(frozen=True)
 class MeterCell:
     """One cell of a meter: committed and peak rate per second, and bursts, in its unit; no rates are no limit."""
 
@@ -123,7 +132,7 @@ class MeterCell:
     bursts: tuple[int, int] = (0, 0)
 
 
-Writable = Entry | Member | Group | MulticastGroup | MeterCell
+Writable = Entry | Member | Group | MulticastGroup | CloneSession | MeterCell
 Key = tuple[Match | None, ...]
 
 
@@ -175,6 +184,8 @@ class Schema:
             return p4r.Entity(table_entry=self._encode_entry(item))
         if isinstance(item, MulticastGroup):
             return p4r.Entity(packet_replication_engine_entry=_encode_multicast_group(item))
+        if isinstance(item, CloneSession):
+            return p4r.Entity(packet_replication_engine_entry=_encode_clone_session(item))
         if isinstance(item, MeterCell):
             return p4r.Entity(meter_entry=self._encode_meter_cell(item))
         return self._encode_selector(item)
@@ -273,6 +284,14 @@ def _encode_multicast_group(group: MulticastGroup) -> p4r.PacketReplicationEngin
     replicas = [p4r.Replica(egress_port=port, instance=instance) for port, instance in group.replicas]
     message = p4r.MulticastGroupEntry(multicast_group_id=group.group_id, replicas=replicas)
     return p4r.PacketReplicationEngineEntry(multicast_group_entry=message)
+
+
+def _encode_clone_session(session: CloneSession) -> p4r.PacketReplicationEngineEntry:
+    replicas = [p4r.Replica(egress_port=port, instance=instance) for port, instance in session.replicas]
+    message = p4r.CloneSessionEntry(
+        session_id=session.session_id, replicas=replicas, packet_length_bytes=session.packet_length_bytes
+    )
+    return p4r.PacketReplicationEngineEntry(clone_session_entry=message)
 
 
 def _encode_match(key: p4i.MatchField, match: Match | None, what: str) -> p4r.FieldMatch | None:

@@ -8,7 +8,7 @@ from ipaddress import ip_network
 
 from ptf_tests import entries, leaf
 from ptf_tests.leaf import Host, Subnet
-from ptf_tests.p4info import Action, Entry, Lpm, Match, MulticastGroup, Range, Ternary
+from ptf_tests.p4info import Action, CloneSession, Entry, Lpm, Match, MulticastGroup, Range, Ternary
 from ptf_tests.tunnels import OVER_V4, OVER_V6
 
 _ACCESS_PORTS = (1, 2, 3, 4, 7, 8)
@@ -20,6 +20,8 @@ _V6_PREFIX = 0x2001_0DB8 << 96
 _MTUS = (64, 100, 600, 1500)
 _TRAPPED = (0x0806, 0x86DD, 0x88CC)
 _HIGHEST_DROP_REASON = 34
+_CPU_PORT = 510
+_MIRRORS = (2, 4, 1022)
 _PART_MISSING = 0.04
 """How often an entry is left out, so that misses happen everywhere."""
 _PART_CANDIDATE = 0.15
@@ -33,7 +35,9 @@ class RandomState:
         local: hosts that are attached here.
         remote: hosts behind the leaf's tunnels.
         groups: multicast groups that the entries name.
-        shown: reasons for which drops are shown to the controller.
+        sessions: clone sessions that rules name, and that of the controller.
+        shown: reasons for which drops of ingress are shown to the controller.
+        shown_by_egress: the same for egress.
     """
 
     def __init__(self, draw_from: random.Random) -> None:
@@ -56,7 +60,9 @@ class RandomState:
         ]
         self.remote = [self._host(tunnel=draw_from.choice(_TUNNELS)) for _ in range(draw_from.randint(1, 8))]
         self.groups = list(self._groups())
+        self.sessions = list(self._sessions())
         self.shown = draw_from.sample(range(1, _HIGHEST_DROP_REASON + 1), draw_from.choice((0, 3, 10)))
+        self.shown_by_egress = draw_from.sample(range(1, _HIGHEST_DROP_REASON + 1), draw_from.choice((0, 10)))
 
     def _host(self, *, port: int = 0, vlan: int = 0, index: int = 0, tunnel: int = 0) -> Host:
         subnet = self._random.choice(self._subnets)
@@ -158,6 +164,18 @@ class RandomState:
                 if self._random.random() < 0.8:
                     yield MulticastGroup(2 * number + 1 + is_terminated, members)
 
+    def _sessions(self) -> Iterator[CloneSession]:
+        """The controller's, and for each mirror one without the controller and one with it; some are missing."""
+        controller = (_CPU_PORT, 0)
+        if self._random.random() < 0.9:
+            yield CloneSession(1, (controller,))
+        for mirror in _MIRRORS:
+            host = self._random.choice(self.local)
+            target = (host.port, self._random.choice((host.index, host.index, 0xFFF)))
+            for session, replicas in ((mirror, (target,)), (mirror + 1, (target, controller))):
+                if self._random.random() < 0.9:
+                    yield CloneSession(session, replicas)
+
     def _floods(self) -> Iterator[Entry]:
         for group in self.groups:
             number, is_terminated = divmod(group.group_id - 1, 2)
@@ -184,6 +202,8 @@ class RandomState:
                         src_ports=self._random.choice((None, None, (1000, 2000))),
                         dst_ports=self._random.choice((None, ports)),
                         priority=priority,
+                        mirror_session=self._random.choice((0, 0, *_MIRRORS)),
+                        is_logged=self._random.choice((0, 0, 1)),
                     )
 
     def _traps(self) -> Iterator[Entry]:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every dropped packet is counted once, by its reason. Some reasons want an answer that a pipeline cannot write (ICMP errors,
-// echo replies): the controller gets such a frame as it came, within a rate.
+// Every dropped packet is counted once, by its reason. The controller may be shown what is dropped, as samples or because the
+// reason wants an answer that a pipeline cannot write (ICMP errors, echo replies), and what a rule of a network ACL logs: all
+// within a rate for each reason. What ingress drops is sent there as it came; of what else is shown a copy is made (ADR 16).
 #ifndef COMMON_ACCOUNT_P4
 #define COMMON_ACCOUNT_P4
 
@@ -21,7 +22,6 @@ control IngressAccount(inout metadata_t meta) {
     @name(".punt_drop") @id(0x2f)
     action punt_drop() {
         meta.is_punted = 1;
-        meta.egress.punt_reason = meta.drop_reason;
         drop_reasons_counter.count();
     }
 
@@ -42,8 +42,18 @@ control IngressAccount(inout metadata_t meta) {
     }
 
     apply {
-        drop_reasons.apply();
+        meta.egress.punt_reason = meta.drop_reason;
+        if (meta.drop_reason != DROP_NONE) {
+            drop_reasons.apply();
+        }
+        if (meta.is_logged == 1) {
+            meta.is_punted = 1;
+            meta.egress.punt_reason = LOGGED_OUTBOUND;
+        }
         punt_meter.apply(meta);
+        if (meta.is_logged == 1 && meta.punt_color == COLOR_GREEN) {
+            meta.copy_session = meta.copy_session | COPY_TO_CONTROLLER;
+        }
     }
 }
 
@@ -51,8 +61,16 @@ control EgressAccount(inout metadata_t meta) {
     @name(".egress_drop_reasons_counter") @id(0x08)
     table_counter_t(TABLE_COUNTER) egress_drop_reasons_counter;
 
+    EgressPuntMeter() punt_meter;
+
     @name(".count_egress_drop") @id(0x21)
     action count_egress_drop() {
+        egress_drop_reasons_counter.count();
+    }
+
+    @name(".punt_egress_drop") @id(0x48)
+    action punt_egress_drop() {
+        meta.is_punted = 1;
         egress_drop_reasons_counter.count();
     }
 
@@ -64,6 +82,7 @@ control EgressAccount(inout metadata_t meta) {
         }
         actions = {
             count_egress_drop;
+            punt_egress_drop;
             @defaultonly NoAction;
         }
         const default_action = NoAction;
@@ -72,7 +91,18 @@ control EgressAccount(inout metadata_t meta) {
     }
 
     apply {
-        egress_drop_reasons.apply();
+        meta.egress.punt_reason = meta.drop_reason;
+        if (meta.drop_reason != DROP_NONE) {
+            egress_drop_reasons.apply();
+        }
+        if (meta.is_logged == 1) {
+            meta.is_punted = 1;
+            meta.egress.punt_reason = LOGGED_INBOUND;
+        }
+        punt_meter.apply(meta);
+        if (meta.is_punted == 1 && meta.punt_color == COLOR_GREEN) {
+            meta.copy_session = meta.copy_session | COPY_TO_CONTROLLER;
+        }
     }
 }
 

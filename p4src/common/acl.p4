@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Network ACLs: ordered, stateless rules of a subnet, for what is routed out of it and into it. Both are asked where the packet
-// enters the fabric, as policy is; those of the destination in egress, where there are stages to spare.
+// enters the fabric, as policy is; those of the destination in egress, where there are stages to spare. A rule may ask for copies
+// of what it matches, whatever it decides: for a mirror, and (within a rate, see account) for the controller.
 #ifndef COMMON_ACL_P4
 #define COMMON_ACL_P4
 
+#include "headers.p4"
 #include "metadata.p4"
 #include "sizes.p4"
 
@@ -12,13 +14,17 @@ control AclIngress(inout metadata_t meta) {
     table_counter_t(TABLE_COUNTER) acl_ingress_v4_counter;
 
     @name(".permit_acl_ingress_v4") @id(0x25)
-    action permit_acl_ingress_v4() {
+    action permit_acl_ingress_v4(@id(1) copy_session_t mirror_session, @id(2) bit<1> is_logged) {
+        meta.copy_session = mirror_session;
+        meta.is_logged = is_logged;
         acl_ingress_v4_counter.count();
     }
 
     @name(".deny_acl_ingress_v4") @id(0x26)
-    action deny_acl_ingress_v4() {
+    action deny_acl_ingress_v4(@id(1) copy_session_t mirror_session, @id(2) bit<1> is_logged) {
         meta.is_acl_denied = 1;
+        meta.copy_session = mirror_session;
+        meta.is_logged = is_logged;
         acl_ingress_v4_counter.count();
     }
 
@@ -48,13 +54,17 @@ control AclIngress(inout metadata_t meta) {
     table_counter_t(TABLE_COUNTER) acl_ingress_v6_counter;
 
     @name(".permit_acl_ingress_v6") @id(0x27)
-    action permit_acl_ingress_v6() {
+    action permit_acl_ingress_v6(@id(1) copy_session_t mirror_session, @id(2) bit<1> is_logged) {
+        meta.copy_session = mirror_session;
+        meta.is_logged = is_logged;
         acl_ingress_v6_counter.count();
     }
 
     @name(".deny_acl_ingress_v6") @id(0x28)
-    action deny_acl_ingress_v6() {
+    action deny_acl_ingress_v6(@id(1) copy_session_t mirror_session, @id(2) bit<1> is_logged) {
         meta.is_acl_denied = 1;
+        meta.copy_session = mirror_session;
+        meta.is_logged = is_logged;
         acl_ingress_v6_counter.count();
     }
 
@@ -89,18 +99,22 @@ control AclIngress(inout metadata_t meta) {
     }
 }
 
-control AclEgress(inout metadata_t meta) {
+control AclEgress(in frame_headers_t hdr, inout metadata_t meta) {
     @name(".acl_egress_v4_counter") @id(0x0b)
     table_counter_t(TABLE_COUNTER) acl_egress_v4_counter;
 
     @name(".permit_acl_egress_v4") @id(0x29)
-    action permit_acl_egress_v4() {
+    action permit_acl_egress_v4(@id(1) copy_session_t mirror_session, @id(2) bit<1> is_logged) {
+        meta.copy_session = mirror_session;
+        meta.is_logged = is_logged;
         acl_egress_v4_counter.count();
     }
 
     @name(".deny_acl_egress_v4") @id(0x2a)
-    action deny_acl_egress_v4() {
+    action deny_acl_egress_v4(@id(1) copy_session_t mirror_session, @id(2) bit<1> is_logged) {
         meta.is_acl_denied = 1;
+        meta.copy_session = mirror_session;
+        meta.is_logged = is_logged;
         acl_egress_v4_counter.count();
     }
 
@@ -109,12 +123,12 @@ control AclEgress(inout metadata_t meta) {
     table acl_egress_v4 {
         key = {
             meta.egress.bridge_domain : exact @name("bridge_domain") @id(1);
-            meta.lkp.src_v4           : ternary @name("src_address") @id(2);
-            meta.lkp.dst_v4           : ternary @name("dst_address") @id(3);
-            meta.lkp.ip_protocol      : ternary @name("ip_protocol") @id(4);
-            meta.lkp.l4_src_port      : range @name("l4_src_port") @id(5);
-            meta.lkp.l4_dst_port      : range @name("l4_dst_port") @id(6);
-            meta.lkp.has_l4           : ternary @name("has_l4") @id(7);
+            hdr.ipv4.src_addr         : ternary @name("src_address") @id(2);
+            hdr.ipv4.dst_addr         : ternary @name("dst_address") @id(3);
+            meta.egress.ip_protocol   : ternary @name("ip_protocol") @id(4);
+            meta.egress.l4_src_port   : range @name("l4_src_port") @id(5);
+            meta.egress.l4_dst_port   : range @name("l4_dst_port") @id(6);
+            meta.egress.has_l4        : ternary @name("has_l4") @id(7);
         }
         actions = {
             permit_acl_egress_v4;
@@ -130,13 +144,17 @@ control AclEgress(inout metadata_t meta) {
     table_counter_t(TABLE_COUNTER) acl_egress_v6_counter;
 
     @name(".permit_acl_egress_v6") @id(0x2b)
-    action permit_acl_egress_v6() {
+    action permit_acl_egress_v6(@id(1) copy_session_t mirror_session, @id(2) bit<1> is_logged) {
+        meta.copy_session = mirror_session;
+        meta.is_logged = is_logged;
         acl_egress_v6_counter.count();
     }
 
     @name(".deny_acl_egress_v6") @id(0x2c)
-    action deny_acl_egress_v6() {
+    action deny_acl_egress_v6(@id(1) copy_session_t mirror_session, @id(2) bit<1> is_logged) {
         meta.is_acl_denied = 1;
+        meta.copy_session = mirror_session;
+        meta.is_logged = is_logged;
         acl_egress_v6_counter.count();
     }
 
@@ -145,12 +163,12 @@ control AclEgress(inout metadata_t meta) {
     table acl_egress_v6 {
         key = {
             meta.egress.bridge_domain : exact @name("bridge_domain") @id(1);
-            meta.lkp.src_v6           : ternary @name("src_address") @id(2);
-            meta.lkp.dst_v6           : ternary @name("dst_address") @id(3);
-            meta.lkp.ip_protocol      : ternary @name("ip_protocol") @id(4);
-            meta.lkp.l4_src_port      : range @name("l4_src_port") @id(5);
-            meta.lkp.l4_dst_port      : range @name("l4_dst_port") @id(6);
-            meta.lkp.has_l4           : ternary @name("has_l4") @id(7);
+            hdr.ipv6.src_addr         : ternary @name("src_address") @id(2);
+            hdr.ipv6.dst_addr         : ternary @name("dst_address") @id(3);
+            meta.egress.ip_protocol   : ternary @name("ip_protocol") @id(4);
+            meta.egress.l4_src_port   : range @name("l4_src_port") @id(5);
+            meta.egress.l4_dst_port   : range @name("l4_dst_port") @id(6);
+            meta.egress.has_l4        : ternary @name("has_l4") @id(7);
         }
         actions = {
             permit_acl_egress_v6;
@@ -163,7 +181,7 @@ control AclEgress(inout metadata_t meta) {
     }
 
     apply {
-        if (meta.lkp.kind == FRAME_IPV6) {
+        if (hdr.ipv6.isValid()) {
             acl_egress_v6.apply();
         } else {
             acl_egress_v4.apply();

@@ -30,7 +30,9 @@ control FabricPorts(in frame_headers_t hdr, inout metadata_t meta) {
     }
 
     apply {
-        if (!hdr.vlan.isValid()) {
+        if (hdr.vlan.isValid()) {
+            meta.vlan_id = hdr.vlan.vlan_id;
+        } else {
             fabric_ports.apply();
         }
     }
@@ -39,8 +41,6 @@ control FabricPorts(in frame_headers_t hdr, inout metadata_t meta) {
 control AccessPorts(in frame_headers_t hdr, inout metadata_t meta) {
     @name(".access_ports_counter") @id(0x01)
     table_counter_t(TABLE_COUNTER) access_ports_counter;
-
-    vlan_id_t vlan_id;
 
     @name(".set_access") @id(0x02)
     action set_access(
@@ -76,7 +76,7 @@ control AccessPorts(in frame_headers_t hdr, inout metadata_t meta) {
     table access_ports {
         key = {
             meta.ingress_port : exact @name("ingress_port") @id(1);
-            vlan_id           : exact @name("vlan_id") @id(2);
+            meta.vlan_id      : exact @name("vlan_id") @id(2);
         }
         actions = {
             set_access;
@@ -89,10 +89,6 @@ control AccessPorts(in frame_headers_t hdr, inout metadata_t meta) {
     }
 
     apply {
-        vlan_id = 0;
-        if (hdr.vlan.isValid()) {
-            vlan_id = hdr.vlan.vlan_id;
-        }
         if (meta.is_fabric == 0) {
             access_ports.apply();
         }

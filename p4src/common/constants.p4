@@ -10,13 +10,12 @@ typedef bit<24> vni_t;
 typedef bit<16> vrf_t;
 typedef bit<16> policy_label_t;
 typedef bit<16> port_index_t;
-typedef bit<16> tunnel_index_t;
+typedef bit<15> tunnel_index_t;
 typedef bit<48> mac_addr_t;
 typedef bit<32> ipv4_addr_t;
 typedef bit<128> ipv6_addr_t;
-typedef bit<24> flow_time_t;
-typedef bit<32> flow_stamp_t;
-typedef bit<16> flow_index_t;
+typedef bit<10> copy_session_t; // as wide as Tofino has them
+typedef bit<8>  copy_kind_t;
 
 const bit<16> ETHER_TYPE_IPV4 = 0x0800;
 const bit<16> ETHER_TYPE_ARP  = 0x0806;
@@ -103,9 +102,13 @@ const rewrite_mode_t REWRITE_TRANSIT   = 4; // underlay packet routed by the fab
 const rewrite_mode_t REWRITE_PUNT      = 5; // as it came, to the controller, behind a packet_in header
 const rewrite_mode_t REWRITE_ND_REPLY  = 6; // the solicitation becomes its advertisement
 const rewrite_mode_t REWRITE_FLOODED   = 7; // tenant frame to many: every copy is bridged
+const rewrite_mode_t REWRITE_MIRRORED  = 8; // copy for a mirror: VLAN tag only, and no decision is made about it
 
 typedef bit<8> meter_color_t; // RFC 2698
 const meter_color_t COLOR_GREEN = 0;
+
+// Clone sessions: an even one is that of a mirror (0: none); with this bit the controller gets a copy too.
+const copy_session_t COPY_TO_CONTROLLER = 1;
 
 // Highest bit of a port index: behind a tunnel, and the rest is the tunnel's index. Local attachments have 0 there.
 const bit<1> BEHIND_TUNNEL = 1;

@@ -66,7 +66,6 @@ control DecideSource(inout metadata_t meta) {
 // Is there a destination, and may this packet go there? Questions, and what comes back to its sender, are decided after it.
 control DecideDestination(inout metadata_t meta) {
     bit<1> is_too_big;
-    bit<1> is_link_local;
 
     @hidden
     action pass_destination() {
@@ -91,31 +90,34 @@ control DecideDestination(inout metadata_t meta) {
             meta.lkp.dst_mac[40:40]        : ternary;
             meta.egress.port_index[15:15]  : ternary;
             meta.is_moved                  : ternary;
-            is_link_local                  : ternary;
+            meta.lkp.kind                  : ternary;
+            meta.source_kind               : ternary;
+            meta.lkp.dst_v4[31:16]         : ternary;
+            meta.lkp.dst_v6[127:118]       : ternary;
             is_too_big                     : ternary;
-            meta.is_red                    : ternary;
         }
         actions = {
             pass_destination;
             refuse_destination;
         }
         const entries = {
-            // transit guarded gateway routed known station flooded ttl group tunnel moved link-local big red
-            // Beyond its rate a port gets no answers either, and the controller sees nothing of it.
-            (_, 1, _, _, _, _, _, _,          _, _, _, _, _, 1) : refuse_destination(DROP_RATE);
-            (_, _, 1, _, _, _, _, _,          _, _, _, _, _, _) : refuse_destination(DROP_TO_GATEWAY);
-            (1, _, _, _, _, _, _, 0 &&& 0xfe, _, _, _, _, _, _) : refuse_destination(DROP_UNDERLAY_TTL);
-            (1, _, _, _, _, _, _, _,          _, _, _, _, _, _) : pass_destination();
-            (_, _, _, 1, _, _, _, _,          _, _, _, 1, _, _) : refuse_destination(DROP_LINK_LOCAL);
-            (_, _, _, 1, _, _, _, 0 &&& 0xfe, _, _, _, _, _, _) : refuse_destination(DROP_TTL);
-            (_, _, _, 1, 0, _, _, _,          _, _, _, _, _, _) : refuse_destination(DROP_NO_ROUTE);
-            (_, _, _, 0, _, 0, _, _,          1, _, _, _, _, _) : refuse_destination(DROP_BROADCAST);
-            (_, _, _, 0, _, 0, _, _,          _, _, _, _, _, _) : refuse_destination(DROP_UNKNOWN_DESTINATION);
+            // transit guarded gateway routed known station flooded ttl group tunnel moved
+            //                                         kind        source             v4      v6     big
+            (_, _, 1, _, _, _, _, _,          _, _, _, _,          _,                 _,      _,     _) : refuse_destination(DROP_TO_GATEWAY);
+            (1, _, _, _, _, _, _, 0 &&& 0xfe, _, _, _, _,          _,                 _,      _,     _) : refuse_destination(DROP_UNDERLAY_TTL);
+            (1, _, _, _, _, _, _, _,          _, _, _, _,          _,                 _,      _,     _) : pass_destination();
+            (_, _, _, 1, _, _, _, _,          _, _, _, _,          SOURCE_LINK_LOCAL, _,      _,     _) : refuse_destination(DROP_LINK_LOCAL);
+            (_, _, _, 1, _, _, _, _,          _, _, _, FRAME_IPV4, _,                 0xa9fe, _,     _) : refuse_destination(DROP_LINK_LOCAL);
+            (_, _, _, 1, _, _, _, _,          _, _, _, FRAME_IPV6, _,                 _,      0x3fa, _) : refuse_destination(DROP_LINK_LOCAL);
+            (_, _, _, 1, _, _, _, 0 &&& 0xfe, _, _, _, _,          _,                 _,      _,     _) : refuse_destination(DROP_TTL);
+            (_, _, _, 1, 0, _, _, _,          _, _, _, _,          _,                 _,      _,     _) : refuse_destination(DROP_NO_ROUTE);
+            (_, _, _, 0, _, 0, _, _,          1, _, _, _,          _,                 _,      _,     _) : refuse_destination(DROP_BROADCAST);
+            (_, _, _, 0, _, 0, _, _,          _, _, _, _,          _,                 _,      _,     _) : refuse_destination(DROP_UNKNOWN_DESTINATION);
             // From one trusted leaf to another: it should have sent it there itself. A station that is not here (any more) is
             // unknown here; what moved goes on until every leaf knows.
-            (_, 0, _, 0, _, _, 0, _,          _, 1, 0, _, _, _) : refuse_destination(DROP_UNKNOWN_DESTINATION);
-            (_, 0, _, 1, _, _, 0, _,          _, 1, _, _, _, _) : refuse_destination(DROP_SPLIT_HORIZON);
-            (_, 1, _, _, _, _, _, _,          _, _, _, _, 1, _) : refuse_destination(DROP_TOO_BIG);
+            (_, 0, _, 0, _, _, 0, _,          _, 1, 0, _,          _,                 _,      _,     _) : refuse_destination(DROP_UNKNOWN_DESTINATION);
+            (_, 0, _, 1, _, _, 0, _,          _, 1, _, _,          _,                 _,      _,     _) : refuse_destination(DROP_SPLIT_HORIZON);
+            (_, 1, _, _, _, _, _, _,          _, _, _, _,          _,                 _,      _,     1) : refuse_destination(DROP_TOO_BIG);
         }
         const default_action = pass_destination;
     }
@@ -125,34 +127,25 @@ control DecideDestination(inout metadata_t meta) {
         if (meta.excess != 0) {
             is_too_big = 1;
         }
-        is_link_local = 0;
-        if (meta.source_kind == SOURCE_LINK_LOCAL) {
-            is_link_local = 1;
-        } else if (meta.lkp.kind == FRAME_IPV4 && meta.lkp.dst_v4[31:16] == 0xa9fe) {
-            is_link_local = 1;
-        } else if (meta.lkp.kind == FRAME_IPV6 && meta.lkp.dst_v6[127:118] == 0x3fa) {
-            is_link_local = 1;
-        }
         destination_decision.apply();
     }
 }
 
 // ARP and neighbour discovery: only questions, only for this subnet, not for the asker; a leaf of ours answers its own ports.
 control DecideQuery(inout metadata_t meta) {
-    bit<1> is_unknown;
-
     @hidden
     action answer() {
     }
 
     @hidden
-    action ignore() {
-        is_unknown = 1;
+    action ignore(drop_reason_t reason) {
+        meta.drop_reason = reason;
     }
 
     @hidden
     table query_decision {
         key = {
+            meta.lkp.kind             : ternary;
             meta.lkp.is_query         : ternary;
             meta.lkp.is_long_neighbor : ternary;
             meta.is_terminated        : ternary;
@@ -160,38 +153,84 @@ control DecideQuery(inout metadata_t meta) {
             meta.is_gateway           : ternary;
             meta.is_known             : ternary;
             meta.is_station           : ternary;
-            meta.index_difference     : ternary;
-            meta.domain_difference    : ternary;
+            meta.is_same_port         : ternary;
+            meta.is_same_domain       : ternary;
         }
         actions = {
             answer;
             ignore;
         }
         const entries = {
-            // query long terminated guarded gateway known station index domain
-            (0, _, _, _, _, _, _, _, _) : ignore();
-            (_, 1, _, _, _, _, _, _, _) : ignore();
-            (_, _, 1, 0, _, _, _, _, _) : ignore();
-            (_, _, _, _, 1, _, _, _, _) : answer();
-            (_, _, _, _, _, 0, 0, _, _) : ignore();
-            (_, _, _, _, _, _, _, 0, _) : ignore();
-            (_, _, _, _, _, _, _, _, 0) : answer();
+            // kind    query long terminated guarded gateway known station same-port same-domain
+            (FRAME_ARP, 0, _, _, _, _, _, _, _, _) : ignore(DROP_ARP_UNKNOWN);
+            (FRAME_ARP, _, _, 1, 0, _, _, _, _, _) : ignore(DROP_ARP_UNKNOWN);
+            (_,         _, 1, _, _, _, _, _, _, _) : ignore(DROP_ND_UNKNOWN);
+            (_,         _, _, 1, 0, _, _, _, _, _) : ignore(DROP_ND_UNKNOWN);
+            (_,         _, _, _, _, 1, _, _, _, _) : answer();
+            (FRAME_ARP, _, _, _, _, _, 0, 0, _, _) : ignore(DROP_ARP_UNKNOWN);
+            (FRAME_ARP, _, _, _, _, _, _, _, 1, _) : ignore(DROP_ARP_UNKNOWN);
+            (_,         _, _, _, _, _, 0, 0, _, _) : ignore(DROP_ND_UNKNOWN);
+            (_,         _, _, _, _, _, _, _, 1, _) : ignore(DROP_ND_UNKNOWN);
+            (_,         _, _, _, _, _, _, _, _, 1) : answer();
+            (FRAME_ARP, _, _, _, _, _, _, _, _, _) : ignore(DROP_ARP_UNKNOWN);
+            (_,         _, _, _, _, _, _, _, _, _) : ignore(DROP_ND_UNKNOWN);
         }
-        const default_action = ignore;
+        const default_action = answer;
     }
 
     apply {
-        is_unknown = 0;
         query_decision.apply();
-        if (meta.is_red == 1) {
-            meta.drop_reason = DROP_RATE;
-        } else if (is_unknown == 1) {
-            if (meta.lkp.kind == FRAME_ARP) {
-                meta.drop_reason = DROP_ARP_UNKNOWN;
-            } else {
-                meta.drop_reason = DROP_ND_UNKNOWN;
-            }
+    }
+}
+
+// The last word: what the tables said that count packets, meter or need the way to the destination.
+control DecideLast(inout metadata_t meta) {
+    @hidden
+    action pass_last() {
+    }
+
+    @hidden
+    action refuse_last(drop_reason_t reason) {
+        meta.drop_reason = reason;
+    }
+
+    @hidden
+    table last_decision {
+        key = {
+            meta.drop_reason              : ternary;
+            meta.port_color               : ternary;
+            meta.is_guarded               : ternary;
+            meta.is_moved                 : ternary;
+            meta.lkp.is_query             : ternary;
+            meta.is_flooded               : ternary;
+            meta.is_same_port             : ternary;
+            meta.is_policy_denied         : ternary;
+            meta.is_acl_denied            : ternary;
+            meta.has_next_hop             : ternary;
+            meta.is_transit               : ternary;
+            meta.egress.port_index[15:15] : ternary;
         }
+        actions = {
+            pass_last;
+            refuse_last;
+        }
+        const entries = {
+            // Beyond its rate a port gets no answers either, and the controller sees nothing of it.
+            // reason    color      guarded moved query flooded same-port policy acl next-hop transit tunnel
+            (_,         COLOR_RED, _, _, _, _, _, _, _, _, _, _) : refuse_last(DROP_RATE);
+            (DROP_NONE, _,         1, _, 0, 0, 1, _, _, _, _, _) : refuse_last(DROP_SAME_PORT);
+            // What is redirected never goes back to the leaf that it came from either: two could send it to and fro.
+            (DROP_NONE, _,         _, 1, 0, 0, 1, _, _, _, _, _) : refuse_last(DROP_SAME_PORT);
+            (DROP_NONE, _,         _, _, _, _, _, 1, _, _, _, _) : refuse_last(DROP_POLICY);
+            (DROP_NONE, _,         _, _, _, _, _, _, 1, _, _, _) : refuse_last(DROP_ACL);
+            (DROP_NONE, _,         _, _, _, _, _, _, _, 0, 1, _) : refuse_last(DROP_NO_UNDERLAY_ROUTE);
+            (DROP_NONE, _,         _, _, _, _, _, _, _, 0, _, 1) : refuse_last(DROP_NO_UNDERLAY_ROUTE);
+        }
+        const default_action = pass_last;
+    }
+
+    apply {
+        last_decision.apply();
     }
 }
 

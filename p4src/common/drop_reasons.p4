@@ -41,4 +41,8 @@ const drop_reason_t DROP_ND_UNKNOWN            = 32; // neighbour solicitation t
 const drop_reason_t DROP_LEARN                 = 33; // an address announces itself: the controller hears it
 const drop_reason_t DROP_CANDIDATE             = 34; // from where a port may move to, but it has not announced itself there
 
+// Numbers of the same list for which nothing is dropped: why the controller sees a copy of a frame that goes its way.
+const drop_reason_t LOGGED_OUTBOUND            = 40; // a rule for what is routed out of a subnet logs it
+const drop_reason_t LOGGED_INBOUND             = 41; // a rule for what is routed into a subnet logs it
+
 #endif

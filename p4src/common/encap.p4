@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The last of it: a tenant's port gets its VLAN tag; what leaves through the fabric gets its Ethernet frame, and a tenant's
-// frame VXLAN (RFC 7348) first.
+// What a frame leaves with: through a tenant's port its VLAN tag; through the fabric an Ethernet header, and a tenant's frame VXLAN
+// (RFC 7348) inside of it.
 #ifndef COMMON_ENCAP_P4
 #define COMMON_ENCAP_P4
 
@@ -49,11 +49,9 @@ control EgressPorts(inout frame_headers_t hdr, inout metadata_t meta) {
     }
 }
 
-control Tunnels(inout metadata_t meta) {
+control Tunnels(inout added_headers_t added, inout metadata_t meta) {
     @name(".tunnels_counter") @id(0x05)
     table_counter_t(TABLE_COUNTER) tunnels_counter;
-
-    tunnel_index_t tunnel_index;
 
     @name(".set_tunnel_v4") @id(0x2d)
     action set_tunnel_v4(
@@ -63,8 +61,9 @@ control Tunnels(inout metadata_t meta) {
         @id(4) bit<1> is_dscp_uniform,
         @id(5) bit<6> dscp,
         @id(6) bit<1> is_gbp) {
-        meta.tunnel_src_v4 = src_address;
-        meta.tunnel_dst_v4 = dst_address;
+        added.encap_ipv4.setValid();
+        added.encap_ipv4.src_addr = src_address;
+        added.encap_ipv4.dst_addr = dst_address;
         meta.is_ecn_compatible = is_ecn_compatible;
         meta.is_outer_dscp_uniform = is_dscp_uniform;
         meta.dscp = dscp;
@@ -80,9 +79,12 @@ control Tunnels(inout metadata_t meta) {
         @id(4) bit<1> is_dscp_uniform,
         @id(5) bit<6> dscp,
         @id(6) bit<1> is_gbp) {
-        meta.is_tunnel_v6 = 1;
-        meta.tunnel_src_v6 = src_address;
-        meta.tunnel_dst_v6 = dst_address;
+        added.encap_ipv6.setValid();
+        added.encap_ipv6.version = 6;
+        added.encap_ipv6.traffic_class = 0; // until `OuterHeaders`: Tofino writes all of a container, or one part
+        added.encap_ipv6.flow_label = 4w0 ++ meta.egress.source_port; // never 0 (RFC 6438)
+        added.encap_ipv6.src_addr = src_address;
+        added.encap_ipv6.dst_addr = dst_address;
         meta.is_ecn_compatible = is_ecn_compatible;
         meta.is_outer_dscp_uniform = is_dscp_uniform;
         meta.dscp = dscp;
@@ -99,7 +101,7 @@ control Tunnels(inout metadata_t meta) {
     @name(".tunnels") @id(0x0f)
     table tunnels {
         key = {
-            tunnel_index : exact @name("tunnel_index") @id(1);
+            meta.egress.port_index[14:0] : exact @name("tunnel_index") @id(1);
         }
         actions = {
             set_tunnel_v4;
@@ -112,7 +114,6 @@ control Tunnels(inout metadata_t meta) {
     }
 
     apply {
-        tunnel_index = 1w0 ++ meta.egress.port_index[14:0];
         tunnels.apply();
     }
 }
@@ -120,6 +121,7 @@ control Tunnels(inout metadata_t meta) {
 control Neighbors(inout added_headers_t added, inout metadata_t meta) {
     @name(".set_neighbor") @id(0x20)
     action set_neighbor(@id(1) mac_addr_t src_mac, @id(2) mac_addr_t dst_mac) {
+        meta.has_neighbor = 1;
         added.encap_ethernet.setValid();
         added.encap_ethernet.src_addr = src_mac;
         added.encap_ethernet.dst_addr = dst_mac;
@@ -127,7 +129,6 @@ control Neighbors(inout added_headers_t added, inout metadata_t meta) {
 
     @name(".drop_no_neighbor") @id(0x22)
     action drop_no_neighbor() {
-        meta.drop_reason = DROP_NO_NEIGHBOR;
     }
 
     // Written for each fabric link. A miss drops: a route leads to a port without a neighbour.
@@ -161,20 +162,14 @@ control OuterHeaders(inout added_headers_t added, inout metadata_t meta) {
         if (meta.is_ecn_compatible == 1) {
             outer_tos[1:0] = 0;
         }
-        if (meta.is_tunnel_v6 == 1) {
+        if (added.encap_ipv6.isValid()) {
             added.encap_ethernet.ether_type = ETHER_TYPE_IPV6;
-            added.encap_ipv6.setValid();
-            added.encap_ipv6.version = 6;
             write_traffic_class.apply(added.encap_ipv6, outer_tos);
-            added.encap_ipv6.flow_label = 4w0 ++ meta.egress.source_port; // never 0 (RFC 6438)
             added.encap_ipv6.payload_length = meta.frame_length + ENCAP_UDP_BYTES;
             added.encap_ipv6.next_header = IP_PROTOCOL_UDP;
             added.encap_ipv6.hop_limit = ENCAP_TTL;
-            added.encap_ipv6.src_addr = meta.tunnel_src_v6;
-            added.encap_ipv6.dst_addr = meta.tunnel_dst_v6;
         } else {
             added.encap_ethernet.ether_type = ETHER_TYPE_IPV4;
-            added.encap_ipv4.setValid();
             added.encap_ipv4.version_ihl = IPV4_VERSION_IHL;
             added.encap_ipv4.tos = outer_tos;
             added.encap_ipv4.total_length = meta.frame_length + ENCAP_IPV4_BYTES;
@@ -184,8 +179,6 @@ control OuterHeaders(inout added_headers_t added, inout metadata_t meta) {
             added.encap_ipv4.ttl = ENCAP_TTL;
             added.encap_ipv4.protocol = IP_PROTOCOL_UDP;
             added.encap_ipv4.checksum = 0; // set on the way out
-            added.encap_ipv4.src_addr = meta.tunnel_src_v4;
-            added.encap_ipv4.dst_addr = meta.tunnel_dst_v4;
         }
         added.encap_udp.setValid();
         added.encap_udp.src_port = meta.egress.source_port;
@@ -202,32 +195,6 @@ control OuterHeaders(inout added_headers_t added, inout metadata_t meta) {
             added.encap_vxlan.flags = VXLAN_GBP_FLAGS;
             added.encap_vxlan.policy_flags = VXLAN_GBP_APPLIED;
             added.encap_vxlan.group_policy = meta.egress.src_label;
-        }
-    }
-}
-
-control Encap(inout added_headers_t added, inout frame_headers_t hdr, inout metadata_t meta) {
-    EgressPorts() egress_ports;
-    Tunnels() tunnels;
-    Neighbors() neighbors;
-    OuterHeaders() outer_headers;
-
-    apply {
-        if (meta.egress.rewrite_mode != REWRITE_TRANSIT && meta.egress.port_index[15:15] != BEHIND_TUNNEL) {
-            egress_ports.apply(hdr, meta);
-        } else {
-            if (meta.egress.rewrite_mode != REWRITE_TRANSIT) {
-                tunnels.apply(meta);
-            }
-            if (meta.drop_reason == DROP_NONE) {
-                neighbors.apply(added, meta);
-                if (meta.egress.rewrite_mode == REWRITE_TRANSIT) {
-                    added.encap_ethernet.ether_type = hdr.ethernet.ether_type;
-                    hdr.ethernet.setInvalid();
-                } else {
-                    outer_headers.apply(added, meta);
-                }
-            }
         }
     }
 }

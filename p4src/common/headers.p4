@@ -116,6 +116,7 @@ header packet_in_t {
     @id(2) bit<7> pad; // first, so that the port ends at a byte as Tofino's own ports do
     @id(1) bit<9> ingress_port;
     @id(3) bit<8> reason;
+    @id(4) vrf_t  vrf; // 0: unknown
 }
 
 @controller_header("packet_out")

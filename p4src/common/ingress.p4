@@ -4,9 +4,9 @@
 //   fabric_ports, vteps -> access_ports or terminate -> lookup -> admit -> guard, answer, route -> decide -> policy, acl,
 //   underlay -> account
 //
-// Stages find facts, and three lists (`admit`, `decide`) say what follows from them. What counts packets (policy, ACLs)
+// Stages find facts, and five lists (`admit`, `decide`) say what follows from them. What counts packets (policy, ACLs)
 // waits until it is known that the packet is not dropped for another reason. The front file turns `is_trapped`, `is_punted` (within
-// its rate), `drop_reason` and `is_flooded`, in this order, into what the architecture wants.
+// its rate), `drop_reason` and `is_flooded`, in this order, into what the architecture wants, and makes the copies of `copy_session`.
 #ifndef COMMON_INGRESS_P4
 #define COMMON_INGRESS_P4
 
@@ -45,14 +45,22 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
     DecideSource() decide_source;
     DecideDestination() decide_destination;
     DecideQuery() decide_query;
+    DecideLast() decide_last;
     PortIngressMeter() port_ingress_meter;
     Policy() policy;
     AclIngress() acl_ingress;
     Underlay(tunnel_paths, paths_v4, paths_v6) underlay;
     IngressAccount() account;
 
+    // An action, because on Tofino a comparison takes what an earlier action has calculated.
+    @hidden
+    action measure_excess() {
+        meta.excess = meta.lkp.ip_length |-| meta.mtu;
+    }
+
     apply {
         meta.egress.ingress_port = meta.ingress_port;
+        meta.egress.rewrite_mode = REWRITE_BRIDGED;
         fabric_ports.apply(hdr.frame, meta);
         vteps.apply(hdr, meta);
         if (meta.is_fabric == 1 && meta.is_local_vtep == 1 && hdr.vxlan.isValid()) {
@@ -72,7 +80,7 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
         source_kind.apply(meta);
         guard.apply(meta);
         answer.apply(meta);
-        meta.excess = meta.lkp.ip_length |-| meta.mtu;
+        measure_excess();
         if (meta.lkp.is_query == 1 && meta.lkp.kind == FRAME_IPV6) {
             link_local_query.apply(meta.lkp);
         }
@@ -87,27 +95,27 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
                 meta.src_label = hdr.vxlan.group_policy;
             }
         }
-        meta.index_difference = meta.egress.port_index ^ meta.port_index;
-        meta.domain_difference = meta.egress.bridge_domain ^ meta.bridge_domain;
+        if (meta.egress.port_index == meta.port_index) {
+            meta.is_same_port = 1;
+        }
+        if (meta.egress.bridge_domain == meta.bridge_domain) {
+            meta.is_same_domain = 1;
+        }
         if (meta.lkp.is_query == 1) {
-            meta.needs_tunnel = meta.is_terminated;
-            meta.dst_tunnel = meta.peer_tunnel;
-        } else if (meta.is_flooded == 0) {
-            meta.needs_tunnel = meta.egress.port_index[15:15];
+            reply.apply(meta);
         }
         if (meta.drop_reason == DROP_NONE) {
             if (meta.is_access == 1) {
                 port_ingress_meter.apply(meta);
             }
-            if (meta.lkp.is_query == 0 && meta.lkp.kind != FRAME_ARP) {
+            if (meta.lkp.is_query == 1 || meta.lkp.kind == FRAME_ARP) {
+                decide_query.apply(meta);
+            } else {
                 decide_destination.apply(meta);
             }
         }
-        if (meta.drop_reason == DROP_NONE) {
-            if (meta.lkp.is_query == 1 || meta.lkp.kind == FRAME_ARP) {
-                decide_query.apply(meta);
-                reply.apply(meta);
-            } else if (meta.is_guarded == 1 && meta.is_flooded == 0 && meta.index_difference != 0) {
+        if (meta.drop_reason == DROP_NONE && meta.port_color != COLOR_RED) {
+            if (meta.is_guarded == 1 && meta.lkp.is_query == 0 && meta.is_flooded == 0 && meta.is_same_port == 0) {
                 policy.apply(meta);
                 if (meta.is_routed == 1) {
                     acl_ingress.apply(meta);
@@ -115,20 +123,8 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
             }
             underlay.apply(meta);
         }
-        if (meta.drop_reason == DROP_NONE) {
-            // What is redirected never goes back to the leaf that it came from either: two could send it to and fro.
-            if ((meta.is_guarded == 1 || meta.is_moved == 1) && meta.lkp.is_query == 0 && meta.is_flooded == 0
-                && meta.index_difference == 0) {
-                meta.drop_reason = DROP_SAME_PORT;
-            } else if (meta.is_policy_denied == 1) {
-                meta.drop_reason = DROP_POLICY;
-            } else if (meta.is_acl_denied == 1) {
-                meta.drop_reason = DROP_ACL;
-            } else if (meta.has_next_hop == 0 && (meta.is_transit == 1 || meta.needs_tunnel == 1)) {
-                meta.drop_reason = DROP_NO_UNDERLAY_ROUTE;
-            }
-        }
-        if (meta.drop_reason != DROP_NONE && meta.is_trapped == 0) {
+        decide_last.apply(meta);
+        if (meta.is_trapped == 0) {
             account.apply(meta);
         }
         meta.egress.is_guarded = meta.is_guarded;
@@ -136,6 +132,11 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
         meta.egress.source_index = meta.port_index;
         meta.egress.vrf = meta.vrf;
         meta.egress.src_label = meta.src_label;
+        meta.egress.ip_protocol = meta.lkp.ip_protocol;
+        meta.egress.has_l4 = meta.lkp.has_l4;
+        meta.egress.is_echo = meta.lkp.is_echo;
+        meta.egress.l4_src_port = meta.lkp.l4_src_port;
+        meta.egress.l4_dst_port = meta.lkp.l4_dst_port;
     }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fills the lookup fields from one frame: the inner one where a tunnel ended, else the frame itself.
+// Fills the lookup fields from one frame: the inner one where a tunnel ended, else the frame itself. Lists and not chains of
+// conditions, so that it is done in one stage of Tofino.
 #ifndef COMMON_LOOKUP_P4
 #define COMMON_LOOKUP_P4
 
@@ -7,7 +8,8 @@
 #include "metadata.p4"
 
 control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
-    apply {
+    @hidden
+    action look_at_ethernet() {
         lkp.dst_mac = hdr.ethernet.dst_addr;
         lkp.src_mac = hdr.ethernet.src_addr;
         lkp.kind = parsed.kind;
@@ -18,74 +20,210 @@ control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
         lkp.is_wrong_arp = parsed.is_wrong_arp;
         lkp.is_long_neighbor = parsed.is_long_neighbor;
         lkp.is_router_message = parsed.is_router_message;
+    }
+
+    @hidden
+    action look_at_ipv4() {
+        lkp.ttl = hdr.ipv4.ttl;
+        lkp.ip_protocol = hdr.ipv4.protocol;
+        lkp.ip_length = hdr.ipv4.total_length;
+        lkp.src_v4 = hdr.ipv4.src_addr;
+        lkp.dst_v4 = hdr.ipv4.dst_addr;
+    }
+
+    @hidden
+    action look_at_arp() {
+        lkp.target_difference = hdr.arp.sender_address ^ hdr.arp.target_address;
+        lkp.src_v4 = hdr.arp.sender_address;
+        lkp.dst_v4 = hdr.arp.target_address;
+    }
+
+    @hidden
+    action look_at_arp_request() {
+        look_at_arp();
+        lkp.is_query = 1;
+    }
+
+    @hidden
+    action look_at_rarp_request() {
+        look_at_arp();
+        lkp.is_announcement = 1;
+    }
+
+    @hidden
+    action look_at_ipv6_header() {
+        lkp.ttl = hdr.ipv6.hop_limit;
+        lkp.ip_length = hdr.ipv6.payload_length |+| IPV6_BYTES;
+    }
+
+    @hidden
+    action look_at_ipv6() {
+        look_at_ipv6_header();
+        lkp.ip_protocol = hdr.ipv6.next_header;
+        lkp.src_v6 = hdr.ipv6.src_addr;
+        lkp.dst_v6 = hdr.ipv6.dst_addr;
+    }
+
+    @hidden
+    action look_at_ipv6_fragment() {
+        look_at_ipv6_header();
+        lkp.ip_protocol = hdr.ipv6_fragment.next_header;
+        lkp.src_v6 = hdr.ipv6.src_addr;
+        lkp.dst_v6 = hdr.ipv6.dst_addr;
+    }
+
+    @hidden
+    action look_at_solicitation() {
+        look_at_ipv6_header();
+        lkp.ip_protocol = hdr.ipv6.next_header;
+        lkp.is_neighbor = 1;
+        lkp.is_query = 1;
+        lkp.src_v6 = hdr.ipv6.src_addr;
+        lkp.dst_v6 = hdr.neighbor.target;
+    }
+
+    // It goes nowhere, so what it says counts, and not where it says it comes from.
+    @hidden
+    action look_at_advertisement() {
+        look_at_ipv6_header();
+        lkp.ip_protocol = hdr.ipv6.next_header;
+        lkp.is_neighbor = 1;
+        lkp.is_announcement = 1;
+        lkp.src_v6 = hdr.neighbor.target;
+        lkp.dst_v6 = hdr.ipv6.dst_addr;
+    }
+
+    @hidden
+    table network_headers {
+        key = {
+            hdr.ipv4.isValid()          : ternary;
+            hdr.arp.isValid()           : ternary;
+            hdr.arp.operation           : ternary;
+            hdr.ipv6.isValid()          : ternary;
+            hdr.ipv6_fragment.isValid() : ternary;
+            hdr.neighbor.isValid()      : ternary;
+            hdr.icmp.type               : ternary;
+        }
+        actions = {
+            look_at_ipv4;
+            look_at_arp;
+            look_at_arp_request;
+            look_at_rarp_request;
+            look_at_ipv6;
+            look_at_ipv6_fragment;
+            look_at_solicitation;
+            look_at_advertisement;
+            NoAction;
+        }
+        const entries = {
+            // ipv4 arp operation ipv6 fragment neighbor type
+            (true, _,    _,            _,    _,    _,    _) : look_at_ipv4();
+            (_,    true, ARP_REQUEST,  _,    _,    _,    _) : look_at_arp_request();
+            (_,    true, RARP_REQUEST, _,    _,    _,    _) : look_at_rarp_request();
+            (_,    true, _,            _,    _,    _,    _) : look_at_arp();
+            (_,    _,    _,            true, true, _,    _) : look_at_ipv6_fragment();
+            (_,    _,    _,            true, _,    true, ICMPV6_NEIGHBOR_SOLICITATION) : look_at_solicitation();
+            (_,    _,    _,            true, _,    true, _) : look_at_advertisement();
+            (_,    _,    _,            true, _,    _,    _) : look_at_ipv6();
+        }
+        const default_action = NoAction;
+    }
+
+    @hidden
+    action compare_arp_sender() {
+        lkp.sender_difference = hdr.arp.sender_mac ^ hdr.ethernet.src_addr;
+    }
+
+    @hidden
+    action compare_neighbor_sender() {
+        lkp.sender_difference = hdr.link_layer_option.mac ^ hdr.ethernet.src_addr;
+    }
+
+    @hidden
+    table senders {
+        key = {
+            hdr.arp.isValid()               : ternary;
+            hdr.link_layer_option.isValid() : ternary;
+            hdr.link_layer_option.type      : ternary;
+        }
+        actions = {
+            compare_arp_sender;
+            compare_neighbor_sender;
+            NoAction;
+        }
+        const entries = {
+            (true, _,    _)          : compare_arp_sender();
+            // A nonce (RFC 3971, for enhanced duplicate address detection) has the same shape and says nothing.
+            (_,    true, 0 &&& 0xfc) : compare_neighbor_sender();
+        }
+        const default_action = NoAction;
+    }
+
+    @hidden
+    action look_at_tcp() {
+        lkp.has_l4 = 1;
+        lkp.l4_src_port = hdr.tcp.src_port;
+        lkp.l4_dst_port = hdr.tcp.dst_port;
+    }
+
+    @hidden
+    action look_at_udp() {
+        lkp.has_l4 = 1;
+        lkp.l4_src_port = hdr.udp.src_port;
+        lkp.l4_dst_port = hdr.udp.dst_port;
+    }
+
+    @hidden
+    action look_at_icmp() {
+        lkp.has_l4 = 1;
+        lkp.l4_dst_port = hdr.icmp.type ++ hdr.icmp.code;
+    }
+
+    @hidden
+    action look_at_echo() {
+        look_at_icmp();
+        lkp.is_echo = 1;
+        lkp.l4_src_port = hdr.icmp_echo.identifier;
+    }
+
+    @hidden
+    table transport_headers {
+        key = {
+            hdr.tcp.isValid()       : ternary;
+            hdr.udp.isValid()       : ternary;
+            hdr.icmp.isValid()      : ternary;
+            hdr.icmp_echo.isValid() : ternary;
+            hdr.icmp.type           : ternary;
+            hdr.ipv4.isValid()      : ternary;
+        }
+        actions = {
+            look_at_tcp;
+            look_at_udp;
+            look_at_icmp;
+            look_at_echo;
+            NoAction;
+        }
+        const entries = {
+            (true, _,    _,    _,    _,             _)     : look_at_tcp();
+            (_,    true, _,    _,    _,             _)     : look_at_udp();
+            // ICMP has its echo at 8 and 0, ICMPv6 at 128 and 129; the parser may have seen either in either.
+            (_,    _,    true, true, 0x00 &&& 0x80, true)  : look_at_echo();
+            (_,    _,    true, true, 0x80 &&& 0x80, false) : look_at_echo();
+            (_,    _,    true, _,    _,             _)     : look_at_icmp();
+        }
+        const default_action = NoAction;
+    }
+
+    apply {
+        look_at_ethernet();
         if (hdr.vlan.isValid()) {
             lkp.ether_type = hdr.vlan.ether_type;
         } else {
             lkp.ether_type = hdr.ethernet.ether_type;
         }
-        if (hdr.ipv4.isValid()) {
-            lkp.ttl = hdr.ipv4.ttl;
-            lkp.ip_protocol = hdr.ipv4.protocol;
-            lkp.ip_length = hdr.ipv4.total_length;
-            lkp.src_v4 = hdr.ipv4.src_addr;
-            lkp.dst_v4 = hdr.ipv4.dst_addr;
-        } else if (hdr.arp.isValid()) {
-            lkp.sender_difference = hdr.arp.sender_mac ^ hdr.ethernet.src_addr;
-            lkp.target_difference = hdr.arp.sender_address ^ hdr.arp.target_address;
-            lkp.src_v4 = hdr.arp.sender_address;
-            lkp.dst_v4 = hdr.arp.target_address;
-            if (hdr.arp.operation == ARP_REQUEST) {
-                lkp.is_query = 1;
-            } else if (hdr.arp.operation == RARP_REQUEST) {
-                lkp.is_announcement = 1;
-            }
-        } else if (hdr.ipv6.isValid()) {
-            lkp.ttl = hdr.ipv6.hop_limit;
-            lkp.ip_length = hdr.ipv6.payload_length |+| IPV6_BYTES;
-            if (hdr.ipv6_fragment.isValid()) {
-                lkp.ip_protocol = hdr.ipv6_fragment.next_header;
-            } else {
-                lkp.ip_protocol = hdr.ipv6.next_header;
-            }
-            if (!hdr.neighbor.isValid()) {
-                lkp.src_v6 = hdr.ipv6.src_addr;
-                lkp.dst_v6 = hdr.ipv6.dst_addr;
-            } else {
-                lkp.is_neighbor = 1;
-                if (hdr.icmp.type == ICMPV6_NEIGHBOR_SOLICITATION) {
-                    lkp.is_query = 1;
-                    lkp.src_v6 = hdr.ipv6.src_addr;
-                    lkp.dst_v6 = hdr.neighbor.target;
-                } else {
-                    // It goes nowhere, so what it says counts, and not where it says it comes from.
-                    lkp.is_announcement = 1;
-                    lkp.src_v6 = hdr.neighbor.target;
-                    lkp.dst_v6 = hdr.ipv6.dst_addr;
-                }
-                // A nonce (RFC 3971, for enhanced duplicate address detection) has the same shape and says nothing.
-                if (hdr.link_layer_option.isValid() && hdr.link_layer_option.type[7:2] == 0) {
-                    lkp.sender_difference = hdr.link_layer_option.mac ^ hdr.ethernet.src_addr;
-                }
-            }
-        }
-        if (hdr.tcp.isValid()) {
-            lkp.has_l4 = 1;
-            lkp.l4_src_port = hdr.tcp.src_port;
-            lkp.l4_dst_port = hdr.tcp.dst_port;
-        } else if (hdr.udp.isValid()) {
-            lkp.has_l4 = 1;
-            lkp.l4_src_port = hdr.udp.src_port;
-            lkp.l4_dst_port = hdr.udp.dst_port;
-        } else if (hdr.icmp.isValid()) {
-            lkp.has_l4 = 1;
-            lkp.l4_dst_port = hdr.icmp.type ++ hdr.icmp.code;
-            // ICMP has its echo at 8 and 0, ICMPv6 at 128 and 129; the parser may have seen either in either.
-            if (hdr.icmp_echo.isValid() && ((hdr.icmp.type[7:7] == 0 && hdr.ipv4.isValid())
-                || (hdr.icmp.type[7:7] == 1 && hdr.ipv6.isValid()))) {
-                lkp.is_echo = 1;
-                lkp.l4_src_port = hdr.icmp_echo.identifier;
-            }
-        }
+        network_headers.apply();
+        senders.apply();
+        transport_headers.apply();
     }
 }
 

@@ -51,23 +51,24 @@ struct lookup_t {
     bit<1>       is_echo;           // an ICMP echo request or reply (code 0)
 }
 
-// The record that a packet makes or needs: the flow as its opening packet has it.
+// What a packet shows of its flow, apart from addresses. It makes the flow's record, or needs that of the reverse flow.
 struct flow_t {
-    bit<1>       is_reply;        // the packet needs the record; otherwise it makes it
+    bit<1>       is_tracked;      // a flow that records are kept of
     bit<1>       is_established;  // the record is there
-    bit<16>      src_port;        // of an echo: its identifier
-    bit<16>      dst_port;        // of an echo: 0
-    bit<32>      ports;           // both, as a record has them
-    flow_stamp_t stamp;           // protocol (highest bit: IPv6), and the time of this packet
+    bit<16>      src_port;        // of an echo request: its identifier; of a reply: 0
+    bit<16>      dst_port;        // of an echo request: 0; of a reply: its identifier
+    bit<8>       protocol;        // highest bit: IPv6
     flow_index_t index;           // its cell in the register arrays
 }
 
-// What ingress decides and egress does.
+// What ingress decides and egress does. v1model: copies keep the fields of the field list 1.
 struct egress_verdict_t {
     rewrite_mode_t  rewrite_mode;
+    @field_list(1)
     port_id_t       ingress_port;
     port_id_t       egress_port;
-    bit<8>          punt_reason;
+    @field_list(1)
+    bit<8>          punt_reason;    // why the controller sees it
     bit<1>          is_guarded;     // policy and ACLs apply here
     bit<1>          is_terminated;
     bit<1>          is_unruled;     // no policy entry matched: only flow state can let it pass
@@ -77,11 +78,17 @@ struct egress_verdict_t {
     port_index_t    source_index;   // attachment that it came from
     port_index_t    port_index;     // attachment that it leaves by, or BEHIND_TUNNEL and the tunnel index
     bridge_domain_t bridge_domain;  // of the destination
+    @field_list(1)
     vrf_t           vrf;
     policy_label_t  src_label;
     bit<8>          outer_tos;      // of the tunnel packet that ended here
     mac_addr_t      dst_mac;        // routed: next Ethernet destination; ARP and ND reply: the address asked for
     bit<16>         source_port;    // outer UDP source port, 49152-65535: 14 bits of the flow hash
+    bit<8>          ip_protocol;    // these five as in lookup_t
+    bit<1>          has_l4;
+    bit<1>          is_echo;
+    bit<16>         l4_src_port;
+    bit<16>         l4_dst_port;
 }
 
 struct metadata_t {
@@ -96,6 +103,7 @@ struct metadata_t {
 
     // Ingress.
     drop_reason_t    drop_reason;
+    vlan_id_t        vlan_id;           // 0: untagged
     bit<1>           is_fabric;
     bit<1>           is_access;
     bit<1>           is_candidate;      // a port may move here: until it does, only its announcements count
@@ -104,7 +112,7 @@ struct metadata_t {
     bit<1>           is_untrusted_peer;
     bit<1>           is_gbp_peer;
     port_index_t     peer_index;        // BEHIND_TUNNEL and the tunnel index of the peer
-    tunnel_index_t   peer_tunnel;
+    @field_list(1)
     bit<1>           is_terminated;
     bit<1>           is_vni;
     bit<1>           is_trapped;        // for the controller, whatever else is found
@@ -120,25 +128,26 @@ struct metadata_t {
     bit<1>           is_moved;          // the station was here, and another leaf may not know that it is elsewhere
     bit<1>           is_transit;
     bit<1>           is_flooded;
-    bit<1>           is_red;            // beyond the rate of its port
+    meter_color_t    port_color;        // of the frame against the rate of its port
     bit<1>           is_acl_denied;
+    bit<1>           is_logged;         // an ACL rule wants the controller to see it
     bit<1>           is_policy_denied;
-    bit<1>           needs_tunnel;
     bit<1>           has_next_hop;
     source_kind_t    source_kind;
     bridge_domain_t  bridge_domain;
     vrf_t            vrf;
     port_index_t     port_index;
-    tunnel_index_t   dst_tunnel;
     policy_label_t   src_label;
     policy_label_t   dst_label;
     mac_addr_t       gateway_mac;
     bit<16>          mtu;
     bit<16>          excess;            // bytes beyond the MTU
-    port_index_t     index_difference;  // bits in which the two attachments differ
-    bridge_domain_t  domain_difference; // bits in which the two bridge domains differ
+    bit<1>           is_same_port;      // the destination is the attachment that it came from
+    bit<1>           is_same_domain;    // the destination is in the bridge domain that it came from
     bit<16>          group;             // multicast group of a flooded frame
-    bit<32>          flow_hash;
+    copy_session_t   copy_session;      // who gets a copy
+    copy_kind_t      copy_kind;         // TNA: what they get
+    bit<16>          flow_hash;
     lookup_t         lkp;
 
     egress_verdict_t egress;
@@ -147,6 +156,11 @@ struct metadata_t {
     vni_t            vni;
     bit<1>           is_pruned;         // a copy for the attachment that the frame came from
     flow_t           flow;
+    bit<16>          missing_in_frame;    // bytes that the IP length promises and the frame does not have
+    bit<16>          missing_in_datagram; // bytes that the IPv4 header length promises and the datagram does not have
+    bit<1>           is_unknown_domain;
+    bit<1>           is_refused_mark;   // congestion mark for a flow that does not know them
+    bit<1>           has_neighbor;
     bit<8>           tos;               // of the tenant's packet, as it leaves
     bit<8>           old_tos;           // as it came
     bit<1>           is_checksum_due;   // the IPv4 header checksum is to be set on the way out
@@ -154,11 +168,6 @@ struct metadata_t {
     bit<1>           is_outer_dscp_uniform;
     bit<6>           dscp;
     bit<1>           is_gbp;
-    bit<1>           is_tunnel_v6;
-    ipv4_addr_t      tunnel_src_v4;
-    ipv4_addr_t      tunnel_dst_v4;
-    ipv6_addr_t      tunnel_src_v6;
-    ipv6_addr_t      tunnel_dst_v6;
 }
 
 #endif

@@ -8,13 +8,12 @@
 #include "metadata.p4"
 #include "sizes.p4"
 
-// IP lengths against the frame (RFC 791, RFC 8200): the header fits the datagram, the datagram fits the frame. Here and not
-// in ingress, because a switch that cuts through does not know the frame's length there.
-control LengthCheck(inout metadata_t meta, in frame_headers_t hdr) {
-    bit<16> room;
+// Takes the tag off, and measures IP lengths against the frame (RFC 791, RFC 8200): the header fits the datagram, the datagram
+// fits the frame. Here and not in ingress, because a switch that cuts through does not know the frame's length there.
+control Measure(inout frame_headers_t hdr, inout metadata_t meta) {
+    bit<16> room_v4;
+    bit<16> room_v6;
     bit<16> header_bytes;
-    bit<16> missing_in_frame;
-    bit<16> missing_in_datagram;
 
     @hidden
     action set_header_bytes(bit<16> bytes) {
@@ -46,26 +45,43 @@ control LengthCheck(inout metadata_t meta, in frame_headers_t hdr) {
         const default_action = set_header_bytes(20);
     }
 
-    // Actions, because on Tofino a comparison takes what an earlier action has calculated.
     @hidden
     action measure() {
-        room = meta.frame_length - ETHERNET_BYTES;
+        room_v4 = meta.frame_length - ETHERNET_BYTES;
+        room_v6 = meta.frame_length - (ETHERNET_BYTES + IPV6_BYTES);
     }
 
     @hidden
-    action compare() {
-        missing_in_frame = meta.lkp.ip_length |-| room;
-        missing_in_datagram = header_bytes |-| meta.lkp.ip_length;
+    action measure_tagged() {
+        room_v4 = meta.frame_length - (ETHERNET_BYTES + VLAN_BYTES);
+        room_v6 = meta.frame_length - (ETHERNET_BYTES + VLAN_BYTES + IPV6_BYTES);
+        meta.frame_length = meta.frame_length - VLAN_BYTES;
+        hdr.ethernet.ether_type = hdr.vlan.ether_type;
+        hdr.vlan.setInvalid();
+    }
+
+    @hidden
+    action compare_v4() {
+        meta.missing_in_frame = hdr.ipv4.total_length |-| room_v4;
+        meta.missing_in_datagram = header_bytes |-| hdr.ipv4.total_length;
+    }
+
+    @hidden
+    action compare_v6() {
+        meta.missing_in_frame = hdr.ipv6.payload_length |-| room_v6;
     }
 
     apply {
-        if (meta.lkp.kind != FRAME_ARP) {
+        if (hdr.vlan.isValid()) {
+            measure_tagged();
+        } else {
             measure();
-            header_lengths.apply();
-            compare();
-            if (missing_in_frame != 0 || missing_in_datagram != 0) {
-                meta.drop_reason = DROP_IP_HEADER;
-            }
+        }
+        header_lengths.apply();
+        if (hdr.ipv4.isValid()) {
+            compare_v4();
+        } else if (hdr.ipv6.isValid()) {
+            compare_v6();
         }
     }
 }
@@ -73,50 +89,111 @@ control LengthCheck(inout metadata_t meta, in frame_headers_t hdr) {
 // Congestion marks of a tunnel that ended here (RFC 6040 section 4.2), and its DSCP where that is wanted (RFC 2983).
 control TunnelMarks(inout metadata_t meta) {
     @hidden
+    action keep_marks() {
+        meta.tos = meta.old_tos;
+    }
+
+    @hidden
     action set_ecn(bit<2> ecn) {
+        meta.tos[7:2] = meta.old_tos[7:2];
+        meta.tos[1:0] = ecn;
+    }
+
+    @hidden
+    action set_dscp() {
+        meta.tos[7:2] = meta.egress.outer_tos[7:2];
+        meta.tos[1:0] = meta.old_tos[1:0];
+    }
+
+    @hidden
+    action set_dscp_and_ecn(bit<2> ecn) {
+        meta.tos[7:2] = meta.egress.outer_tos[7:2];
         meta.tos[1:0] = ecn;
     }
 
     @hidden
     action refuse_ecn() {
-        meta.drop_reason = DROP_ECN;
+        meta.is_refused_mark = 1;
     }
 
-    // Only where the arriving outer header changes the inner one.
     @hidden
-    table tunnel_ecn {
+    table tunnel_marks {
         key = {
-            meta.old_tos[1:0]          : exact;
-            meta.egress.outer_tos[1:0] : exact;
+            meta.egress.is_terminated   : ternary;
+            meta.egress.is_dscp_uniform : ternary;
+            meta.old_tos[1:0]           : ternary;
+            meta.egress.outer_tos[1:0]  : ternary;
         }
         actions = {
+            keep_marks;
             set_ecn;
+            set_dscp;
+            set_dscp_and_ecn;
             refuse_ecn;
-            NoAction;
         }
         const entries = {
-            (0, 3) : refuse_ecn();
-            (2, 1) : set_ecn(1);
-            (2, 3) : set_ecn(3);
-            (1, 3) : set_ecn(3);
+            // terminated uniform inner outer
+            (0, _, _, _) : keep_marks();
+            (_, _, 0, 3) : refuse_ecn();
+            (_, 0, 2, 1) : set_ecn(1);
+            (_, 0, 2, 3) : set_ecn(3);
+            (_, 0, 1, 3) : set_ecn(3);
+            (_, 1, 2, 1) : set_dscp_and_ecn(1);
+            (_, 1, 2, 3) : set_dscp_and_ecn(3);
+            (_, 1, 1, 3) : set_dscp_and_ecn(3);
+            (_, 1, _, _) : set_dscp();
         }
-        const default_action = NoAction;
+        const default_action = keep_marks;
     }
 
     apply {
-        if (meta.egress.is_dscp_uniform == 1) {
-            meta.tos[7:2] = meta.egress.outer_tos[7:2];
+        tunnel_marks.apply();
+    }
+}
+
+// May the frame leave at all? The first line that holds decides.
+control DecideFrame(inout metadata_t meta) {
+    @hidden
+    action pass_frame() {
+    }
+
+    @hidden
+    action refuse_frame(drop_reason_t reason) {
+        meta.drop_reason = reason;
+    }
+
+    @hidden
+    table frame_decision {
+        key = {
+            meta.missing_in_frame    : ternary;
+            meta.missing_in_datagram : ternary;
+            meta.is_unknown_domain   : ternary;
+            meta.is_refused_mark     : ternary;
         }
-        tunnel_ecn.apply();
+        actions = {
+            pass_frame;
+            refuse_frame;
+        }
+        const entries = {
+            (0, 0, 0, 0) : pass_frame();
+            (0, 0, 1, _) : refuse_frame(DROP_UNKNOWN_BRIDGE_DOMAIN);
+            (0, 0, _, _) : refuse_frame(DROP_ECN);
+        }
+        const default_action = refuse_frame(DROP_IP_HEADER);
+    }
+
+    apply {
+        frame_decision.apply();
     }
 }
 
 control Rewrite(inout frame_headers_t hdr, inout metadata_t meta) {
-    LengthCheck() length_check;
+    Measure() measure;
     ReadTrafficClass() read_traffic_class;
     WriteTrafficClass() write_traffic_class;
     TunnelMarks() tunnel_marks;
     ChecksumMoves() checksum_moves;
+    DecideFrame() decide_frame;
 
     @name(".set_bridge_domain") @id(0x1c)
     action set_bridge_domain(@id(1) vni_t vni, @id(2) mac_addr_t gateway_mac) {
@@ -126,7 +203,7 @@ control Rewrite(inout frame_headers_t hdr, inout metadata_t meta) {
 
     @name(".drop_unknown_bridge_domain") @id(0x1d)
     action drop_unknown_bridge_domain() {
-        meta.drop_reason = DROP_UNKNOWN_BRIDGE_DOMAIN;
+        meta.is_unknown_domain = 1;
     }
 
     // Written for each subnet that packets leave into. A miss drops: a mapping names a subnet that is not there.
@@ -144,14 +221,8 @@ control Rewrite(inout frame_headers_t hdr, inout metadata_t meta) {
     }
 
     apply {
-        if (hdr.vlan.isValid()) {
-            hdr.ethernet.ether_type = hdr.vlan.ether_type;
-            hdr.vlan.setInvalid();
-            meta.frame_length = meta.frame_length - VLAN_BYTES;
-        }
-        length_check.apply(meta, hdr);
-        if (meta.drop_reason == DROP_NONE
-            && (meta.egress.rewrite_mode == REWRITE_ROUTED || meta.egress.port_index[15:15] == BEHIND_TUNNEL)) {
+        measure.apply(hdr, meta);
+        if (meta.egress.rewrite_mode == REWRITE_ROUTED || meta.egress.port_index[15:15] == BEHIND_TUNNEL) {
             bridge_domains.apply();
         }
         if (hdr.ipv4.isValid()) {
@@ -159,9 +230,11 @@ control Rewrite(inout frame_headers_t hdr, inout metadata_t meta) {
         } else if (hdr.ipv6.isValid()) {
             read_traffic_class.apply(hdr.ipv6, meta.old_tos);
         }
-        meta.tos = meta.old_tos;
-        if (meta.egress.is_terminated == 1 && meta.drop_reason == DROP_NONE && meta.lkp.kind != FRAME_ARP) {
+        if (!hdr.arp.isValid()) {
             tunnel_marks.apply(meta);
+        }
+        if (meta.egress.rewrite_mode != REWRITE_MIRRORED) {
+            decide_frame.apply(meta);
         }
         if (hdr.ipv4.isValid()) {
             checksum_moves.apply(hdr, meta);

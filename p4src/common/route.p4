@@ -16,6 +16,7 @@ control Route(inout metadata_t meta) {
     @name(".route") @id(0x0e)
     action route() {
         meta.is_routed = 1;
+        meta.egress.rewrite_mode = REWRITE_ROUTED;
     }
 
     // Written for the anycast gateway MAC of each subnet present here. A miss means: bridged.
@@ -55,8 +56,7 @@ control Route(inout metadata_t meta) {
         @id(3) mac_addr_t mac,
         @id(4) policy_label_t policy_label) {
         meta.is_known = 1;
-        meta.dst_tunnel = tunnel_index;
-        meta.egress.port_index = BEHIND_TUNNEL ++ tunnel_index[14:0];
+        meta.egress.port_index = BEHIND_TUNNEL ++ tunnel_index;
         meta.egress.bridge_domain = bridge_domain;
         meta.egress.dst_mac = mac;
         meta.dst_label = policy_label;
@@ -146,8 +146,7 @@ control Route(inout metadata_t meta) {
         @id(1) @refers_to(tunnels, tunnel_index) @refers_to(tunnel_next_hops, tunnel_index) tunnel_index_t tunnel_index,
         @id(2) policy_label_t policy_label) {
         meta.is_station = 1;
-        meta.dst_tunnel = tunnel_index;
-        meta.egress.port_index = BEHIND_TUNNEL ++ tunnel_index[14:0];
+        meta.egress.port_index = BEHIND_TUNNEL ++ tunnel_index;
         meta.dst_label = policy_label;
     }
 
@@ -158,8 +157,7 @@ control Route(inout metadata_t meta) {
         @id(2) policy_label_t policy_label) {
         meta.is_station = 1;
         meta.is_moved = 1;
-        meta.dst_tunnel = tunnel_index;
-        meta.egress.port_index = BEHIND_TUNNEL ++ tunnel_index[14:0];
+        meta.egress.port_index = BEHIND_TUNNEL ++ tunnel_index;
         meta.dst_label = policy_label;
     }
 
@@ -184,6 +182,7 @@ control Route(inout metadata_t meta) {
     action set_flood_group(@id(1) @refers_to(multicast_group_table, multicast_group_id) bit<16> group) {
         meta.is_station = 1;
         meta.is_flooded = 1;
+        meta.egress.rewrite_mode = REWRITE_FLOODED;
         meta.group = group;
     }
 
@@ -229,13 +228,6 @@ control Route(inout metadata_t meta) {
             } else {
                 bridge.apply();
             }
-        }
-        if (meta.is_routed == 1) {
-            meta.egress.rewrite_mode = REWRITE_ROUTED;
-        } else if (meta.is_flooded == 1) {
-            meta.egress.rewrite_mode = REWRITE_FLOODED;
-        } else {
-            meta.egress.rewrite_mode = REWRITE_BRIDGED;
         }
     }
 }

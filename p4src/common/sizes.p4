@@ -38,9 +38,10 @@ const int BRIDGE_DOMAINS_SIZE       = 8192;
 const int NEIGHBORS_SIZE            = 512;
 const int EGRESS_DROP_REASONS_SIZE  = 256;
 
-// Meters: a cell for each local attachment, and for each drop reason.
+// Meters: a cell for each local attachment, and for each reason to show a frame.
 const bit<32> PORT_METER_SIZE = 4096;
 const bit<32> PUNT_METER_SIZE = 256;
+const bit<32> EGRESS_PUNT_METER_SIZE = 256;
 
 // Next hops over all groups of a selector.
 const bit<32> TUNNEL_SELECTOR_MEMBERS      = 32768;

@@ -52,8 +52,7 @@ control Vteps(in headers_t hdr, inout metadata_t meta) {
         meta.is_untrusted_peer = ~is_trusted;
         meta.is_gbp_peer = is_gbp;
         meta.egress.is_dscp_uniform = is_dscp_uniform;
-        meta.peer_index = BEHIND_TUNNEL ++ tunnel_index[14:0];
-        meta.peer_tunnel = tunnel_index;
+        meta.peer_index = BEHIND_TUNNEL ++ tunnel_index;
     }
 
     // Written for each remote VTEP: our own leaves are trusted, foreign VTEPs are not. A miss drops.

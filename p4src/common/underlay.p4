@@ -20,8 +20,8 @@ control Underlay(inout metadata_t meta)(
     @name(".tunnel_next_hops") @id(0x1f)
     table tunnel_next_hops {
         key = {
-            meta.dst_tunnel : exact @name("tunnel_index") @id(1);
-            meta.flow_hash  : selector;
+            meta.egress.port_index[14:0] : exact @name("tunnel_index") @id(1);
+            meta.flow_hash               : selector;
         }
         actions = {
             set_next_hop;
@@ -65,7 +65,7 @@ control Underlay(inout metadata_t meta)(
             } else {
                 underlay_routes_v4.apply();
             }
-        } else if (meta.needs_tunnel == 1) {
+        } else if (meta.egress.port_index[15:15] == BEHIND_TUNNEL) {
             tunnel_next_hops.apply();
         }
     }

@@ -5,6 +5,13 @@
 
 #include <core.p4>
 #include <tna.p4>
+
+// Age of a flow's record, in units of 2^32 ns: what fills the upper container of Tofino's clock.
+typedef bit<16> flow_time_t;
+
+// A cell of the flow records. With more of them the arrays would not share stages.
+typedef bit<14> flow_index_t;
+
 #include "../common/headers.p4"
 #include "../common/metadata.p4"
 #include "../common/sizes.p4"
@@ -26,10 +33,10 @@ const bit<32> UNDERLAY_SELECTOR_V4_GROUPS = 4096;
 const bit<32> UNDERLAY_SELECTOR_V6_GROUPS = 1024;
 
 // Flow records in each register array: all that a flow_index_t can name.
-const bit<32> FLOW_STATE_SIZE = 65536;
+const bit<32> FLOW_STATE_SIZE = 16384;
 
-// How long a flow's record holds without a packet of the flow, in units of `meta.now`: 2^30 ns, a little over a second.
-const flow_stamp_t FLOW_LIFETIME = 128;
+// How long a flow's record holds without a packet of the flow: more than two minutes (RFC 4787, REQ-5).
+const flow_time_t FLOW_LIFETIME = 32;
 
 // Part of a packet's length as egress sees it.
 const bit<16> FCS_BYTES = 4;
@@ -38,18 +45,17 @@ const bit<16> FCS_BYTES = 4;
 header bridged_t {
     rewrite_mode_t      rewrite_mode;
     bit<8>              punt_reason;
-    @padding bit<7>     pad_is_gateway; // a byte each: bits of one byte would tie all their sources together
-    bit<1>              is_gateway;
-    @padding bit<7>     pad_is_dad;
-    bit<1>              is_dad;
-    @padding bit<7>     pad_is_guarded;
+    @padding bit<7>     pad_is_guarded; // a byte of its own for what is copied from elsewhere: it would tie the others to its source
     bit<1>              is_guarded;
-    @padding bit<7>     pad_is_terminated;
+    @padding bit<7>     pad_is_gateway;
+    bit<1>              is_gateway;
+    @padding bit<2>     pad_flags;
     bit<1>              is_terminated;
-    @padding bit<7>     pad_is_unruled;
     bit<1>              is_unruled;
-    @padding bit<7>     pad_is_dscp_uniform;
     bit<1>              is_dscp_uniform;
+    bit<1>              is_dad;
+    bit<1>              has_l4;
+    bit<1>              is_echo;
     @padding bit<7>     pad_ingress_port;
     port_id_t           ingress_port;
     port_index_t        source_index;
@@ -60,8 +66,35 @@ header bridged_t {
     bit<8>              outer_tos;
     mac_addr_t          dst_mac;
     bit<16>             source_port;
+    bit<8>              ip_protocol;
+    bit<16>             l4_src_port;
+    bit<16>             l4_dst_port;
 }
-const bit<16> BRIDGED_BYTES = 29;
+const bit<16> BRIDGED_BYTES = 31;
+
+// What a copy is of: ingress makes it of the frame as it was received, egress of the frame as it leaves. The first byte of what
+// precedes a frame, as the rewrite mode is, from which it differs.
+const copy_kind_t COPY_BARE        = 0x10; // the tenant's frame
+const copy_kind_t COPY_RECEIVED_V4 = 0x11; // the tunnel packet that it came in
+const copy_kind_t COPY_RECEIVED_V6 = 0x12;
+const copy_kind_t COPY_SENT_V4     = 0x13; // the tunnel packet that it leaves in
+const copy_kind_t COPY_SENT_V6     = 0x14;
+
+// Precedes a copy, in place of bridged_t.
+header copied_t {
+    copy_kind_t         kind;
+    bit<8>              punt_reason;
+    @padding bit<7>     pad_ingress_port;
+    port_id_t           ingress_port;
+    vrf_t               vrf;
+}
+
+// Outer Ethernet, IP, UDP and VXLAN.
+const bit<32> TUNNEL_V4_BITS = 400;
+const bit<32> TUNNEL_V6_BITS = 560;
+
+// `mirror_type`: there is one kind of copy.
+const MirrorType_t MIRROR_COPY = 1;
 
 struct ingress_headers_t {
     bridged_t bridged;
@@ -70,6 +103,7 @@ struct ingress_headers_t {
 
 struct egress_headers_t {
     bridged_t       bridged;
+    copied_t        copied;
     added_headers_t added;
     frame_headers_t frame;
 }
@@ -87,31 +121,29 @@ parser Ipv4Checksum(in ipv4_t ipv4, inout bit<1> is_bad) {
 
 // One value per flow: L3 and L4 fields, of a fragment only L3, of all other frames the Ethernet header.
 control FlowHash(inout metadata_t meta) {
-    Hash<bit<32>>(HashAlgorithm_t.CRC32) ipv4_hash;
-    Hash<bit<32>>(HashAlgorithm_t.CRC32) ipv6_hash;
-    Hash<bit<32>>(HashAlgorithm_t.CRC32) ethernet_hash;
-    bit<16> src_port;
-    bit<16> dst_port;
+    Hash<bit<16>>(HashAlgorithm_t.CRC32) ipv4_hash;
+    Hash<bit<16>>(HashAlgorithm_t.CRC32) ipv6_hash;
+    Hash<bit<16>>(HashAlgorithm_t.CRC32) ipv4_fragment_hash;
+    Hash<bit<16>>(HashAlgorithm_t.CRC32) ipv6_fragment_hash;
+    Hash<bit<16>>(HashAlgorithm_t.CRC32) ethernet_hash;
 
     apply {
-        src_port = meta.lkp.l4_src_port;
-        dst_port = meta.lkp.l4_dst_port;
-        if (meta.lkp.is_fragment == 1) {
-            src_port = 0;
-            dst_port = 0;
-        }
-        if (meta.lkp.kind == FRAME_IPV4) {
+        if (meta.lkp.kind == FRAME_IPV4 && meta.lkp.is_fragment == 0) {
             meta.flow_hash = ipv4_hash.get({
-                meta.lkp.src_v4, meta.lkp.dst_v4, meta.lkp.ip_protocol, src_port, dst_port
+                meta.lkp.src_v4, meta.lkp.dst_v4, meta.lkp.ip_protocol, meta.lkp.l4_src_port, meta.lkp.l4_dst_port
+            });
+        } else if (meta.lkp.kind == FRAME_IPV4) {
+            meta.flow_hash = ipv4_fragment_hash.get({ meta.lkp.src_v4, meta.lkp.dst_v4, meta.lkp.ip_protocol });
+        } else if (meta.lkp.kind == FRAME_IPV6 && meta.lkp.is_fragment == 0) {
+            meta.flow_hash = ipv6_hash.get({
+                meta.lkp.src_v6, meta.lkp.dst_v6, meta.lkp.ip_protocol, meta.lkp.l4_src_port, meta.lkp.l4_dst_port
             });
         } else if (meta.lkp.kind == FRAME_IPV6) {
-            meta.flow_hash = ipv6_hash.get({
-                meta.lkp.src_v6, meta.lkp.dst_v6, meta.lkp.ip_protocol, src_port, dst_port
-            });
+            meta.flow_hash = ipv6_fragment_hash.get({ meta.lkp.src_v6, meta.lkp.dst_v6, meta.lkp.ip_protocol });
         } else {
             meta.flow_hash = ethernet_hash.get({ meta.lkp.src_mac, meta.lkp.dst_mac, meta.lkp.ether_type });
         }
-        meta.egress.source_port = meta.flow_hash[15:0] | 0xc000;
+        meta.egress.source_port = meta.flow_hash | 0xc000;
     }
 }
 
@@ -119,13 +151,9 @@ control FlowHash(inout metadata_t meta) {
 control PortIngressMeter(inout metadata_t meta) {
     @name(".port_ingress_meter") @id(0x01)
     Meter<port_index_t>(PORT_METER_SIZE, MeterType_t.BYTES) port_ingress_meter;
-    meter_color_t color;
 
     apply {
-        color = port_ingress_meter.execute(meta.port_index);
-        if (color == COLOR_RED) {
-            meta.is_red = 1;
-        }
+        meta.port_color = port_ingress_meter.execute(meta.port_index);
     }
 }
 
@@ -133,24 +161,32 @@ control PortIngressMeter(inout metadata_t meta) {
 control PortEgressMeter(inout metadata_t meta) {
     @name(".port_egress_meter") @id(0x02)
     Meter<port_index_t>(PORT_METER_SIZE, MeterType_t.BYTES) port_egress_meter;
-    meter_color_t color;
 
     apply {
-        color = port_egress_meter.execute(meta.egress.port_index);
-        if (color == COLOR_RED) {
-            meta.is_red = 1;
-        }
+        meta.port_color = port_egress_meter.execute(meta.egress.port_index);
     }
 }
 
-// Dropped frames that the controller shall see, against the rate of their reason.
+// Frames that the controller shall see, against the rate of their reason.
 control PuntMeter(inout metadata_t meta) {
     @name(".punt_meter") @id(0x03)
     Meter<drop_reason_t>(PUNT_METER_SIZE, MeterType_t.PACKETS) punt_meter;
 
     apply {
         if (meta.is_punted == 1) {
-            meta.punt_color = punt_meter.execute(meta.drop_reason);
+            meta.punt_color = punt_meter.execute(meta.egress.punt_reason);
+        }
+    }
+}
+
+// The same for what egress shows.
+control EgressPuntMeter(inout metadata_t meta) {
+    @name(".egress_punt_meter") @id(0x10)
+    Meter<drop_reason_t>(EGRESS_PUNT_METER_SIZE, MeterType_t.PACKETS) egress_punt_meter;
+
+    apply {
+        if (meta.is_punted == 1) {
+            meta.punt_color = egress_punt_meter.execute(meta.egress.punt_reason);
         }
     }
 }
@@ -167,8 +203,14 @@ control ReadTrafficClass(in ipv6_t ipv6, inout bit<8> tos) {
 control WriteTrafficClass(inout ipv6_t ipv6, in bit<8> tos) {
     Hash<bit<8>>(HashAlgorithm_t.IDENTITY) move;
 
-    apply {
+    // An action of its own: with a hash, Tofino does nothing that needs a constant too.
+    @hidden
+    action write() {
         ipv6.traffic_class = move.get({ tos });
+    }
+
+    apply {
+        write();
     }
 }
 
@@ -176,7 +218,7 @@ control WriteTrafficClass(inout ipv6_t ipv6, in bit<8> tos) {
 // moves by what the time to live moves (RFC 1624), and congestion marks stay as they are.
 control ChecksumMoves(inout frame_headers_t hdr, inout metadata_t meta) {
     apply {
-        if (meta.outer.has_options == 0) {
+        if (hdr.ipv4.version_ihl == IPV4_VERSION_IHL) {
             meta.is_checksum_due = 1;
         } else {
             meta.tos = meta.old_tos;
@@ -199,28 +241,39 @@ control LinkLocalQuery(inout lookup_t lkp) {
     }
 }
 
-// One cell of a register array.
-struct flow_cell_t {
-    bit<32> first;
-    bit<32> second;
+// Both ends of a flow in one cell. The reverse of a flow is compared crosswise, so nothing has to be swapped before.
+struct flow_words_t {
+    bit<32> src;
+    bit<32> dst;
 }
 
-// One word of the addresses of both ends. The reverse of a flow is compared crosswise, so nothing has to be swapped before.
-control FlowAddressWord(in bit<32> src, in bit<32> dst, in bit<1> is_reply, in flow_index_t index, out bit<1> is_same) {
-    Register<flow_cell_t, flow_index_t>(FLOW_STATE_SIZE) words;
+struct flow_ports_t {
+    bit<16> src;
+    bit<16> dst;
+}
 
-    RegisterAction<flow_cell_t, flow_index_t, bit<1>>(words) record = {
-        void apply(inout flow_cell_t cell, out bit<1> result) {
-            cell.first = src;
-            cell.second = dst;
+// The VRF too, because an index of 14 bits does not tell all VRFs apart.
+struct flow_life_t {
+    flow_time_t time;
+    vrf_t       vrf;
+}
+
+// One word of the addresses.
+control FlowAddressWord(in bit<32> src, in bit<32> dst, in bit<1> is_reply, in flow_index_t index, out bit<1> is_same) {
+    Register<flow_words_t, flow_index_t>(FLOW_STATE_SIZE) words;
+
+    RegisterAction<flow_words_t, flow_index_t, bit<1>>(words) record = {
+        void apply(inout flow_words_t cell, out bit<1> result) {
+            cell.src = src;
+            cell.dst = dst;
             result = 0;
         }
     };
 
-    RegisterAction<flow_cell_t, flow_index_t, bit<1>>(words) compare = {
-        void apply(inout flow_cell_t cell, out bit<1> result) {
+    RegisterAction<flow_words_t, flow_index_t, bit<1>>(words) compare = {
+        void apply(inout flow_words_t cell, out bit<1> result) {
             result = 0;
-            if (cell.first == dst && cell.second == src) {
+            if (cell.src == dst && cell.dst == src) {
                 result = 1;
             }
         }
@@ -235,74 +288,137 @@ control FlowAddressWord(in bit<32> src, in bit<32> dst, in bit<1> is_reply, in f
     }
 }
 
+// Which cell. Asked early, for every packet.
+control FlowCell(in frame_headers_t hdr, inout metadata_t meta) {
+    Hash<flow_index_t>(HashAlgorithm_t.CRC16) hash_v4;
+    Hash<flow_index_t>(HashAlgorithm_t.CRC16) hash_v6;
+    Hash<flow_index_t>(HashAlgorithm_t.CRC16) reverse_hash_v4;
+    Hash<flow_index_t>(HashAlgorithm_t.CRC16) reverse_hash_v6;
+
+    apply {
+        if (hdr.ipv6.isValid()) {
+            if (meta.egress.is_unruled == 0) {
+                meta.flow.index = hash_v6.get({
+                    meta.egress.vrf, hdr.ipv6.src_addr, hdr.ipv6.dst_addr, meta.flow.src_port, meta.flow.dst_port,
+                    meta.flow.protocol
+                });
+            } else {
+                meta.flow.index = reverse_hash_v6.get({
+                    meta.egress.vrf, hdr.ipv6.dst_addr, hdr.ipv6.src_addr, meta.flow.dst_port, meta.flow.src_port,
+                    meta.flow.protocol
+                });
+            }
+        } else {
+            if (meta.egress.is_unruled == 0) {
+                meta.flow.index = hash_v4.get({
+                    meta.egress.vrf, hdr.ipv4.src_addr, hdr.ipv4.dst_addr, meta.flow.src_port, meta.flow.dst_port,
+                    meta.flow.protocol
+                });
+            } else {
+                meta.flow.index = reverse_hash_v4.get({
+                    meta.egress.vrf, hdr.ipv4.dst_addr, hdr.ipv4.src_addr, meta.flow.dst_port, meta.flow.src_port,
+                    meta.flow.protocol
+                });
+            }
+        }
+    }
+}
+
 // The cells of flow_state, for each pipe of the chip its own: docs/adr/0008 says what follows.
-control FlowRecords(inout metadata_t meta) {
+control FlowRecords(in frame_headers_t hdr, inout metadata_t meta) {
     FlowAddressWord() words_v4;
     FlowAddressWord() words_v6_0;
     FlowAddressWord() words_v6_1;
     FlowAddressWord() words_v6_2;
     FlowAddressWord() words_v6_3;
-    Register<flow_cell_t, flow_index_t>(FLOW_STATE_SIZE) flow_ports;
-    Hash<flow_index_t>(HashAlgorithm_t.CRC16) hash_v4;
-    Hash<flow_index_t>(HashAlgorithm_t.CRC16) hash_v6;
+    Register<flow_ports_t, flow_index_t>(FLOW_STATE_SIZE) flow_ports;
+    Register<bit<8>, flow_index_t>(FLOW_STATE_SIZE) flow_protocols;
+    Register<flow_life_t, flow_index_t>(FLOW_STATE_SIZE) flow_lives;
+    bit<1> is_same;
+    bit<1> is_same_1;
+    bit<1> is_same_2;
+    bit<1> is_same_3;
+    bit<1> is_same_ports;
+    bit<1> is_same_protocol;
 
-    bit<16>     port_difference;
-    ipv4_addr_t difference_v4;
-    ipv6_addr_t difference_v6;
-    bit<1>      is_same;
-    bit<1>      is_same_1;
-    bit<1>      is_same_2;
-    bit<1>      is_same_3;
-
-    RegisterAction<flow_cell_t, flow_index_t, bit<1>>(flow_ports) record = {
-        void apply(inout flow_cell_t cell, out bit<1> result) {
-            cell.first = meta.flow.ports;
-            cell.second = meta.flow.stamp;
+    RegisterAction<flow_ports_t, flow_index_t, bit<1>>(flow_ports) record_ports = {
+        void apply(inout flow_ports_t cell, out bit<1> result) {
+            cell.src = meta.flow.src_port;
+            cell.dst = meta.flow.dst_port;
             result = 0;
         }
     };
 
-    RegisterAction<flow_cell_t, flow_index_t, bit<1>>(flow_ports) refresh = {
-        void apply(inout flow_cell_t cell, out bit<1> result) {
+    RegisterAction<flow_ports_t, flow_index_t, bit<1>>(flow_ports) compare_ports = {
+        void apply(inout flow_ports_t cell, out bit<1> result) {
             result = 0;
-            if (cell.first == meta.flow.ports && meta.flow.stamp - cell.second < FLOW_LIFETIME) {
-                cell.second = meta.flow.stamp;
+            if (cell.src == meta.flow.dst_port && cell.dst == meta.flow.src_port) {
                 result = 1;
             }
         }
     };
 
-    @hidden
-    action mix() {
-        meta.flow.ports = meta.flow.src_port ++ meta.flow.dst_port;
-        port_difference = meta.flow.src_port ^ meta.flow.dst_port;
-        difference_v4 = meta.lkp.src_v4 ^ meta.lkp.dst_v4;
-        difference_v6 = meta.lkp.src_v6 ^ meta.lkp.dst_v6;
-    }
+    RegisterAction<bit<8>, flow_index_t, bit<1>>(flow_protocols) record_protocol = {
+        void apply(inout bit<8> cell, out bit<1> result) {
+            cell = meta.flow.protocol;
+            result = 0;
+        }
+    };
+
+    RegisterAction<bit<8>, flow_index_t, bit<1>>(flow_protocols) compare_protocol = {
+        void apply(inout bit<8> cell, out bit<1> result) {
+            result = 0;
+            if (cell == meta.flow.protocol) {
+                result = 1;
+            }
+        }
+    };
+
+    RegisterAction<flow_life_t, flow_index_t, bit<1>>(flow_lives) record_life = {
+        void apply(inout flow_life_t cell, out bit<1> result) {
+            cell.time = meta.now;
+            cell.vrf = meta.egress.vrf;
+            result = 0;
+        }
+    };
+
+    RegisterAction<flow_life_t, flow_index_t, bit<1>>(flow_lives) refresh = {
+        void apply(inout flow_life_t cell, out bit<1> result) {
+            result = 0;
+            if (meta.now - cell.time < FLOW_LIFETIME && cell.vrf == meta.egress.vrf) {
+                cell.time = meta.now;
+                result = 1;
+            }
+        }
+    };
 
     apply {
-        mix();
-        if (meta.lkp.kind == FRAME_IPV6) {
-            meta.flow.index = hash_v6.get({ meta.egress.vrf, difference_v6, port_difference, meta.lkp.ip_protocol });
+        is_same_1 = 1;
+        is_same_2 = 1;
+        is_same_3 = 1;
+        if (hdr.ipv6.isValid()) {
             words_v6_0.apply(
-                meta.lkp.src_v6[127:96], meta.lkp.dst_v6[127:96], meta.flow.is_reply, meta.flow.index, is_same);
+                hdr.ipv6.src_addr[127:96], hdr.ipv6.dst_addr[127:96], meta.egress.is_unruled, meta.flow.index, is_same);
             words_v6_1.apply(
-                meta.lkp.src_v6[95:64], meta.lkp.dst_v6[95:64], meta.flow.is_reply, meta.flow.index, is_same_1);
+                hdr.ipv6.src_addr[95:64], hdr.ipv6.dst_addr[95:64], meta.egress.is_unruled, meta.flow.index, is_same_1);
             words_v6_2.apply(
-                meta.lkp.src_v6[63:32], meta.lkp.dst_v6[63:32], meta.flow.is_reply, meta.flow.index, is_same_2);
+                hdr.ipv6.src_addr[63:32], hdr.ipv6.dst_addr[63:32], meta.egress.is_unruled, meta.flow.index, is_same_2);
             words_v6_3.apply(
-                meta.lkp.src_v6[31:0], meta.lkp.dst_v6[31:0], meta.flow.is_reply, meta.flow.index, is_same_3);
+                hdr.ipv6.src_addr[31:0], hdr.ipv6.dst_addr[31:0], meta.egress.is_unruled, meta.flow.index, is_same_3);
         } else {
-            meta.flow.index = hash_v4.get({ meta.egress.vrf, difference_v4, port_difference, meta.lkp.ip_protocol });
-            words_v4.apply(meta.lkp.src_v4, meta.lkp.dst_v4, meta.flow.is_reply, meta.flow.index, is_same);
-            is_same_1 = 1;
-            is_same_2 = 1;
-            is_same_3 = 1;
+            words_v4.apply(hdr.ipv4.src_addr, hdr.ipv4.dst_addr, meta.egress.is_unruled, meta.flow.index, is_same);
         }
-        if (meta.flow.is_reply == 0) {
-            record.execute(meta.flow.index);
-        } else if (is_same == 1 && is_same_1 == 1 && is_same_2 == 1 && is_same_3 == 1) {
-            meta.flow.is_established = refresh.execute(meta.flow.index);
+        if (meta.egress.is_unruled == 0) {
+            is_same_ports = record_ports.execute(meta.flow.index);
+            is_same_protocol = record_protocol.execute(meta.flow.index);
+            record_life.execute(meta.flow.index);
+        } else {
+            is_same_ports = compare_ports.execute(meta.flow.index);
+            is_same_protocol = compare_protocol.execute(meta.flow.index);
+            if (is_same == 1 && is_same_1 == 1 && is_same_2 == 1 && is_same_3 == 1 && is_same_ports == 1
+                && is_same_protocol == 1) {
+                meta.flow.is_established = refresh.execute(meta.flow.index);
+            }
         }
     }
 }

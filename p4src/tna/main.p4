@@ -54,6 +54,11 @@ control Bridge(inout ingress_headers_t hdr, in egress_verdict_t verdict) {
         hdr.bridged.outer_tos = verdict.outer_tos;
         hdr.bridged.dst_mac = verdict.dst_mac;
         hdr.bridged.source_port = verdict.source_port;
+        hdr.bridged.ip_protocol = verdict.ip_protocol;
+        hdr.bridged.has_l4 = verdict.has_l4;
+        hdr.bridged.is_echo = verdict.is_echo;
+        hdr.bridged.l4_src_port = verdict.l4_src_port;
+        hdr.bridged.l4_dst_port = verdict.l4_dst_port;
     }
 }
 
@@ -124,6 +129,8 @@ control Decapsulate(inout headers_t hdr) {
 @pa_container_size("ingress", "hdr.received.inner.ethernet.ether_type", 16)
 @pa_container_size("ingress", "hdr.received.inner.vlan.ether_type", 16)
 @pa_container_size("ingress", "hdr.received.inner.arp.operation", 16)
+@pa_mutually_exclusive("ingress", "meta.lkp.src_v4", "meta.lkp.src_v6")
+@pa_mutually_exclusive("ingress", "meta.lkp.dst_v4", "meta.lkp.dst_v6")
 @pa_container_size("ingress", "meta.lkp.src_v4", 32)
 @pa_container_size("ingress", "meta.lkp.dst_v4", 32)
 @pa_container_size("ingress", "meta.lkp.src_v6", 32)
@@ -182,7 +189,19 @@ control SwitchIngress(
             }
             pipeline.apply(hdr.received, meta);
             bridge_verdict.apply(hdr, meta.egress);
-            if (meta.is_trapped == 1 || (meta.is_punted == 1 && meta.punt_color == COLOR_GREEN)) {
+            if (meta.is_trapped == 0 && meta.copy_session != 0) {
+                for_deparser.mirror_type = MIRROR_COPY;
+                meta.copy_kind = COPY_BARE;
+                if (meta.is_terminated == 1) {
+                    if (hdr.received.frame.ipv6.isValid()) {
+                        meta.copy_kind = COPY_RECEIVED_V6;
+                    } else {
+                        meta.copy_kind = COPY_RECEIVED_V4;
+                    }
+                }
+            }
+            if (meta.is_trapped == 1
+                || (meta.is_punted == 1 && meta.is_logged == 0 && meta.punt_color == COLOR_GREEN)) {
                 hdr.bridged.rewrite_mode = REWRITE_PUNT;
                 for_tm.ucast_egress_port = CPU_PORT;
             } else if (meta.drop_reason != DROP_NONE) {
@@ -206,7 +225,14 @@ control SwitchIngressDeparser(
     inout ingress_headers_t hdr,
     in metadata_t meta,
     in ingress_intrinsic_metadata_for_deparser_t for_deparser) {
+    Mirror() copy;
+
     apply {
+        if (for_deparser.mirror_type == MIRROR_COPY) {
+            copy.emit<copied_t>(meta.copy_session, {
+                meta.copy_kind, meta.egress.punt_reason, 0, meta.egress.ingress_port, meta.egress.vrf
+            });
+        }
         packet.emit(hdr.bridged);
         packet.emit(hdr.received);
     }
@@ -217,12 +243,71 @@ parser SwitchEgressParser(
     out egress_headers_t hdr,
     out metadata_t meta,
     out egress_intrinsic_metadata_t intrinsic) {
-    FrameParser() frame_parser;
-
     state start {
         packet.extract(intrinsic);
-        packet.extract(hdr.bridged);
         meta = { ... };
+        transition select(packet.lookahead<copy_kind_t>()) {
+            COPY_BARE &&& 0xf0: parse_copied;
+            default: parse_bridged;
+        }
+    }
+
+    // Only the controller sees the tunnel that a frame came out of, and nobody the one that it leaves into.
+    state parse_copied {
+        packet.extract(hdr.copied);
+        meta.egress.punt_reason = hdr.copied.punt_reason;
+        meta.egress.ingress_port = hdr.copied.ingress_port;
+        meta.egress.vrf = hdr.copied.vrf;
+        transition select(intrinsic.egress_port, hdr.copied.kind) {
+            (CPU_PORT, COPY_RECEIVED_V4): parse_shown;
+            (CPU_PORT, COPY_RECEIVED_V6): parse_shown;
+            (_, COPY_RECEIVED_V4): skip_tunnel_v4;
+            (_, COPY_RECEIVED_V6): skip_tunnel_v6;
+            (_, COPY_SENT_V4): skip_tunnel_v4;
+            (_, COPY_SENT_V6): skip_tunnel_v6;
+            default: parse_tenant_frame;
+        }
+    }
+
+    state parse_shown {
+        meta.egress.rewrite_mode = REWRITE_PUNT;
+        transition accept;
+    }
+
+    state skip_tunnel_v4 {
+        packet.advance(TUNNEL_V4_BITS);
+        transition parse_tenant_frame;
+    }
+
+    state skip_tunnel_v6 {
+        packet.advance(TUNNEL_V6_BITS);
+        transition parse_tenant_frame;
+    }
+
+    state parse_tenant_frame {
+        transition select(intrinsic.egress_port) {
+            CPU_PORT: parse_shown;
+            default: parse_mirrored;
+        }
+    }
+
+    // Nothing but the tag of a mirrored frame is looked at, and more would be too deep behind a tunnel.
+    state parse_mirrored {
+        meta.egress.rewrite_mode = REWRITE_MIRRORED;
+        packet.extract(hdr.frame.ethernet);
+        transition select(hdr.frame.ethernet.ether_type) {
+            ETHER_TYPE_VLAN: parse_mirrored_tag;
+            default: accept;
+        }
+    }
+
+    state parse_mirrored_tag {
+        packet.extract(hdr.frame.vlan);
+        transition accept;
+    }
+
+    state parse_bridged {
+        packet.extract(hdr.bridged);
         meta.egress.rewrite_mode = hdr.bridged.rewrite_mode;
         meta.egress.punt_reason = hdr.bridged.punt_reason;
         meta.egress.is_guarded = hdr.bridged.is_guarded;
@@ -240,19 +325,125 @@ parser SwitchEgressParser(
         meta.egress.outer_tos = hdr.bridged.outer_tos;
         meta.egress.dst_mac = hdr.bridged.dst_mac;
         meta.egress.source_port = hdr.bridged.source_port;
+        meta.egress.ip_protocol = hdr.bridged.ip_protocol;
+        meta.egress.has_l4 = hdr.bridged.has_l4;
+        meta.egress.is_echo = hdr.bridged.is_echo;
+        meta.egress.l4_src_port = hdr.bridged.l4_src_port;
+        meta.egress.l4_dst_port = hdr.bridged.l4_dst_port;
         transition select(hdr.bridged.rewrite_mode) {
             REWRITE_PUNT: accept;
-            default: parse_frame;
+            default: parse_ethernet;
         }
     }
 
-    state parse_frame {
-        frame_parser.apply(packet, hdr.frame, meta.outer);
+    state parse_ethernet {
+        packet.extract(hdr.frame.ethernet);
+        transition select(hdr.frame.ethernet.ether_type) {
+            ETHER_TYPE_VLAN: parse_vlan;
+            ETHER_TYPE_ARP:  parse_arp;
+            ETHER_TYPE_RARP: parse_arp;
+            ETHER_TYPE_IPV4: parse_ipv4;
+            ETHER_TYPE_IPV6: parse_ipv6;
+            default: accept;
+        }
+    }
+
+    state parse_vlan {
+        packet.extract(hdr.frame.vlan);
+        transition select(hdr.frame.vlan.ether_type) {
+            ETHER_TYPE_ARP:  parse_arp;
+            ETHER_TYPE_RARP: parse_arp;
+            ETHER_TYPE_IPV4: parse_ipv4;
+            ETHER_TYPE_IPV6: parse_ipv6;
+            default: accept;
+        }
+    }
+
+    state parse_arp {
+        packet.extract(hdr.frame.arp);
+        transition accept;
+    }
+
+    state parse_ipv4 {
+        packet.extract(hdr.frame.ipv4);
+        transition accept;
+    }
+
+    state parse_ipv6 {
+        packet.extract(hdr.frame.ipv6);
+        transition select(hdr.bridged.rewrite_mode) {
+            REWRITE_ND_REPLY: parse_neighbor;
+            default: accept;
+        }
+    }
+
+    state parse_neighbor {
+        packet.extract(hdr.frame.icmp);
+        packet.extract(hdr.frame.neighbor);
+        transition select(hdr.frame.ipv6.payload_length) {
+            ND_BYTES + ND_OPTION_BYTES: parse_option;
+            default: accept;
+        }
+    }
+
+    state parse_option {
+        packet.extract(hdr.frame.link_layer_option);
         transition accept;
     }
 }
 
 // As in ingress.
+@pa_container_size("egress", "hdr.added.encap_udp.src_port", 16)
+@pa_container_size("egress", "hdr.added.encap_udp.dst_port", 16)
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.src_addr", "hdr.added.encap_ipv6.src_addr")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.src_addr", "hdr.added.encap_ipv6.dst_addr")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.dst_addr", "hdr.added.encap_ipv6.src_addr")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.dst_addr", "hdr.added.encap_ipv6.dst_addr")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.version_ihl", "hdr.added.encap_ipv6.src_addr")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.version_ihl", "hdr.added.encap_ipv6.dst_addr")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.version_ihl", "hdr.added.encap_ipv6.payload_length")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.version_ihl", "hdr.added.encap_ipv6.next_header")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.version_ihl", "hdr.added.encap_ipv6.hop_limit")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.tos", "hdr.added.encap_ipv6.src_addr")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.tos", "hdr.added.encap_ipv6.dst_addr")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.tos", "hdr.added.encap_ipv6.payload_length")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.tos", "hdr.added.encap_ipv6.next_header")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.tos", "hdr.added.encap_ipv6.hop_limit")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.ttl", "hdr.added.encap_ipv6.src_addr")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.ttl", "hdr.added.encap_ipv6.dst_addr")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.ttl", "hdr.added.encap_ipv6.payload_length")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.ttl", "hdr.added.encap_ipv6.next_header")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.ttl", "hdr.added.encap_ipv6.hop_limit")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.protocol", "hdr.added.encap_ipv6.src_addr")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.protocol", "hdr.added.encap_ipv6.dst_addr")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.protocol", "hdr.added.encap_ipv6.payload_length")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.protocol", "hdr.added.encap_ipv6.next_header")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.protocol", "hdr.added.encap_ipv6.hop_limit")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.total_length", "hdr.added.encap_ipv6.src_addr")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.total_length", "hdr.added.encap_ipv6.dst_addr")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.total_length", "hdr.added.encap_ipv6.payload_length")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.total_length", "hdr.added.encap_ipv6.next_header")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.total_length", "hdr.added.encap_ipv6.hop_limit")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.identification", "hdr.added.encap_ipv6.src_addr")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.identification", "hdr.added.encap_ipv6.dst_addr")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.identification", "hdr.added.encap_ipv6.payload_length")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.identification", "hdr.added.encap_ipv6.next_header")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.identification", "hdr.added.encap_ipv6.hop_limit")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.flags", "hdr.added.encap_ipv6.src_addr")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.flags", "hdr.added.encap_ipv6.dst_addr")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.flags", "hdr.added.encap_ipv6.payload_length")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.flags", "hdr.added.encap_ipv6.next_header")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.flags", "hdr.added.encap_ipv6.hop_limit")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.fragment_offset", "hdr.added.encap_ipv6.src_addr")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.fragment_offset", "hdr.added.encap_ipv6.dst_addr")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.fragment_offset", "hdr.added.encap_ipv6.payload_length")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.fragment_offset", "hdr.added.encap_ipv6.next_header")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.fragment_offset", "hdr.added.encap_ipv6.hop_limit")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.checksum", "hdr.added.encap_ipv6.src_addr")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.checksum", "hdr.added.encap_ipv6.dst_addr")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.checksum", "hdr.added.encap_ipv6.payload_length")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.checksum", "hdr.added.encap_ipv6.next_header")
+@pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.checksum", "hdr.added.encap_ipv6.hop_limit")
 @pa_container_size("egress", "hdr.frame.ipv4.version_ihl", 8)
 @pa_container_size("egress", "hdr.frame.ipv4.tos", 8)
 @pa_container_size("egress", "hdr.frame.ipv4.total_length", 16)
@@ -269,29 +460,11 @@ parser SwitchEgressParser(
 @pa_container_size("egress", "hdr.frame.ipv6.dst_addr", 32)
 @pa_container_size("egress", "hdr.frame.neighbor.target", 32)
 @pa_container_size("egress", "hdr.frame.neighbor.flags", 32)
-@pa_container_size("egress", "hdr.frame.ipv6_fragment.next_header", 8)
 @pa_container_size("egress", "hdr.frame.arp.sender_address", 32)
 @pa_container_size("egress", "hdr.frame.arp.target_address", 32)
-@pa_container_size("egress", "hdr.frame.tcp.src_port", 16)
-@pa_container_size("egress", "hdr.frame.tcp.dst_port", 16)
-@pa_container_size("egress", "hdr.frame.udp.src_port", 16)
-@pa_container_size("egress", "hdr.frame.udp.dst_port", 16)
-@pa_container_size("egress", "hdr.frame.icmp_echo.identifier", 16)
 @pa_container_size("egress", "hdr.frame.ethernet.ether_type", 16)
 @pa_container_size("egress", "hdr.frame.vlan.ether_type", 16)
 @pa_container_size("egress", "hdr.frame.arp.operation", 16)
-@pa_container_size("egress", "meta.lkp.src_v4", 32)
-@pa_container_size("egress", "meta.lkp.dst_v4", 32)
-@pa_container_size("egress", "meta.lkp.src_v6", 32)
-@pa_container_size("egress", "meta.lkp.dst_v6", 32)
-@pa_container_size("egress", "meta.lkp.ttl", 8)
-@pa_container_size("egress", "meta.lkp.ip_protocol", 8)
-@pa_container_size("egress", "meta.lkp.ip_length", 16)
-@pa_container_size("egress", "meta.lkp.l4_src_port", 16)
-@pa_container_size("egress", "meta.lkp.l4_dst_port", 16)
-@pa_container_size("egress", "meta.lkp.target_difference", 32)
-@pa_container_size("egress", "meta.lkp.ether_type", 16)
-@pa_container_size("egress", "meta.lkp.kind", 8)
 control SwitchEgress(
     inout egress_headers_t hdr,
     inout metadata_t meta,
@@ -299,16 +472,23 @@ control SwitchEgress(
     in egress_intrinsic_metadata_from_parser_t from_parser,
     inout egress_intrinsic_metadata_for_deparser_t for_deparser,
     inout egress_intrinsic_metadata_for_output_port_t for_output_port) {
-    Lookup() lookup;
     EgressPipeline() pipeline;
 
     apply {
         meta.egress.egress_port = intrinsic.egress_port;
         meta.replica = intrinsic.egress_rid;
         meta.frame_length = intrinsic.pkt_length - (BRIDGED_BYTES + FCS_BYTES);
-        meta.now = (flow_time_t)from_parser.global_tstamp[47:30];
-        lookup.apply(hdr.frame, meta.outer, meta.lkp);
+        meta.now = from_parser.global_tstamp[47:32];
         pipeline.apply(hdr.added, hdr.frame, meta);
+        if (meta.copy_session != 0) {
+            for_deparser.mirror_type = MIRROR_COPY;
+            meta.copy_kind = COPY_BARE;
+            if (hdr.added.encap_ipv4.isValid()) {
+                meta.copy_kind = COPY_SENT_V4;
+            } else if (hdr.added.encap_ipv6.isValid()) {
+                meta.copy_kind = COPY_SENT_V6;
+            }
+        }
         if (meta.drop_reason != DROP_NONE || meta.is_pruned == 1) {
             for_deparser.drop_ctl = 1;
         }
@@ -323,8 +503,14 @@ control SwitchEgressDeparser(
     Checksum() encap_checksum;
     Checksum() neighbor_checksum;
     Checksum() ipv4_checksum;
+    Mirror() copy;
 
     apply {
+        if (for_deparser.mirror_type == MIRROR_COPY) {
+            copy.emit<copied_t>(meta.copy_session, {
+                meta.copy_kind, meta.egress.punt_reason, 0, meta.egress.ingress_port, meta.egress.vrf
+            });
+        }
         if (meta.is_checksum_due == 1) {
             hdr.frame.ipv4.checksum = ipv4_checksum.update({
                 hdr.frame.ipv4.version_ihl, hdr.frame.ipv4.tos, hdr.frame.ipv4.total_length,

@@ -4,11 +4,23 @@
 #define V1MODEL_ARCH_P4
 
 #include <v1model.p4>
+
+// Age of a flow's record, in units of 2^20 us, a little over a second.
+typedef bit<24> flow_time_t;
+
+// A cell of the flow records.
+typedef bit<16> flow_index_t;
+
 #include "../common/headers.p4"
 #include "../common/metadata.p4"
 #include "../common/sizes.p4"
 
 const port_id_t CPU_PORT = 510;
+
+// `instance_type` of copies, and the fields of metadata that they take along (@field_list).
+const bit<32> INGRESS_CLONE = 1;
+const bit<32> EGRESS_CLONE  = 2;
+const bit<8> COPY_FIELDS    = 1;
 
 typedef direct_counter table_counter_t;
 const CounterType TABLE_COUNTER = CounterType.packets_and_bytes;
@@ -20,9 +32,8 @@ const meter_color_t COLOR_RED = 2;
 // Flow records in each register array: all that a flow_index_t can name.
 const bit<32> FLOW_STATE_SIZE = 65536;
 
-// How long a flow's record holds without a packet of the flow, in units of `meta.now`: 2^20 us, a little over a second.
-// RFC 4787 (REQ-5) asks for two minutes at least.
-const flow_stamp_t FLOW_LIFETIME = 128;
+// How long a flow's record holds without a packet of the flow. RFC 4787 (REQ-5) asks for two minutes at least.
+const flow_time_t FLOW_LIFETIME = 128;
 
 // Outer Ethernet, IP, UDP and VXLAN, removed together when a tunnel ends here.
 const bit<16> TUNNEL_V4_BYTES = 50;
@@ -56,30 +67,29 @@ control ChecksumVerify(in ipv4_t ipv4, inout bit<1> is_bad) {
 
 // One value per flow: L3 and L4 fields, of a fragment only L3, of all other frames the Ethernet header.
 control FlowHash(inout metadata_t meta) {
-    bit<16> src_port;
-    bit<16> dst_port;
-
     apply {
-        src_port = meta.lkp.l4_src_port;
-        dst_port = meta.lkp.l4_dst_port;
-        if (meta.lkp.is_fragment == 1) {
-            src_port = 0;
-            dst_port = 0;
-        }
-        if (meta.lkp.kind == FRAME_IPV4) {
-            hash(meta.flow_hash, HashAlgorithm.crc32, 32w0, {
-                meta.lkp.src_v4, meta.lkp.dst_v4, meta.lkp.ip_protocol, src_port, dst_port
-            }, 64w0x100000000);
+        if (meta.lkp.kind == FRAME_IPV4 && meta.lkp.is_fragment == 0) {
+            hash(meta.flow_hash, HashAlgorithm.crc32, 16w0, {
+                meta.lkp.src_v4, meta.lkp.dst_v4, meta.lkp.ip_protocol, meta.lkp.l4_src_port, meta.lkp.l4_dst_port
+            }, 32w0x10000);
+        } else if (meta.lkp.kind == FRAME_IPV4) {
+            hash(meta.flow_hash, HashAlgorithm.crc32, 16w0, {
+                meta.lkp.src_v4, meta.lkp.dst_v4, meta.lkp.ip_protocol
+            }, 32w0x10000);
+        } else if (meta.lkp.kind == FRAME_IPV6 && meta.lkp.is_fragment == 0) {
+            hash(meta.flow_hash, HashAlgorithm.crc32, 16w0, {
+                meta.lkp.src_v6, meta.lkp.dst_v6, meta.lkp.ip_protocol, meta.lkp.l4_src_port, meta.lkp.l4_dst_port
+            }, 32w0x10000);
         } else if (meta.lkp.kind == FRAME_IPV6) {
-            hash(meta.flow_hash, HashAlgorithm.crc32, 32w0, {
-                meta.lkp.src_v6, meta.lkp.dst_v6, meta.lkp.ip_protocol, src_port, dst_port
-            }, 64w0x100000000);
+            hash(meta.flow_hash, HashAlgorithm.crc32, 16w0, {
+                meta.lkp.src_v6, meta.lkp.dst_v6, meta.lkp.ip_protocol
+            }, 32w0x10000);
         } else {
-            hash(meta.flow_hash, HashAlgorithm.crc32, 32w0, {
+            hash(meta.flow_hash, HashAlgorithm.crc32, 16w0, {
                 meta.lkp.src_mac, meta.lkp.dst_mac, meta.lkp.ether_type
-            }, 64w0x100000000);
+            }, 32w0x10000);
         }
-        meta.egress.source_port = meta.flow_hash[15:0] | 0xc000;
+        meta.egress.source_port = meta.flow_hash | 0xc000;
     }
 }
 
@@ -87,13 +97,9 @@ control FlowHash(inout metadata_t meta) {
 control PortIngressMeter(inout metadata_t meta) {
     @name(".port_ingress_meter") @id(0x01)
     meter(PORT_METER_SIZE, MeterType.bytes) port_ingress_meter;
-    meter_color_t color;
 
     apply {
-        port_ingress_meter.execute_meter((bit<32>)meta.port_index, color);
-        if (color == COLOR_RED) {
-            meta.is_red = 1;
-        }
+        port_ingress_meter.execute_meter((bit<32>)meta.port_index, meta.port_color);
     }
 }
 
@@ -101,24 +107,32 @@ control PortIngressMeter(inout metadata_t meta) {
 control PortEgressMeter(inout metadata_t meta) {
     @name(".port_egress_meter") @id(0x02)
     meter(PORT_METER_SIZE, MeterType.bytes) port_egress_meter;
-    meter_color_t color;
 
     apply {
-        port_egress_meter.execute_meter((bit<32>)meta.egress.port_index, color);
-        if (color == COLOR_RED) {
-            meta.is_red = 1;
-        }
+        port_egress_meter.execute_meter((bit<32>)meta.egress.port_index, meta.port_color);
     }
 }
 
-// Dropped frames that the controller shall see, against the rate of their reason.
+// Frames that the controller shall see, against the rate of their reason.
 control PuntMeter(inout metadata_t meta) {
     @name(".punt_meter") @id(0x03)
     meter(PUNT_METER_SIZE, MeterType.packets) punt_meter;
 
     apply {
         if (meta.is_punted == 1) {
-            punt_meter.execute_meter((bit<32>)meta.drop_reason, meta.punt_color);
+            punt_meter.execute_meter((bit<32>)meta.egress.punt_reason, meta.punt_color);
+        }
+    }
+}
+
+// The same for what egress shows.
+control EgressPuntMeter(inout metadata_t meta) {
+    @name(".egress_punt_meter") @id(0x10)
+    meter(EGRESS_PUNT_METER_SIZE, MeterType.packets) egress_punt_meter;
+
+    apply {
+        if (meta.is_punted == 1) {
+            egress_punt_meter.execute_meter((bit<32>)meta.egress.punt_reason, meta.punt_color);
         }
     }
 }
@@ -185,15 +199,46 @@ control LinkLocalQuery(inout lookup_t lkp) {
     }
 }
 
-// The cells of flow_state. Making a record writes the arrays; needing one reads them, and refreshes what it finds. The
-// difference of two stamps is small only if the protocols, which lead them, are equal too.
-control FlowRecords(inout metadata_t meta) {
+// Which cell. It does not hold the VRF and need not: among keys that differ in nothing else, CRC-16 is one to one in these 16
+// bits.
+control FlowCell(in frame_headers_t hdr, inout metadata_t meta) {
+    apply {
+        if (hdr.ipv6.isValid()) {
+            if (meta.egress.is_unruled == 0) {
+                hash(meta.flow.index, HashAlgorithm.crc16, 16w0, {
+                    meta.egress.vrf, hdr.ipv6.src_addr, hdr.ipv6.dst_addr, meta.flow.src_port, meta.flow.dst_port,
+                    meta.flow.protocol
+                }, FLOW_STATE_SIZE);
+            } else {
+                hash(meta.flow.index, HashAlgorithm.crc16, 16w0, {
+                    meta.egress.vrf, hdr.ipv6.dst_addr, hdr.ipv6.src_addr, meta.flow.dst_port, meta.flow.src_port,
+                    meta.flow.protocol
+                }, FLOW_STATE_SIZE);
+            }
+        } else {
+            if (meta.egress.is_unruled == 0) {
+                hash(meta.flow.index, HashAlgorithm.crc16, 16w0, {
+                    meta.egress.vrf, hdr.ipv4.src_addr, hdr.ipv4.dst_addr, meta.flow.src_port, meta.flow.dst_port,
+                    meta.flow.protocol
+                }, FLOW_STATE_SIZE);
+            } else {
+                hash(meta.flow.index, HashAlgorithm.crc16, 16w0, {
+                    meta.egress.vrf, hdr.ipv4.dst_addr, hdr.ipv4.src_addr, meta.flow.dst_port, meta.flow.src_port,
+                    meta.flow.protocol
+                }, FLOW_STATE_SIZE);
+            }
+        }
+    }
+}
+
+// The cells of flow_state. Making a record writes the arrays; needing one reads them, and refreshes what it finds.
+control FlowRecords(in frame_headers_t hdr, inout metadata_t meta) {
     // Source and destination address of the flow.
     @name(".flow_addresses_v4") @id(0x01)
     register<bit<64>>(FLOW_STATE_SIZE) flow_addresses_v4;
     @name(".flow_addresses_v6") @id(0x03)
     register<bit<256>>(FLOW_STATE_SIZE) flow_addresses_v6;
-    // Source and destination port, and the stamp of the last packet, which tells the two families apart.
+    // Source and destination port, protocol, which tells the two families apart, and the time of the last packet.
     @name(".flow_ports") @id(0x02)
     register<bit<64>>(FLOW_STATE_SIZE) flow_ports;
 
@@ -203,45 +248,38 @@ control FlowRecords(inout metadata_t meta) {
     bit<1>   is_same;
 
     apply {
-        // Equal for both directions. The cell does not hold the VRF and need not: among keys that differ in nothing else,
-        // CRC-16 is one to one in these 16 bits.
+        // The cell does not hold the VRF and need not: among keys that differ in nothing else, CRC-16 is one to one in these
+        // 16 bits.
         is_same = 0;
-        meta.flow.ports = meta.flow.src_port ++ meta.flow.dst_port;
-        if (meta.lkp.kind == FRAME_IPV6) {
-            hash(meta.flow.index, HashAlgorithm.crc16, 32w0, {
-                meta.egress.vrf, meta.lkp.src_v6 ^ meta.lkp.dst_v6, meta.flow.src_port ^ meta.flow.dst_port,
-                meta.lkp.ip_protocol
-            }, FLOW_STATE_SIZE);
-            if (meta.flow.is_reply == 0) {
-                flow_addresses_v6.write((bit<32>)meta.flow.index, meta.lkp.src_v6 ++ meta.lkp.dst_v6);
+        if (hdr.ipv6.isValid()) {
+            if (meta.egress.is_unruled == 0) {
+                flow_addresses_v6.write((bit<32>)meta.flow.index, hdr.ipv6.src_addr ++ hdr.ipv6.dst_addr);
             } else {
                 flow_addresses_v6.read(addresses_v6, (bit<32>)meta.flow.index);
-                if (addresses_v6 == meta.lkp.dst_v6 ++ meta.lkp.src_v6) {
+                if (addresses_v6 == hdr.ipv6.dst_addr ++ hdr.ipv6.src_addr) {
                     is_same = 1;
                 }
             }
         } else {
-            hash(meta.flow.index, HashAlgorithm.crc16, 32w0, {
-                meta.egress.vrf, meta.lkp.src_v4 ^ meta.lkp.dst_v4, meta.flow.src_port ^ meta.flow.dst_port,
-                meta.lkp.ip_protocol
-            }, FLOW_STATE_SIZE);
-            if (meta.flow.is_reply == 0) {
-                flow_addresses_v4.write((bit<32>)meta.flow.index, meta.lkp.src_v4 ++ meta.lkp.dst_v4);
+            if (meta.egress.is_unruled == 0) {
+                flow_addresses_v4.write((bit<32>)meta.flow.index, hdr.ipv4.src_addr ++ hdr.ipv4.dst_addr);
             } else {
                 flow_addresses_v4.read(addresses_v4, (bit<32>)meta.flow.index);
-                if (addresses_v4 == meta.lkp.dst_v4 ++ meta.lkp.src_v4) {
+                if (addresses_v4 == hdr.ipv4.dst_addr ++ hdr.ipv4.src_addr) {
                     is_same = 1;
                 }
             }
         }
-        if (meta.flow.is_reply == 0) {
-            flow_ports.write((bit<32>)meta.flow.index, meta.flow.ports ++ meta.flow.stamp);
+        if (meta.egress.is_unruled == 0) {
+            flow_ports.write(
+                (bit<32>)meta.flow.index,
+                meta.flow.src_port ++ meta.flow.dst_port ++ meta.flow.protocol ++ meta.now);
         } else if (is_same == 1) {
             flow_ports.read(ports, (bit<32>)meta.flow.index);
-            if (ports[63:32] == meta.flow.ports
-                && meta.flow.stamp - ports[31:0] < FLOW_LIFETIME) {
+            if (ports[63:24] == meta.flow.dst_port ++ meta.flow.src_port ++ meta.flow.protocol
+                && meta.now - ports[23:0] < FLOW_LIFETIME) {
                 meta.flow.is_established = 1;
-                flow_ports.write((bit<32>)meta.flow.index, ports[63:32] ++ meta.flow.stamp);
+                flow_ports.write((bit<32>)meta.flow.index, ports[63:24] ++ meta.now);
             }
         }
     }

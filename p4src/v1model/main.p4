@@ -92,7 +92,11 @@ control SwitchIngress(inout switch_headers_t hdr, inout metadata_t meta, inout s
             checksum_verify.apply(hdr.received.frame.ipv4, meta.outer.is_bad_checksum);
             inner_checksum_verify.apply(hdr.received.inner.ipv4, meta.inner.is_bad_checksum);
             pipeline.apply(hdr.received, meta);
-            if (meta.is_trapped == 1 || (meta.is_punted == 1 && meta.punt_color == COLOR_GREEN)) {
+            if (meta.is_trapped == 0 && meta.copy_session != 0) {
+                clone_preserving_field_list(CloneType.I2E, (bit<32>)meta.copy_session, COPY_FIELDS);
+            }
+            if (meta.is_trapped == 1
+                || (meta.is_punted == 1 && meta.is_logged == 0 && meta.punt_color == COLOR_GREEN)) {
                 meta.drop_reason = DROP_NONE;
                 meta.egress.rewrite_mode = REWRITE_PUNT;
                 standard_metadata.egress_spec = CPU_PORT;
@@ -112,13 +116,47 @@ control SwitchIngress(inout switch_headers_t hdr, inout metadata_t meta, inout s
     }
 }
 
+// What to do with a copy. One that ingress has made is the frame as it was received; only the controller gets it with its tunnel.
+control ReceiveCopy(inout headers_t hdr, inout metadata_t meta, in standard_metadata_t standard_metadata) {
+    Decapsulate() decapsulate;
+
+    apply {
+        if (standard_metadata.egress_port == CPU_PORT) {
+            meta.egress.rewrite_mode = REWRITE_PUNT;
+        } else {
+            meta.egress.rewrite_mode = REWRITE_MIRRORED;
+            if (standard_metadata.instance_type == INGRESS_CLONE && meta.is_terminated == 1) {
+                decapsulate.apply(hdr, meta);
+            }
+        }
+    }
+}
+
 control SwitchEgress(inout switch_headers_t hdr, inout metadata_t meta, inout standard_metadata_t standard_metadata) {
+    ReceiveCopy() receive_copy;
     EgressPipeline() pipeline;
 
     apply {
         meta.replica = (port_index_t)standard_metadata.egress_rid;
         meta.egress.egress_port = standard_metadata.egress_port;
+        // Ingress has made its copies.
+        meta.copy_session = 0;
+        meta.is_logged = 0;
+        meta.is_punted = 0;
+        if (standard_metadata.instance_type == INGRESS_CLONE || standard_metadata.instance_type == EGRESS_CLONE) {
+            receive_copy.apply(hdr.received, meta, standard_metadata);
+        }
         pipeline.apply(hdr.added, hdr.received.frame, meta);
+        if (standard_metadata.instance_type == EGRESS_CLONE) {
+            // One that egress has made is the frame as it left, without the tunnel that it left into.
+            hdr.added.encap_ethernet.setInvalid();
+            hdr.added.encap_ipv4.setInvalid();
+            hdr.added.encap_ipv6.setInvalid();
+            hdr.added.encap_udp.setInvalid();
+            hdr.added.encap_vxlan.setInvalid();
+        } else if (meta.copy_session != 0) {
+            clone_preserving_field_list(CloneType.E2E, (bit<32>)meta.copy_session, COPY_FIELDS);
+        }
         if (meta.drop_reason != DROP_NONE || meta.is_pruned == 1) {
             mark_to_drop(standard_metadata);
         }

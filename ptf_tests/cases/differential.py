@@ -16,8 +16,8 @@ from ptf_tests.base import BURST, CONFIG_FILE, DROP_REASONS, DROP_TABLES, WAIT_S
 from ptf_tests.entries import policy
 from ptf_tests.frames import Frames, Sent
 from ptf_tests.leaf import LOCAL_HOSTS, REMOTE_HOSTS, LeafTest
-from ptf_tests.native import install, install_groups
-from ptf_tests.p4info import Entry, MulticastGroup, Writable
+from ptf_tests.native import install, install_groups, install_sessions
+from ptf_tests.p4info import CloneSession, Entry, MulticastGroup, Writable
 from ptf_tests.states import RandomState
 from softswitch.program import Program
 from softswitch.runtime.switch import Switch
@@ -46,6 +46,7 @@ class _DifferentialTest(PipelineTest):
         engine = _program(Path(str(params["pipeline"])) / CONFIG_FILE).instantiate()
         install(engine, (item for item in self.installed if isinstance(item, Entry)))
         install_groups(engine, (item for item in self.installed if isinstance(item, MulticastGroup)))
+        install_sessions(engine, (item for item in self.installed if isinstance(item, CloneSession)))
         for start in range(0, count, BURST):
             batch = [frames.draw() for _ in range(min(BURST, count - start))]
             if not self._is_same(engine, batch):
@@ -94,8 +95,8 @@ class _DifferentialTest(PipelineTest):
         """What the target shows to the controller, as the engine has it: behind a packet_in header."""
         got: Counter[Sent] = Counter()
         while packet := self.client.packet_in(WAIT_S if got.total() < expected else 0.001):
-            header = packet.metadata["ingress_port"] << 8 | packet.metadata["reason"]
-            got[(CPU_PORT, header.to_bytes(3, "big") + packet.payload)] += 1
+            header = packet.metadata["ingress_port"] << 24 | packet.metadata["reason"] << 16 | packet.metadata["vrf"]
+            got[(CPU_PORT, header.to_bytes(5, "big") + packet.payload)] += 1
         return got
 
 
@@ -123,16 +124,20 @@ class SameInRandomStates(_DifferentialTest):
         for number in range(states):
             draw_from = random.Random(f"{seed} {number}")
             state = RandomState(draw_from)
-            installed: list[Writable] = [*state.groups, *state.entries()]
+            installed: list[Writable] = [*state.groups, *state.sessions, *state.entries()]
             self.install(installed)
             for reason in state.shown:
                 self.overwrite(entries.drop_reason(reason, "punt_drop"))
+            for reason in state.shown_by_egress:
+                self.overwrite(entries.egress_drop_reason(reason, "punt_egress_drop"))
             share = count * (number + 1) // states - count * number // states
             frames = Frames(draw_from, state.local, state.remote, is_on_nic=_is_on_nic())
             self.compare(frames, share, f"seed {seed}, state {number} of {states}")
             self.remove(reversed(installed))
             for reason in state.shown:
                 self.overwrite(entries.drop_reason(reason, "count_drop"))
+            for reason in state.shown_by_egress:
+                self.overwrite(entries.egress_drop_reason(reason, "count_egress_drop"))
 
 
 @lru_cache(maxsize=1)

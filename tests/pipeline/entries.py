@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from p4vpc.compiler.entries import (
     ActionCall,
     ActionSet,
+    CloneEntry,
     Entry,
     Exact,
     Identity,
@@ -21,7 +22,7 @@ from p4vpc.compiler.entries import (
 from p4vpc.reconcile import Batch, Operation
 from softswitch.runtime import entries as native
 from softswitch.runtime.externs import MeterConfig
-from softswitch.runtime.replication import Replica
+from softswitch.runtime.replication import CloneSession, Replica
 from softswitch.runtime.switch import Switch
 
 
@@ -36,6 +37,9 @@ def apply(switch: Switch, batch: Batch) -> None:
             continue
         if isinstance(entry, MulticastEntry):
             _replicate(switch, change.operation, entry)
+            continue
+        if isinstance(entry, CloneEntry):
+            _clone(switch, change.operation, entry)
             continue
         assert isinstance(entry, TableEntry), entry
         table = switch.tables[entry.table]
@@ -64,10 +68,26 @@ def read_back(switch: Switch, tables: Iterable[str]) -> dict[Identity, Entry]:
             if it is not None:
                 cell = MeterEntry(name, index, it.committed_rate, it.committed_burst, it.peak_rate, it.peak_burst)
                 found[cell.identity] = cell
-    for group_id, replicas in switch.multicast.items():
-        group = MulticastEntry(group_id, tuple(sorted((replica.port, replica.instance) for replica in replicas)))
+    for group_id, members in switch.multicast.items():
+        group = MulticastEntry(group_id, tuple(sorted((replica.port, replica.instance) for replica in members)))
         found[group.identity] = group
+    for session_id, session in switch.clone_sessions.items():
+        replicas = tuple(sorted((replica.port, replica.instance) for replica in session.replicas))
+        copies = CloneEntry(session_id, replicas, session.packet_length_bytes)
+        found[copies.identity] = copies
     return found
+
+
+def _clone(switch: Switch, operation: Operation, entry: CloneEntry) -> None:
+    replicas = tuple(Replica(port, instance) for port, instance in entry.replicas)
+    session = CloneSession(replicas, packet_length_bytes=entry.packet_length_bytes)
+    match operation:
+        case Operation.INSERT:
+            switch.clone_sessions.insert(entry.session_id, session)
+        case Operation.MODIFY:
+            switch.clone_sessions.modify(entry.session_id, session)
+        case Operation.DELETE:
+            switch.clone_sessions.delete(entry.session_id)
 
 
 def _replicate(switch: Switch, operation: Operation, entry: MulticastEntry) -> None:

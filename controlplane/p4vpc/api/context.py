@@ -10,7 +10,7 @@ from fastapi import Query
 from p4vpc.api.bodies import BodyReader
 from p4vpc.api.schemas import ApplyResult
 from p4vpc.errors import ExhaustedError, ModelError, Problem
-from p4vpc.intent import Malformed
+from p4vpc.intent import Malformed, Switch
 from p4vpc.services import Controller, ForbiddenError, IntentService, Plan, Principal, permitted
 from p4vpc.store import Change, Role, Snapshot
 
@@ -62,9 +62,15 @@ class Context:
         try:
             applied = await self.intents.apply(plan, who=caller.name, malformed=readable, is_dry_run=is_dry_run)
         except (ModelError, ExhaustedError) as error:
-            error.problems = caller.told(error.problems)
+            error.problems = caller.told(error.problems, _places(await self.intents.snapshot()))
             raise
         outcome = None
         if wait is not None and not is_dry_run:
             outcome = await self.controller.wait_realised(applied.revision, wait)
         return ApplyResult.of(caller, applied, outcome, is_dry_run=is_dry_run)
+
+
+def _places(snapshot: Snapshot) -> set[str]:
+    """What names a place in the fabric."""
+    switches = [stored.object for stored in snapshot.objects.values() if isinstance(stored.object, Switch)]
+    return {switch.name for switch in switches} | {str(switch.vtep) for switch in switches if switch.vtep}

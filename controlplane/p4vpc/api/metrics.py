@@ -9,6 +9,7 @@ from prometheus_client.registry import Collector
 
 from p4vpc.services import ControllerStatus
 from p4vpc.services.responder import Responder
+from p4vpc.services.samples import Sampler
 from p4vpc.southbound import SwitchStatus
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -28,11 +29,14 @@ _COUNTERS: tuple[tuple[str, str, Callable[[SwitchStatus], float]], ...] = (
 )
 
 
-def render_metrics(status: ControllerStatus, responders: Mapping[str, Responder]) -> bytes:
+def render_metrics(
+    status: ControllerStatus, responders: Mapping[str, Responder], samplers: Mapping[str, Sampler]
+) -> bytes:
     """All metrics in text format."""
     registry = CollectorRegistry()
     registry.register(_StatusCollector(status))
     registry.register(_ResponderCollector(responders))
+    registry.register(_SamplerCollector(samplers))
     return generate_latest(registry)
 
 
@@ -72,4 +76,20 @@ class _ResponderCollector(Collector):
         for switch, responder in self._responders.items():
             for (reason, outcome), count in sorted(responder.counts.items()):
                 counter.add_metric([switch, reason.name.lower(), outcome.value], count)
+        yield counter
+
+
+class _SamplerCollector(Collector):
+    def __init__(self, samplers: Mapping[str, Sampler]):
+        self._samplers = samplers
+
+    def collect(self) -> Iterator[Metric]:
+        counter = CounterMetricFamily(
+            "p4vpc_samples",
+            "Samples of dropped packets, by drop reason, and of what rules of network ACLs log",
+            labels=["switch", "reason"],
+        )
+        for switch, sampler in self._samplers.items():
+            for reason, count in sorted(sampler.counts.items()):
+                counter.add_metric([switch, reason], count)
         yield counter

@@ -14,17 +14,25 @@ from p4vpc.api.problems import AsciiJsonResponse, BadRequestError, problem_respo
 from p4vpc.api.schemas import (
     CounterModel,
     CountersModel,
+    DropSampleModel,
+    DropSamplesModel,
     DropsModel,
     IdentifierModel,
     IdentifiersModel,
     StatusModel,
     SwitchModel,
 )
+from p4vpc.compiler import DropReason
 from p4vpc.errors import NotFoundError, Problem
 from p4vpc.intent import closest
 from p4vpc.services import read_drops, read_telemetry
+from p4vpc.services.samples import ACL_LOG
 
 SwitchNames = Annotated[list[str] | None, Query(alias="switch", description="only these switches")]
+ReasonNames = Annotated[
+    list[str] | None, Query(alias="reason", description="only these, like policy; acl_log: what ACL rules log")
+]
+After = Annotated[int, Query(ge=0, le=2**63 - 1, description="only samples with higher numbers")]
 TableNames = Annotated[list[str] | None, Query(alias="table", description="only these tables")]
 PoolNames = Annotated[list[str] | None, Query(alias="pool", description="only these, like vni")]
 Revision = Annotated[int | None, Query(ge=0, le=2**63 - 1, description="wait for this one; default: the last")]
@@ -64,6 +72,23 @@ def router(context: Context) -> APIRouter:
         _check_switches(context, switch)
         return AsciiJsonResponse(asdict(await read_drops(context.controller, switch)))
 
+    @routes.get("/v1/drops/samples", response_model=DropSamplesModel, tags=["operations"])
+    async def drop_samples(
+        *, _: Operator, switch: SwitchNames = None, reason: ReasonNames = None, after: After = 0, wait: Wait = None
+    ) -> Response:
+        """What switches have shown of what they drop (`drop_samples` of the fabric) and of what ACL rules log.
+
+        The latest thousand of each switch are kept. To follow, ask for what came after the highest number so far, with
+        `wait`: the answer comes with the next sample, or after so many seconds.
+        """
+        _check_switches(context, switch)
+        _check_reasons(reason)
+        ring = context.controller.samples
+        found = ring.after(after, switch, reason)
+        if wait is not None and not found:
+            found = await ring.wait_after(after, wait, switch, reason)
+        return AsciiJsonResponse(DropSamplesModel(last=ring.last, samples=[DropSampleModel.of(one) for one in found]))
+
     @routes.get("/v1/counters", response_model=CountersModel, tags=["operations"])
     async def counters(_: Operator, switch: SwitchNames = None, table: TableNames = None) -> Response:
         """Direct counters of the table entries with the objects they come from, read from the switches now."""
@@ -102,7 +127,9 @@ def router(context: Context) -> APIRouter:
     async def metrics(_: Operator) -> Response:
         """Prometheus text format."""
         controller = context.controller
-        return Response(render_metrics(controller.status, controller.responders()), media_type=CONTENT_TYPE)
+        return Response(
+            render_metrics(controller.status, controller.responders(), controller.samplers()), media_type=CONTENT_TYPE
+        )
 
     return routes
 
@@ -113,6 +140,16 @@ def _check_switches(context: Context, names: list[str] | None) -> None:
     if unknown:
         raise NotFoundError(
             Problem(f"switch {name[:80]}", "", "is not managed by this controller", closest(name, known))
+            for name in unknown
+        )
+
+
+def _check_reasons(names: list[str] | None) -> None:
+    known = {ACL_LOG, *(reason.name.lower() for reason in DropReason)}
+    unknown = [name for name in names or () if name not in known]
+    if unknown:
+        raise BadRequestError(
+            Problem("", "reason", f"there is no drop reason {name[:80]!r}", closest(name, known), "query")
             for name in unknown
         )
 

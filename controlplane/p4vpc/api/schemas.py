@@ -2,13 +2,15 @@
 """What the API answers, apart from the objects themselves."""
 
 from collections.abc import Mapping
-from typing import Any, Self
+from datetime import UTC, datetime
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel
 
 from p4vpc.compiler.entries import Origin
 from p4vpc.intent import ObjectId
 from p4vpc.services import Applied, Counter, Edit, Operation, Outcome, Principal, Realised, RealisedState
+from p4vpc.services.samples import Sample, SampledRule
 from p4vpc.southbound import PipelineState, SwitchProblem, SwitchState, SwitchStatus
 
 
@@ -225,6 +227,90 @@ class DropsModel(BaseModel):
 
     switches: Mapping[str, Mapping[str, int]]
     errors: Mapping[str, str]
+
+
+class SampledRuleModel(BaseModel):
+    """The rule of a network ACL that has logged a packet; `position` in its direction, from 0."""
+
+    acl: ObjectRef
+    direction: Literal["inbound", "outbound"]
+    position: int
+    action: Literal["allow", "deny"]
+
+    @classmethod
+    def of(cls, rule: SampledRule) -> Self:
+        return cls.model_validate(
+            {
+                "acl": ObjectRef.of(rule.acl),
+                "direction": rule.direction,
+                "position": rule.position,
+                "action": rule.action,
+            }
+        )
+
+
+class DropSampleModel(BaseModel):
+    """A packet that a switch has shown. `port` is the switch port; `source` and `destination` are ports of the VPC.
+
+    `length` in bytes, of the frame as it was shown; `frame` in hex, its first 128 bytes.
+    """
+
+    number: int
+    time: datetime
+    switch: str
+    port: int
+    reason: str
+    vpc: str | None
+    source: ObjectRef | None
+    destination: ObjectRef | None
+    rule: SampledRuleModel | None
+    source_mac: str
+    destination_mac: str
+    ether_type: int
+    vlan_id: int | None
+    source_address: str | None
+    destination_address: str | None
+    protocol: int | None
+    source_port: int | None
+    destination_port: int | None
+    icmp_type: int | None
+    icmp_code: int | None
+    length: int
+    frame: str
+
+    @classmethod
+    def of(cls, sample: Sample) -> Self:
+        return cls(
+            number=sample.number,
+            time=datetime.fromtimestamp(sample.time, UTC),
+            switch=sample.switch,
+            port=sample.port,
+            reason=sample.reason,
+            vpc=sample.vpc,
+            source=None if sample.source is None else ObjectRef.of(sample.source),
+            destination=None if sample.destination is None else ObjectRef.of(sample.destination),
+            rule=None if sample.rule is None else SampledRuleModel.of(sample.rule),
+            source_mac=str(sample.source_mac),
+            destination_mac=str(sample.destination_mac),
+            ether_type=sample.ether_type,
+            vlan_id=sample.vlan_id,
+            source_address=None if sample.source_address is None else str(sample.source_address),
+            destination_address=None if sample.destination_address is None else str(sample.destination_address),
+            protocol=sample.protocol,
+            source_port=sample.source_port,
+            destination_port=sample.destination_port,
+            icmp_type=sample.icmp_type,
+            icmp_code=sample.icmp_code,
+            length=sample.length,
+            frame=sample.frame.hex(),
+        )
+
+
+class DropSamplesModel(BaseModel):
+    """Samples in the order of their numbers, and the number of the last one that there is, asked for or not."""
+
+    last: int
+    samples: list[DropSampleModel]
 
 
 class CounterModel(BaseModel):

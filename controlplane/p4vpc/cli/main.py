@@ -3,12 +3,13 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from p4vpc.cli import show, tokens
+from p4vpc.cli import samples, show, tokens
 from p4vpc.cli.connection import connect
 from p4vpc.cli.exits import Exit, print_error, run
 from p4vpc.cli.files import Documents, read_files
@@ -171,14 +172,31 @@ def status(
 
 @app.command()
 def drops(
+    *,
     switch: Switches = None,
     every: Annotated[bool, typer.Option("--all", help="show reasons that have not occurred, too")] = False,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="show the packets themselves as they come, as far as the fabric samples them"),
+    ] = False,
+    reason: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="with --watch: only this one; acl_log: what ACL rules log; repeat for more"),
+    ] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="with --watch: end after so many packets")] = None,
     output: Output = Format.TABLE,
     server: Server = None,
     token: TokenOption = None,
 ) -> None:
-    """Show how many packets the switches have dropped, and why."""
+    """Show how many packets the switches have dropped, and why; with --watch, which ones."""
+    if not watch and (reason or count is not None):
+        raise typer.BadParameter("only together with --watch", param_hint="--reason, --count")
     with connect(server, token) as client:
+        if watch:
+            samples.warn_if_nothing_is_sampled(client)
+            with suppress(KeyboardInterrupt):
+                samples.watch(client, switch or [], reason or [], count, output)
+            return
         found = client.drops(switch or ())
     if output is Format.TABLE:
         show.print_drops(found, is_zero_shown=every)

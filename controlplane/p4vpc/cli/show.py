@@ -126,7 +126,7 @@ def _fields(*names: str) -> tuple[tuple[str, Callable[[Document], str]], ...]:
 
 
 _COLUMNS: Mapping[str, tuple[tuple[str, Callable[[Document], str]], ...]] = {
-    "fabric": _fields("tenant_mtu", "vni_range"),
+    "fabric": _fields("tenant_mtu", "vni_range", "drop_samples", "acl_log"),
     "switch": _fields("role", "vtep", "p4runtime", "device_id"),
     "link": (("a", _end("a")), ("b", _end("b"))),
     "tenant": _fields("description"),
@@ -135,6 +135,7 @@ _COLUMNS: Mapping[str, tuple[tuple[str, Callable[[Document], str]], ...]] = {
     "subnet": _fields("ipv4", "gateway_v4", "ipv6", "gateway_v6", "gateway_mac", "broadcast"),
     "network_acl": (*_fields("subnets"), ("inbound", _rules("inbound")), ("outbound", _rules("outbound"))),
     "security_group": (("rules", lambda document: str(len(document.get("rules") or ()))),),
+    "mirror": _fields("ports", "max_bytes"),
     "port": (
         *_fields("subnet", "mac", "addresses", "security_groups", "qos"),
         ("attachment", _attachment),

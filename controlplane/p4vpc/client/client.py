@@ -21,6 +21,7 @@ from p4vpc.client.models import (
     Counters,
     CreatedToken,
     Drops,
+    DropSamples,
     Identifiers,
     ObjectList,
     ObjectStatus,
@@ -211,6 +212,29 @@ class Client:
             UnreachableError, ServerError: see there.
         """
         return self._call(Drops, "GET", "/v1/drops", {"switch": list(switches)})
+
+    def drop_samples(
+        self,
+        switches: Sequence[str] = (),
+        reasons: Sequence[str] = (),
+        *,
+        after: int = 0,
+        wait_seconds: float | None = None,
+    ) -> DropSamples:
+        """What switches have shown of what they drop, and of what rules of network ACLs log.
+
+        Args:
+            switches: only these.
+            reasons: only these drop reasons; `acl_log` for what rules log.
+            after: only samples with higher numbers.
+            wait_seconds: if there is none yet, wait so long for one.
+
+        Raises:
+            RefusedError: there is no such switch or reason.
+            UnreachableError, ServerError: see there.
+        """
+        query: dict[str, Any] = {"switch": list(switches), "reason": list(reasons), "after": after}
+        return self._call(DropSamples, "GET", "/v1/drops/samples", query | _how(False, wait_seconds))
 
     def counters(self, switches: Sequence[str] = (), tables: Sequence[str] = ()) -> Counters:
         """Counters of table entries with the objects they come from.

@@ -2,6 +2,7 @@
 """Answers of the API, as a client sees them. Fields that a newer server adds are ignored."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -151,6 +152,49 @@ class Drops(Answer):
 
     switches: Mapping[str, Mapping[str, int]]
     errors: Mapping[str, str]
+
+
+class SampledRule(Answer):
+    """The rule of a network ACL that has logged a packet; `position` in its direction, from 0."""
+
+    acl: ObjectRef
+    direction: str
+    position: int
+    action: str
+
+
+class DropSample(Answer):
+    """A packet that a switch has shown; `frame` is its beginning in hex, `length` the bytes of all of it."""
+
+    number: int
+    time: datetime
+    switch: str
+    port: int
+    reason: str
+    vpc: str | None
+    source: ObjectRef | None
+    destination: ObjectRef | None
+    rule: SampledRule | None
+    source_mac: str
+    destination_mac: str
+    ether_type: int
+    vlan_id: int | None
+    source_address: str | None
+    destination_address: str | None
+    protocol: int | None
+    source_port: int | None
+    destination_port: int | None
+    icmp_type: int | None
+    icmp_code: int | None
+    length: int
+    frame: str
+
+
+class DropSamples(Answer):
+    """Samples in the order of their numbers; `last` is the highest number that there is, asked for or not."""
+
+    last: int
+    samples: Sequence[DropSample]
 
 
 class Counter(Answer):

@@ -18,6 +18,7 @@ from p4vpc.compiler import (
     flood,
     guard,
     mapping,
+    mirror,
     network_acl,
     policy,
     punt,
@@ -60,8 +61,9 @@ def compile_fabric(model: Model, switch: str, ways: Ways | None = None) -> Piece
             termination.emit_switch(model, it),
             answer.emit_switch(model, it),
             underlay.emit_switch(model, it, ways or Ways(model, switch)),
-            drops.emit_switch(it),
-            punt.emit_switch(),
+            drops.emit_switch(model, it),
+            punt.emit_switch(model),
+            mirror.emit_switch(),
         )
     )
 
@@ -85,6 +87,7 @@ def compile_vpc(model: Model, vpc: str, switch: str, ways: Ways | None = None, m
                 flood.emit_vpc(model, it, of, ways),
                 policy.emit_vpc(it, of),
                 network_acl.emit_vpc(it, of),
+                mirror.emit_vpc(it, of),
                 qos.emit_vpc(it, of),
                 underlay.emit_vpc(it, ways),
             )

@@ -43,6 +43,11 @@ class DropReason(IntEnum):
     CANDIDATE = 34  # from where a port may move to, and no announcement that it has
 
 
+LOGGED_OUTBOUND = 40
+LOGGED_INBOUND = 41
+"""Of the same numbers, but nothing is dropped for them: a rule of a network ACL logs what it matches, of what is routed
+out of a subnet and into it."""
+
 ANSWERED = frozenset({DropReason.TTL, DropReason.TO_GATEWAY, DropReason.TOO_BIG, DropReason.LEARN})
 """What the controller sees of what is dropped, because it answers it: with an ICMP error, as the gateway, or by telling
 where a port is."""

@@ -18,6 +18,9 @@ Origin = ObjectId
 MULTICAST_TABLE = "multicast_group"
 """Stands for the packet replication engine where an identity needs a table; no P4 table has this name."""
 
+CLONE_TABLE = "clone_session"
+"""The same for clone sessions."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Exact:
@@ -114,6 +117,24 @@ class MulticastEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class CloneEntry:
+    """A clone session: who gets a copy of what a program clones to it, one for each (port, instance).
+
+    Attributes:
+        packet_length_bytes: copies are cut to so many bytes; 0: they are not.
+    """
+
+    session_id: int
+    replicas: tuple[tuple[int, int], ...]
+    packet_length_bytes: int = 0
+
+    @property
+    def identity(self) -> Identity:
+        """As that of a table entry, with `CLONE_TABLE` as table."""
+        return (CLONE_TABLE, (Exact(self.session_id),), 0)
+
+
+@dataclass(frozen=True, slots=True)
 class MeterEntry:
     """The configuration of one cell of an indirect meter: two rates, three colours (RFC 2698).
 
@@ -138,7 +159,7 @@ class MeterEntry:
         return (self.meter, (Exact(self.index),), 0)
 
 
-Entry: TypeAlias = TableEntry | MulticastEntry | MeterEntry
+Entry: TypeAlias = TableEntry | MulticastEntry | CloneEntry | MeterEntry
 
 
 @dataclass(frozen=True, slots=True)

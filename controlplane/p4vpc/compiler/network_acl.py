@@ -8,11 +8,14 @@ Priorities count down from the first rule, so that a rule that is appended costs
 that a direction denies has the lowest priority of all. A rule about ports or ICMP types asks for a packet that shows
 them (`has_l4`), as in `policy`: a later fragment shows none, so it is left to the rules about whole protocols.
 
+A rule may ask for copies of what it matches: for the controller (`log`), and for a mirror with a port here.
+
 Writes `acl_ingress_v4` and `acl_ingress_v6` (outbound rules), `acl_egress_v4` and `acl_egress_v6` (inbound rules).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from p4vpc.compiler import mirror
 from p4vpc.compiler.entries import ActionCall, Exact, Key, Range, TableEntry, Ternary
 from p4vpc.compiler.pieces import Emitted
 from p4vpc.compiler.scope import entered_subnets
@@ -30,23 +33,27 @@ _ANY = Ternary(0, 0)
 
 def emit_vpc(vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
     """Yield the rules of the VPC's subnets that packets may meet which enter here."""
+    sessions = {name: mirror.session_of(vpc, switch, name) for name in (None, *vpc.mirrors)}
     entered = {subnet.id for subnet in entered_subnets(vpc, switch)}
     for acl in vpc.acls:
         for subnet in acl.subnets:
             if acl.outbound is not None and subnet.id in entered:
-                yield from _direction(acl, subnet, "acl_ingress", acl.outbound)
+                yield from _direction(acl, subnet, "acl_ingress", acl.outbound, sessions)
             if acl.inbound is not None:
-                yield from _direction(acl, subnet, "acl_egress", acl.inbound)
+                yield from _direction(acl, subnet, "acl_egress", acl.inbound, sessions)
 
 
-def _direction(acl: ModelAcl, subnet: ModelSubnet, tables: str, rules: Sequence[AclRule]) -> Emitted:
+def _direction(
+    acl: ModelAcl, subnet: ModelSubnet, tables: str, rules: Sequence[AclRule], sessions: Mapping[str | None, int]
+) -> Emitted:
     ordered = ((FIRST_PRIORITY - position, rule) for position, rule in enumerate(rules))
     for priority, rule in (*ordered, (REST_PRIORITY, _REST)):
         verdict = "permit" if rule.action == "allow" else "deny"
+        copies = (sessions[rule.mirror], int(rule.log))
         for family in rule.families:
             table = f"{tables}_v{family}"
             key = _key(subnet.bridge_domain, rule, _ADDRESS_BITS[family])
-            yield TableEntry(table, key, priority, ActionCall(f"{verdict}_{table}")), acl.id
+            yield TableEntry(table, key, priority, ActionCall(f"{verdict}_{table}", copies)), acl.id
 
 
 def _key(bridge_domain: int, rule: AclRule, address_bits: int) -> Key:

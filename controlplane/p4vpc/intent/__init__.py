@@ -25,6 +25,7 @@ from p4vpc.intent.fabric import Fabric, Link, LinkEnd, Neighbor, Switch
 from p4vpc.intent.identifiers import Claim, ClaimId, IdentifierPlan, Identifiers
 from p4vpc.intent.ids import ObjectId
 from p4vpc.intent.kinds import COLLECTIONS, KINDS, closest, parse_id
+from p4vpc.intent.mirror import Mirror
 from p4vpc.intent.network_acl import AclRule, NetworkAcl
 from p4vpc.intent.qos import QosPolicy, RateLimit
 from p4vpc.intent.references import Malformed, Reference
@@ -43,7 +44,7 @@ from p4vpc.intent.tenancy import (
     VpcMember,
     VtepAttachment,
 )
-from p4vpc.intent.values import Mac, PortRange
+from p4vpc.intent.values import Mac, PerSecond, PortRange
 
 __all__ = [
     "COLLECTIONS",
@@ -64,10 +65,12 @@ __all__ = [
     "LinkEnd",
     "Mac",
     "Malformed",
+    "Mirror",
     "Neighbor",
     "NetworkAcl",
     "ObjectId",
     "Part",
+    "PerSecond",
     "Port",
     "PortRange",
     "QosPolicy",

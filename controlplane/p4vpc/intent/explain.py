@@ -26,6 +26,7 @@ _EXAMPLES = {
     "group": "group: web",
     "inbound": "inbound: [{action: allow, protocol: tcp, ports: 443}]",
     "ipv4": "ipv4: 10.0.1.0/24",
+    "drop_samples": "drop_samples: {policy: 10/s}",
     "mac": "mac: 02:00:00:00:00:01",
     "name": "name: web-1",
     "next_hop": "next_hop: 10.0.1.11",
@@ -33,6 +34,7 @@ _EXAMPLES = {
     "p4runtime": "p4runtime: 127.0.0.1:9559",
     "peer": "peer: {group: web}, or peer: {cidr: 0.0.0.0/0}",
     "port": "port: 11",
+    "ports": "ports: [monitor]",
     "prefix": "prefix: 192.0.2.0/24",
     "prefixes": "prefixes: [192.0.2.0/24]",
     "protocol": "protocol: tcp",
@@ -60,7 +62,8 @@ def explain(
             # Pydantic counts only the elements that are well formed; those that are not are told already.
             continue
         context = details.get("ctx", {})
-        path: Path = tuple(part for part in details["loc"] if not str(part).startswith(UNION_TAG))
+        # Pydantic's "[key]" says that the key of a mapping is wrong; the key itself stands before it.
+        path: Path = tuple(part for part in own if part != "[key]" and not str(part).startswith(UNION_TAG))
         if "field" in context:
             path = (*path, context["field"])
         message, remedy = _say(details, path, context, intent, document)

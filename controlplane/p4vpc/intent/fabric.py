@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The operator's objects: fabric, switches, links."""
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -8,7 +9,17 @@ from pydantic_core import PydanticCustomError
 
 from p4vpc.intent.addresses import Address, LinkAddress, Prefix
 from p4vpc.intent.base import Intent, Part
-from p4vpc.intent.values import UNION_TAG, Distinct, Name, SocketAddress, SwitchPort, UnicastMac
+from p4vpc.intent.values import (
+    UNION_TAG,
+    Distinct,
+    Name,
+    PacketRate,
+    PerSecond,
+    ReasonName,
+    SocketAddress,
+    SwitchPort,
+    UnicastMac,
+)
 
 Vni = Annotated[int, Field(strict=True, ge=1, le=0xFFFFFF)]
 
@@ -20,6 +31,9 @@ class Fabric(Intent):
         tenant_mtu: largest IP packet of a tenant in bytes, at least 1280 where a subnet has IPv6. The underlay must
             carry 50 bytes more if VTEPs are IPv4, 70 if they are IPv6.
         vni_range: first and last VNI that p4vpc gives to subnets.
+        drop_samples: how many of the packets that are dropped for a reason each switch shows to the controller, by
+            the reason's name: ``{policy: 10/s}``. Reasons that are not given are only counted.
+        acl_log: the same for what rules of network ACLs log, for each direction.
     """
 
     collection: ClassVar[str] = "fabrics"
@@ -27,6 +41,8 @@ class Fabric(Intent):
     kind: Literal["fabric"] = "fabric"
     tenant_mtu: Annotated[int, Field(strict=True, ge=576, le=9166)] = 1500
     vni_range: tuple[Vni, Vni] = (4096, 0xFFFFFF)
+    drop_samples: Annotated[Mapping[ReasonName, PacketRate], Field(max_length=128)] = Field(default_factory=dict)
+    acl_log: PacketRate = PerSecond(10)
 
     @property
     def key(self) -> str:

@@ -9,6 +9,7 @@ from p4vpc.errors import IntentError, Problem
 from p4vpc.intent.base import Intent
 from p4vpc.intent.fabric import Fabric, Link, Switch
 from p4vpc.intent.ids import ObjectId
+from p4vpc.intent.mirror import Mirror
 from p4vpc.intent.network_acl import NetworkAcl
 from p4vpc.intent.qos import QosPolicy
 from p4vpc.intent.tenancy import Port, Route, SecurityGroup, Subnet, Tenant, Vpc
@@ -25,6 +26,7 @@ KINDS: Mapping[str, type[Intent]] = {
     "network_acl": NetworkAcl,
     "security_group": SecurityGroup,
     "port": Port,
+    "mirror": Mirror,
     "route": Route,
 }
 """Every kind by name, what is referred to before what refers to it."""

@@ -31,6 +31,8 @@ class AclRule(Part):
         ports: destination ports (TCP and UDP).
         source_ports: source ports (TCP and UDP).
         icmp_type: type of an ICMP or ICMPv6 message.
+        log: whether the controller sees what the rule matches, within the rate of the fabric (`acl_log`).
+        mirror: name of a mirror of the same VPC, which gets a copy of what the rule matches.
     """
 
     action: Literal["allow", "deny"]
@@ -40,6 +42,8 @@ class AclRule(Part):
     ports: Ports | None = None
     source_ports: Ports | None = None
     icmp_type: Annotated[int, Field(strict=True, ge=0, le=255)] | None = None
+    log: Annotated[bool, Field(strict=True)] = False
+    mirror: Name | None = None
 
     @property
     def protocol_number(self) -> int | None:

@@ -20,7 +20,7 @@ Malformed: TypeAlias = Mapping[ObjectId, tuple[Reference, ...]]
 """Objects that could not be read, each with those of its references that could."""
 
 _ANY = "*"
-_IN_VPC = ("subnet", "security_group")
+_IN_VPC = ("subnet", "security_group", "port", "mirror")
 _IN_TENANT = ("qos_policy",)
 _PATHS: Mapping[str, tuple[tuple[tuple[str, ...], str], ...]] = {
     "link": ((("a", "switch"), "switch"), (("b", "switch"), "switch")),
@@ -35,7 +35,12 @@ _PATHS: Mapping[str, tuple[tuple[tuple[str, ...], str], ...]] = {
     ),
     "security_group": ((("rules", _ANY, "peer", "group"), "security_group"),),
     "route": (),
-    "network_acl": ((("subnets", _ANY), "subnet"),),
+    "network_acl": (
+        (("subnets", _ANY), "subnet"),
+        (("inbound", _ANY, "mirror"), "mirror"),
+        (("outbound", _ANY, "mirror"), "mirror"),
+    ),
+    "mirror": ((("ports", _ANY), "port"),),
     "qos_policy": ((("tenant",), "tenant"),),
 }
 """By kind, the fields that name others, and what kind those are of."""
@@ -44,7 +49,7 @@ _PATHS: Mapping[str, tuple[tuple[tuple[str, ...], str], ...]] = {
 def readable_references(document: Mapping[object, object], object_id: ObjectId) -> tuple[Reference, ...]:
     """The references of a document with this id whose values are names, in the order of `model.references`."""
     vpc = object_id.key.rpartition("/")[0]
-    is_in_vpc = object_id.kind in (*_IN_VPC, "port", "route", "network_acl")
+    is_in_vpc = object_id.kind in (*_IN_VPC, "route", "network_acl")
     found = [Reference("vpc", ObjectId("vpc", vpc))] if is_in_vpc else []
     for path, kind in _PATHS.get(object_id.kind, ()):
         for field, name in _values(document, path, ""):

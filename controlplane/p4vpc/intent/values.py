@@ -19,9 +19,13 @@ UNION_TAG = "="
 PROTOCOL_NUMBERS = {"icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58}
 """IANA protocol numbers of the protocols that rules may name."""
 
+MAX_SHOWN_PER_SECOND = 1000
+"""Most packets that a switch shows to the controller for one reason: a bound on what a controller has to take."""
+
 _T = TypeVar("_T")
 _MAC_PATTERN = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
 _PORTS_PATTERN = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
+_RATE_PATTERN = re.compile(r"([0-9]{1,9})/s")
 _SOCKET_PATTERN = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):(?P<port>[0-9]{1,5})")
 
 
@@ -56,6 +60,16 @@ class PortRange:
 
     def __str__(self) -> str:
         return str(self.low) if self.low == self.high else f"{self.low}-{self.high}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PerSecond:
+    """So many packets a second. Written `10/s`."""
+
+    packets: int
+
+    def __str__(self) -> str:
+        return f"{self.packets}/s"
 
 
 def wrong(message: str, remedy: str) -> PydanticCustomError:
@@ -96,6 +110,18 @@ def _read_ports(value: Any) -> PortRange:
     if low > high:
         raise wrong(f"{text} runs backwards", f"{high}-{low}")
     return PortRange(low, high)
+
+
+def _read_rate(value: Any) -> PerSecond:
+    if isinstance(value, PerSecond):
+        return value
+    match = _RATE_PATTERN.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise wrong(f"{shorten(value)} is not a rate of packets", "like 10/s")
+    packets = int(match[1])
+    if not 1 <= packets <= MAX_SHOWN_PER_SECOND:
+        raise wrong(f"{packets} packets a second are not possible", f"1/s to {MAX_SHOWN_PER_SECOND}/s")
+    return PerSecond(packets)
 
 
 def _read_socket(value: Any) -> str:
@@ -159,6 +185,10 @@ Text: TypeAlias = Annotated[str, StringConstraints(strict=True, max_length=1000)
 
 UnicastMac: TypeAlias = Annotated[Mac, BeforeValidator(_read_mac), AfterValidator(_check_unicast), as_text]
 Ports: TypeAlias = Annotated[PortRange, BeforeValidator(_read_ports), as_text]
+PacketRate: TypeAlias = Annotated[PerSecond, BeforeValidator(_read_rate), as_text]
+ReasonName: TypeAlias = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z0-9_]{1,63}$")]
+"""Name of a drop reason, in lower case; which there are is known to the compiler."""
+
 SocketAddress: TypeAlias = Annotated[str, BeforeValidator(_read_socket)]
 
 Protocol: TypeAlias = Annotated[int | str, BeforeValidator(_read_protocol)]

@@ -31,7 +31,7 @@ from p4vpc.model.defaults import gateway_mac, gateway_v4, gateway_v6, router_mac
 from p4vpc.model.fabric_checks import check_fabric
 from p4vpc.model.index import Index
 from p4vpc.model.labels import LabelSet, cidr_peers, label_of_port, label_of_route
-from p4vpc.model.limits import check_acls, check_qos
+from p4vpc.model.limits import check_acls, check_mirrors, check_qos
 from p4vpc.model.references import check_references
 from p4vpc.model.tenant_checks import check_attachments, check_vpc
 from p4vpc.model.types import (
@@ -40,6 +40,7 @@ from p4vpc.model.types import (
     Model,
     ModelAcl,
     ModelGroup,
+    ModelMirror,
     ModelPort,
     ModelQos,
     ModelRoute,
@@ -101,6 +102,8 @@ def build_model(objects: Iterable[Intent], identifiers: Identifiers, revision: i
         builder.leaf_vteps,
         vpcs,
         {switch: tuple(keys) for switch, keys in sorted(vpcs_of_switch.items())},
+        index.fabric.drop_samples,
+        index.fabric.acl_log,
     )
 
 
@@ -113,6 +116,7 @@ def _problems(
         is_complete = not any(kind == "port" and name.startswith(f"{key}/") for kind, name in malformed or ())
         yield from check_vpc(index.members[key], are_ports_complete=is_complete)
         yield from check_acls(index.members[key])
+        yield from check_mirrors(index.members[key])
     if not any(kind == "fabric" for kind, _ in malformed or ()):
         yield from check_qos(index)
     yield from check_attachments(index, are_links_complete=not any(kind == "link" for kind, _ in malformed or ()))
@@ -216,6 +220,15 @@ class _Builder:
                 for acl in members.acls.values()
             ),
             frozenset(place.switch for port in ports.values() for place in port.candidates),
+            {
+                name: ModelMirror(
+                    mirror.id,
+                    self._number(numbers.MIRROR, mirror.key),
+                    tuple(ports[port] for port in mirror.ports),
+                    mirror.max_bytes,
+                )
+                for name, mirror in members.mirrors.items()
+            },
         )
 
     def _place(self, port: Port) -> LocalPlace | Vtep | None:

@@ -9,6 +9,7 @@ from p4vpc.intent import (
     Fabric,
     Intent,
     Link,
+    Mirror,
     Neighbor,
     NetworkAcl,
     ObjectId,
@@ -33,6 +34,7 @@ class VpcIndex:
     groups: dict[str, SecurityGroup] = field(default_factory=dict)
     routes: dict[str, Route] = field(default_factory=dict)
     acls: dict[str, NetworkAcl] = field(default_factory=dict)
+    mirrors: dict[str, Mirror] = field(default_factory=dict)
 
 
 class Index:
@@ -80,6 +82,8 @@ class Index:
                 self._members_of(intent).routes[intent.name] = intent
             case NetworkAcl():
                 self._members_of(intent).acls[intent.name] = intent
+            case Mirror():
+                self._members_of(intent).mirrors[intent.name] = intent
             case _:
                 raise TypeError(f"no place for {intent}")
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Conflicts about what limits traffic: network ACLs and QoS policies."""
+"""Conflicts about what limits and copies traffic: network ACLs, QoS policies and mirrors."""
 
 from collections.abc import Iterator
 
 from p4vpc.errors import Problem
-from p4vpc.intent import QosPolicy
+from p4vpc.intent import QosPolicy, SwitchAttachment, VtepAttachment
 from p4vpc.model.fabric_checks import Use, only_once
 from p4vpc.model.index import Index, VpcIndex
 
@@ -22,6 +22,22 @@ def check_acls(members: VpcIndex) -> Iterator[Problem]:
         ),
         "a subnet has at most one network ACL",
     )
+
+
+def check_mirrors(members: VpcIndex) -> Iterator[Problem]:
+    """Yield a problem for each port of a mirror that can get no copies, or is not the only one at its leaf."""
+    for mirror in members.mirrors.values():
+        leaves = []
+        for position, name in enumerate(mirror.ports):
+            field = f"ports[{position}]"
+            attachment = members.ports[name].attachment if name in members.ports else None
+            match attachment:
+                case SwitchAttachment(switch=switch):
+                    leaves.append(Use(f"switch {switch}", mirror, field))
+                case VtepAttachment():
+                    message = f"port {name} is behind a foreign VTEP, where no copies are sent"
+                    yield Problem(str(mirror), field, message, "a port that is plugged into a leaf")
+        yield from only_once(leaves, "a mirror has one port at each leaf")
 
 
 def check_qos(index: Index) -> Iterator[Problem]:

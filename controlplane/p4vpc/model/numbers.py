@@ -14,6 +14,7 @@ BRIDGE_DOMAIN = "bridge_domain"
 FLOOD_GROUP = "flood_group"
 LABEL = "policy_label"
 TUNNEL = "tunnel_index"
+MIRROR = "mirror_session"
 _MAX_16 = 0xFFFF
 _MAX_15 = 0x7FFF
 """Port and tunnel indexes share a field: its top bit says which of the two it holds."""
@@ -23,6 +24,9 @@ _MAX_PORT_INDEX = 4095
 
 _MAX_FLOOD_GROUP = 2047
 """Each takes two multicast groups (`compiler.flood`), and BMv2 keeps 4,096 (docs/adr/0007)."""
+
+_MAX_MIRROR = 511
+"""Each takes two clone sessions (`compiler.mirror`), and Tofino has 10 bits for them (docs/adr/0016)."""
 
 
 def port_index_pool(switch: str) -> str:
@@ -47,6 +51,8 @@ def _vpc_claims(index: Index, vpc_key: str, members: VpcIndex) -> Iterator[Claim
         yield _claim(BRIDGE_DOMAIN, subnet.key, _MAX_16, subnet.id)
         if subnet.broadcast:
             yield _claim(FLOOD_GROUP, subnet.key, _MAX_FLOOD_GROUP, subnet.id, "broadcast")
+    for mirror in members.mirrors.values():
+        yield _claim(MIRROR, mirror.key, _MAX_MIRROR, mirror.id)
     cidrs = cidr_peers(members)
     for port in members.ports.values():
         yield _claim(LABEL, label_of_port(port, cidrs).owner(vpc_key), _MAX_16, port.id)

@@ -12,6 +12,7 @@ from p4vpc.intent import (
     Link,
     LinkEnd,
     Malformed,
+    Mirror,
     NetworkAcl,
     ObjectId,
     Port,
@@ -54,6 +55,14 @@ def references(intent: Intent) -> Iterator[Reference]:
         case NetworkAcl():
             for position, subnet in enumerate(intent.subnets):
                 yield Reference(f"subnets[{position}]", ObjectId("subnet", f"{intent.vpc_key}/{subnet}"))
+            for direction, rules in (("inbound", intent.inbound), ("outbound", intent.outbound)):
+                for position, acl_rule in enumerate(rules or ()):
+                    if acl_rule.mirror is not None:
+                        target = ObjectId("mirror", f"{intent.vpc_key}/{acl_rule.mirror}")
+                        yield Reference(f"{direction}[{position}].mirror", target)
+        case Mirror():
+            for position, port in enumerate(intent.ports):
+                yield Reference(f"ports[{position}]", ObjectId("port", f"{intent.vpc_key}/{port}"))
         case SecurityGroup():
             for position, rule in enumerate(intent.rules):
                 if isinstance(rule.peer, GroupPeer):
@@ -88,7 +97,7 @@ def check_references(
 
 def _dangling(index: Index, owner: ObjectId, field: str, target: ObjectId) -> Problem:
     scope, name, where = "", target.key, ""
-    if target.kind in ("subnet", "security_group", "qos_policy"):
+    if target.kind in ("subnet", "security_group", "port", "mirror", "qos_policy"):
         scope, _, name = target.key.rpartition("/")
         where = f" of tenant {scope}" if target.kind == "qos_policy" else f" in VPC {scope}"
     kind = {"vpc": "VPC", "qos_policy": "QoS policy"}.get(target.kind, target.kind.replace("_", " "))

@@ -2,10 +2,11 @@
 """What the model is made of: intent with references resolved, defaults filled in, numbers attached. All immutable."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from types import MappingProxyType
 
-from p4vpc.intent import AclRule, IpAddress, IpNetwork, Mac, ObjectId, RateLimit, Rule
+from p4vpc.intent import AclRule, IpAddress, IpNetwork, Mac, ObjectId, PerSecond, RateLimit, Rule
 from p4vpc.model.labels import LabelSet
 
 
@@ -161,6 +162,22 @@ class ModelAcl:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelMirror:
+    """Where copies go.
+
+    Attributes:
+        number: from which the clone sessions are made.
+        ports: those that get copies, each where it is plugged in.
+        max_bytes: copies are cut to so many bytes; None: they are not.
+    """
+
+    id: ObjectId
+    number: int
+    ports: tuple[ModelPort, ...]
+    max_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelVpc:
     """One routed address space.
 
@@ -170,6 +187,7 @@ class ModelVpc:
         switches: the leaves that it has ports at.
         foreign_vteps: the foreign VTEPs that it has ports behind.
         candidate_switches: the leaves that its ports may move to by announcing themselves.
+        mirrors: by name.
     """
 
     id: ObjectId
@@ -183,6 +201,7 @@ class ModelVpc:
     foreign_vteps: tuple[Vtep, ...]
     acls: tuple[ModelAcl, ...] = ()
     candidate_switches: frozenset[str] = frozenset()
+    mirrors: Mapping[str, ModelMirror] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +215,8 @@ class Model:
         vpcs: by key.
         vpcs_of_switch: keys of the VPCs that have a port there, or one that may move there by announcing itself,
             sorted; switches without any are not in it.
+        drop_samples: how many of the packets that are dropped are shown, by name of the reason.
+        acl_log: how many of those that rules of network ACLs log.
     """
 
     revision: int
@@ -205,3 +226,5 @@ class Model:
     leaf_vteps: Mapping[str, Vtep]
     vpcs: Mapping[str, ModelVpc]
     vpcs_of_switch: Mapping[str, tuple[str, ...]]
+    drop_samples: Mapping[str, PerSecond] = field(default_factory=lambda: MappingProxyType({}))
+    acl_log: PerSecond = field(default=PerSecond(10))

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from p4vpc.compiler.entries import (
+    CLONE_TABLE,
     MULTICAST_TABLE,
     ActionSet,
     DesiredEntry,
@@ -47,7 +48,7 @@ def fit(
 
 def _may_not_fit(name: str, items: Mapping[Identity, DesiredEntry], schema: Schema) -> bool:
     """Whether a closer look is needed: cheap, as a table that overflows is the exception."""
-    if name == MULTICAST_TABLE:
+    if name in (MULTICAST_TABLE, CLONE_TABLE):
         return False
     if name in schema.meters:
         return any(not _has_cell(item.entry, schema.meters[name]) for item in items.values())
@@ -85,7 +86,7 @@ class _Fitting:
         return kept, self._left_out
 
     def _without_table(self, name: str, items: dict[Identity, DesiredEntry]) -> dict[Identity, DesiredEntry]:
-        if name == MULTICAST_TABLE:
+        if name in (MULTICAST_TABLE, CLONE_TABLE):
             return items
         meter = self._schema.meters.get(name)
         if meter is None:

@@ -3,7 +3,17 @@
 
 from dataclasses import replace
 
-from p4vpc.compiler.entries import ActionSet, Entry, Lpm, Match, MeterEntry, MulticastEntry, Ternary, WeightedAction
+from p4vpc.compiler.entries import (
+    ActionSet,
+    CloneEntry,
+    Entry,
+    Lpm,
+    Match,
+    MeterEntry,
+    MulticastEntry,
+    Ternary,
+    WeightedAction,
+)
 from p4vpc.reconcile.schema import Schema
 
 
@@ -11,9 +21,10 @@ def normalise(entry: Entry, schema: Schema) -> Entry:
     """The canonical form of `entry`; itself, if it is canonical already.
 
     Bits that do not matter (beyond a prefix, outside of a mask) become 0; the members of an action set and the replicas
-    of a multicast group are sorted; members that differ in nothing but weight become one with the sum of their weights.
+    of a multicast group or clone session are sorted; members that differ in nothing but weight become one with the sum
+    of their weights.
     """
-    if isinstance(entry, MulticastEntry):
+    if isinstance(entry, MulticastEntry | CloneEntry):
         replicas = tuple(sorted(set(entry.replicas)))
         return entry if replicas == entry.replicas else replace(entry, replicas=replicas)
     if isinstance(entry, MeterEntry):

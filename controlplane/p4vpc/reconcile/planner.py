@@ -20,7 +20,7 @@ from enum import IntEnum
 from itertools import groupby, islice
 from typing import TypeAlias
 
-from p4vpc.compiler.entries import MULTICAST_TABLE, DesiredEntry, Entry, Identity, Origin
+from p4vpc.compiler.entries import CLONE_TABLE, MULTICAST_TABLE, DesiredEntry, Entry, Identity, Origin
 from p4vpc.reconcile.capacity import LeftOut, fit
 from p4vpc.reconcile.normalise import normalise
 from p4vpc.reconcile.schema import Reference, Schema, key_values
@@ -124,7 +124,7 @@ class _Difference:
                 self._makes[identity] = Change(Operation.MODIFY, item.entry, item.origins)
 
     def _is_const(self, table: str) -> bool:
-        if table == MULTICAST_TABLE or table in self._schema.meters:
+        if table in (MULTICAST_TABLE, CLONE_TABLE) or table in self._schema.meters:
             return False
         schema = self._schema.tables.get(table)
         return schema is None or schema.is_const

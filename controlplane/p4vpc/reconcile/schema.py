@@ -5,7 +5,7 @@ The southbound builds it from a P4Info; nothing here knows protobuf. References 
 key fields and action parameters. They give each table a rank: a table has a higher rank than every table it refers to,
 so inserting by rising rank and deleting by falling rank never leaves a reference dangling. The replicas of a multicast
 group name ports and instances that tables describe, and no annotation says which; so groups have a higher rank than
-every table that does not itself depend on groups.
+every table that does not itself depend on groups. Clone sessions name nothing but ports, and come before all tables.
 """
 
 from collections.abc import Iterator, Mapping, Set
@@ -13,7 +13,18 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
-from p4vpc.compiler.entries import MULTICAST_TABLE, ActionCall, Entry, Exact, Key, Lpm, Match, Range, Ternary
+from p4vpc.compiler.entries import (
+    CLONE_TABLE,
+    MULTICAST_TABLE,
+    ActionCall,
+    Entry,
+    Exact,
+    Key,
+    Lpm,
+    Match,
+    Range,
+    Ternary,
+)
 from p4vpc.errors import SouthboundError
 
 
@@ -190,6 +201,7 @@ def _ranks(tables: Mapping[str, TableSchema]) -> dict[str, int]:
         if name not in above_groups:
             ranks[name] = max((1 + ranks[target] for target in targets[name]), default=0)
     ranks[MULTICAST_TABLE] = max((1 + rank for rank in ranks.values()), default=0)
+    ranks[CLONE_TABLE] = -1
     for name in order:
         if name in above_groups:
             ranks[name] = max(1 + ranks[target] for target in targets[name])

@@ -8,7 +8,7 @@ guesses such a secret. It is looked up with every request: what is revoked is re
 import hashlib
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,14 +72,22 @@ class Principal:
             if self.may_see(object_id)
         }
 
-    def told(self, problems: Iterable[Problem]) -> tuple[Problem, ...]:
-        """Problems without those that are about objects of others."""
+    def told(self, problems: Iterable[Problem], places: Collection[str]) -> tuple[Problem, ...]:
+        """Problems without those that are about objects of others, or that tell where something is plugged in.
+
+        Args:
+            problems: all of them.
+            places: what names a place in the fabric: switches, VTEPs.
+        """
         if self.tenant is None:
             return tuple(problems)
         told, is_any_hidden = [], False
         for problem in problems:
             kind, _, key = problem.object.partition(" ")
-            if not problem.object or self.may_see(ObjectId(kind, key)):
+            if _tells_place(problem, places):
+                message = "does not go together with where ports are plugged in"
+                told.append(Problem(problem.object, problem.field, message, "ask the operator", problem.source))
+            elif not problem.object or self.may_see(ObjectId(kind, key)):
                 told.append(problem)
             else:
                 is_any_hidden = True
@@ -87,6 +95,11 @@ class Principal:
             message = "does not go together with what the operator has set"
             told.append(Problem("", "", message, "ask the operator"))
         return tuple(told)
+
+
+def _tells_place(problem: Problem, places: Collection[str]) -> bool:
+    words = re.findall(r"[\w.:-]+", f"{problem.message} {problem.remedy}")
+    return any(word.rstrip(".:") in places for word in words)
 
 
 def tenant_of(object_id: ObjectId) -> str | None:

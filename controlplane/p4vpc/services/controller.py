@@ -35,6 +35,7 @@ from p4vpc.services.responder import (
     log_announcement,
     view_of_model,
 )
+from p4vpc.services.samples import Sampler, SampleRing, SampleView
 from p4vpc.southbound import Agent, AgentOptions, Packet, Pipeline, SwitchState, SwitchStatus, Target
 from p4vpc.store import Snapshot, Store
 
@@ -85,22 +86,24 @@ class _Compiled:
     """What one revision means to the switches.
 
     Attributes:
-        states, views: by switch.
+        states, views, sample_views: by switch.
         moved: what the states redirect for, by switch; not there: for nobody.
     """
 
     model: Model
     states: Mapping[str, DesiredState]
     views: Mapping[str, SwitchView]
+    sample_views: Mapping[str, SampleView]
     moved: Mapping[str, Moved]
 
 
 @dataclass(slots=True)
 class _Running:
-    """A switch's agent and responder, and the tasks that run them."""
+    """A switch's agent, responder and sampler, and the tasks that run the first two."""
 
     agent: Agent
     responder: Responder
+    sampler: Sampler
     tasks: tuple[asyncio.Task[None], ...]
 
 
@@ -134,6 +137,7 @@ class Controller:
         self.announcements = LatestAnnouncements(self._announced)
         self._mobility = mobility or MobilityOptions()
         self._moves = Moves(time.monotonic, self._mobility.redirect_limit)
+        self.samples = SampleRing()
         self._feed_interval = feed_interval
         self._dirty = asyncio.Event()
         self._blocking = Blocking()
@@ -183,6 +187,10 @@ class Controller:
     def responders(self) -> Mapping[str, Responder]:
         """The responders by name of their switch."""
         return {name: running.responder for name, running in sorted(self._running.items())}
+
+    def samplers(self) -> Mapping[str, Sampler]:
+        """The samplers by name of their switch."""
+        return {name: running.sampler for name, running in sorted(self._running.items())}
 
     def desired(self, switch: str) -> DesiredState | None:
         """What a switch shall hold; None if it is not known."""
@@ -322,6 +330,7 @@ class Controller:
         for name in switches:
             self._running[name].agent.set_desired(compiled.states[name])
             self._running[name].responder.set_view(compiled.views[name])
+            self._running[name].sampler.set_view(compiled.sample_views[name])
 
     async def _wait_for_new_places(self) -> None:
         """Wait until the new switch of every port that moves is ready; not for one that is known to be away."""
@@ -374,8 +383,10 @@ class Controller:
             return await self._blocking.run(self._store.next_election_id, target.name)
 
         responder = Responder(target.name, self.announcements)
+        sampler = Sampler(target.name, self.samples)
 
         def on_packet(name: str, packet: Packet) -> None:
+            sampler.offer(packet)
             if not responder.offer(packet) and self._on_packet is not None:
                 self._on_packet(name, packet)
 
@@ -391,7 +402,7 @@ class Controller:
             asyncio.create_task(self._supervise(agent), name=target.name),
             asyncio.create_task(responder.run(agent.packet_out), name=f"{target.name} responder"),
         )
-        self._running[target.name] = _Running(agent, responder, tasks)
+        self._running[target.name] = _Running(agent, responder, sampler, tasks)
 
     async def _remove(self, name: str) -> None:
         """Let go of a switch. It keeps what it holds: whoever takes it over decides."""
@@ -422,7 +433,8 @@ class Controller:
 
 def _compile(model: Model, moved: Mapping[str, Moved]) -> _Compiled:
     views = {name: view_of_model(model, name) for name in model.switches}
-    return _Compiled(model, _compile_states(model, moved, model.switches), views, moved)
+    sample_views = {name: SampleView(model, name) for name in model.switches}
+    return _Compiled(model, _compile_states(model, moved, model.switches), views, sample_views, moved)
 
 
 def _compile_states(model: Model, moved: Mapping[str, Moved], switches: Iterable[str]) -> Mapping[str, DesiredState]:

@@ -6,15 +6,16 @@ of another process is noticed by its revision. Blocking work runs in threads, on
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
 import structlog
 
-from p4vpc.errors import NotFoundError, Problem, RevisionConflictError
-from p4vpc.intent import Intent, Malformed, ObjectId, closest
+from p4vpc.compiler import check_samples
+from p4vpc.errors import ModelError, NotFoundError, Problem, RevisionConflictError
+from p4vpc.intent import Fabric, Intent, Malformed, ObjectId, closest
 from p4vpc.model import check_objects, plan_identifiers
 from p4vpc.services.access import tenant_of
 from p4vpc.services.blocking import Blocking
@@ -184,7 +185,7 @@ class IntentService:
             _check_expectations(changes, snapshot)
             after = _apply_to(snapshot.objects, changes)
             deleted = {change.id for change in changes if isinstance(change, Delete)}
-            check_objects(after.values(), deleted, malformed)
+            _check(after, deleted, malformed)
             edits = tuple(_edits(changes, snapshot))
             if is_dry_run:
                 return Applied(snapshot.revision, edits)
@@ -235,6 +236,17 @@ def _check_expectations(changes: Iterable[Change], snapshot: Snapshot) -> None:
         raise RevisionConflictError(conflicts, current)
     if missing:
         raise not_found(missing, snapshot)
+
+
+def _check(after: Mapping[ObjectId, Intent], deleted: Collection[ObjectId], malformed: Malformed | None) -> None:
+    """ModelError with all that is wrong: between objects, and with names that only the compiler knows."""
+    problems = [problem for intent in after.values() if isinstance(intent, Fabric) for problem in check_samples(intent)]
+    try:
+        check_objects(after.values(), deleted, malformed)
+    except ModelError as error:
+        raise ModelError([*error.problems, *problems]) from None
+    if problems:
+        raise ModelError(problems)
 
 
 def _apply_to(objects: Mapping[ObjectId, StoredObject], changes: Iterable[Change]) -> dict[ObjectId, Intent]:

@@ -6,11 +6,14 @@ prototype and sets the values, which is several times faster than building neste
 says is checked on the way, so that no target sees an entry that can only be refused.
 """
 
+from collections.abc import Iterable, Iterator
+
 from finsy.proto import p4r
 
 from p4vpc.compiler.entries import (
     ActionCall,
     ActionSet,
+    CloneEntry,
     Entry,
     Exact,
     Match,
@@ -27,6 +30,7 @@ from p4vpc.southbound.p4info import PipelineInfo, TableIds
 
 _MAX_PRIORITY = 2**31 - 1
 _MAX_GROUP_ID = 2**32 - 1
+_MAX_LENGTH_BYTES = 2**31 - 1
 _UPDATE_TYPES = {
     Operation.INSERT: p4r.Update.INSERT,
     Operation.MODIFY: p4r.Update.MODIFY,
@@ -35,7 +39,7 @@ _UPDATE_TYPES = {
 
 
 class Codec:
-    """All tables and meters of a pipeline, and multicast groups."""
+    """All tables and meters of a pipeline, multicast groups and clone sessions."""
 
     def __init__(self, info: PipelineInfo):
         self._tables = {name: TableCodec(table, info.ids[name]) for name, table in info.schema.tables.items()}
@@ -54,6 +58,9 @@ class Codec:
         into.type = _UPDATE_TYPES[operation]
         if isinstance(entry, MulticastEntry):
             _encode_multicast(entry, into.entity.packet_replication_engine_entry.multicast_group_entry)
+            return
+        if isinstance(entry, CloneEntry):
+            _encode_session(entry, into.entity.packet_replication_engine_entry.clone_session_entry)
             return
         table = self._tables.get(entry.table)
         if table is None:
@@ -78,8 +85,7 @@ class Codec:
         if entity.HasField("meter_entry"):
             return self.meters.decode(entity.meter_entry)
         if entity.HasField("packet_replication_engine_entry"):
-            group = entity.packet_replication_engine_entry
-            return _decode_multicast(group.multicast_group_entry) if group.HasField("multicast_group_entry") else None
+            return _decode_replication(entity.packet_replication_engine_entry)
         return None
 
     def table(self, name: str) -> "TableCodec":
@@ -265,15 +271,44 @@ def _encode_multicast(entry: MulticastEntry, into: p4r.MulticastGroupEntry) -> N
     if not 1 <= entry.group_id <= _MAX_GROUP_ID:
         raise EncodeError(f"multicast group {entry.group_id} is not in 1..{_MAX_GROUP_ID}")
     into.multicast_group_id = entry.group_id
-    for port, instance in entry.replicas:
+    into.replicas.extend(_encode_replicas(entry.replicas, f"multicast group {entry.group_id}"))
+
+
+def _encode_session(entry: CloneEntry, into: p4r.CloneSessionEntry) -> None:
+    if not 1 <= entry.session_id <= _MAX_GROUP_ID:
+        raise EncodeError(f"clone session {entry.session_id} is not in 1..{_MAX_GROUP_ID}")
+    if not 0 <= entry.packet_length_bytes <= _MAX_LENGTH_BYTES:
+        raise EncodeError(f"clone session {entry.session_id}: no packet has {entry.packet_length_bytes} bytes")
+    into.session_id = entry.session_id
+    into.packet_length_bytes = entry.packet_length_bytes
+    into.replicas.extend(_encode_replicas(entry.replicas, f"clone session {entry.session_id}"))
+
+
+def _encode_replicas(replicas: Iterable[tuple[int, int]], where: str) -> Iterator[p4r.Replica]:
+    for port, instance in replicas:
         if port < 0 or not 0 <= instance <= _MAX_GROUP_ID:
-            raise EncodeError(f"multicast group {entry.group_id}: no replica has port {port}, instance {instance}")
-        into.replicas.add(port=canonical(port), instance=instance)
+            raise EncodeError(f"{where}: no replica has port {port}, instance {instance}")
+        yield p4r.Replica(port=canonical(port), instance=instance)
 
 
-def _decode_multicast(message: p4r.MulticastGroupEntry) -> MulticastEntry:
-    replicas = {
-        (number(replica.port) if replica.HasField("port") else replica.egress_port, replica.instance)
-        for replica in message.replicas
-    }
-    return MulticastEntry(message.multicast_group_id, tuple(sorted(replicas)))
+def _decode_replication(message: p4r.PacketReplicationEngineEntry) -> MulticastEntry | CloneEntry | None:
+    match message.WhichOneof("type"):
+        case "multicast_group_entry":
+            group = message.multicast_group_entry
+            return MulticastEntry(group.multicast_group_id, _decode_replicas(group.replicas))
+        case "clone_session_entry":
+            session = message.clone_session_entry
+            return CloneEntry(session.session_id, _decode_replicas(session.replicas), session.packet_length_bytes)
+    return None
+
+
+def _decode_replicas(replicas: Iterable[p4r.Replica]) -> tuple[tuple[int, int], ...]:
+    """In normal form: sorted, none twice."""
+    return tuple(
+        sorted(
+            {
+                (number(replica.port) if replica.HasField("port") else replica.egress_port, replica.instance)
+                for replica in replicas
+            }
+        )
+    )

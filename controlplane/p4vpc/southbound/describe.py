@@ -3,7 +3,7 @@
 
 from ipaddress import IPv4Address, IPv6Address
 
-from p4vpc.compiler.entries import ActionCall, Entry, Exact, Lpm, Match, MeterEntry, TableEntry, Ternary
+from p4vpc.compiler.entries import ActionCall, CloneEntry, Entry, Exact, Lpm, Match, MeterEntry, TableEntry, Ternary
 from p4vpc.reconcile import FieldSchema, Schema
 
 
@@ -17,6 +17,8 @@ def describe(entry: Entry, schema: Schema) -> str:
         unit = meter.unit if meter else "units"
         rates = f"{entry.cir} {unit}/s burst {entry.cburst}, peak {entry.pir} {unit}/s burst {entry.pburst}"
         return f"{entry.meter}[{entry.index}] -> {rates}"
+    if isinstance(entry, CloneEntry):
+        return f"clone session {entry.session_id}"
     if not isinstance(entry, TableEntry):
         return f"multicast group {entry.group_id}"
     table = schema.tables.get(entry.table)

@@ -16,8 +16,10 @@
   accepts by default (`CHANNEL_OPTIONS`).
 - gRPC servers with default settings cut off a client that sends keepalive pings more often than every five minutes; so
   a dead peer is found with a cheap call instead (`Agent` asks for the pipeline's cookie now and then).
-- Not every target has multicast groups, or meters; one that has none says UNIMPLEMENTED when they are read
-  (`HAS_NONE_CODES`).
+- Not every target has multicast groups, clone sessions, or meters; one that has none says UNIMPLEMENTED when they are
+  read (`HAS_NONE_CODES`).
+- `simple_switch_grpc` cuts no copies: it refuses a clone session with a length, which is then told as a problem of the
+  mirror that has `max_bytes`.
 - `simple_switch_grpc` keeps rates of meters as floating point numbers per microsecond and cuts off the rest when it
   tells them, so a rate may come back one lower than it was written (`is_same_meter`). A target that rounds more
   coarsely gets its meters written again after each reconnect, once: from then on we go by what we wrote.

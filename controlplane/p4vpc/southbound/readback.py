@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read what a switch holds: all tables at once, meters one by one, and counters table by table."""
+"""Read what a switch holds: all tables at once, groups, sessions, meters one by one, and counters table by table."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -29,7 +29,9 @@ class CounterReading:
 async def read_entries(
     session: Session, codec: Codec, wanted: Mapping[Identity, DesiredEntry]
 ) -> dict[Identity, Entry]:
-    """All table entries (but default and constant ones), multicast groups and configured meter cells, in normal form.
+    """All table entries (but default and constant ones), multicast groups, clone sessions and configured meter cells.
+
+    They are in normal form.
 
     A meter cell that differs from what is `wanted` only as far as a target rounds rates is given as it is wanted.
 
@@ -43,7 +45,12 @@ async def read_entries(
         if entry is not None:
             entries[entry.identity] = entry
     groups = p4r.PacketReplicationEngineEntry(multicast_group_entry=p4r.MulticastGroupEntry())
-    optional = [p4r.Entity(packet_replication_engine_entry=groups), *codec.meters.wildcards()]
+    sessions = p4r.PacketReplicationEngineEntry(clone_session_entry=p4r.CloneSessionEntry())
+    optional = [
+        p4r.Entity(packet_replication_engine_entry=groups),
+        p4r.Entity(packet_replication_engine_entry=sessions),
+        *codec.meters.wildcards(),
+    ]
     for wildcard in optional:
         try:
             async for entity in _entities(session, wildcard):

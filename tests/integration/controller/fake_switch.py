@@ -206,6 +206,10 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
         table_id = wanted.table_entry.table_id
         if kind == "table_entry" and table_id and table_id != entity.table_entry.table_id:
             return None
+        if kind == "packet_replication_engine_entry":
+            replicated, asked = entity.packet_replication_engine_entry, wanted.packet_replication_engine_entry
+            if replicated.WhichOneof("type") != asked.WhichOneof("type"):
+                return None
         meter_id = wanted.meter_entry.meter_id
         if kind == "meter_entry" and meter_id and meter_id != entity.meter_entry.meter_id:
             return None
@@ -255,5 +259,7 @@ def identity_of(entity: p4r.Entity) -> bytes:
     if entity.HasField("meter_entry"):
         cell = entity.meter_entry
         return b"meter %d %d" % (cell.meter_id, cell.index.index)
-    group = entity.packet_replication_engine_entry.multicast_group_entry
-    return b"multicast %d" % group.multicast_group_id
+    copies = entity.packet_replication_engine_entry
+    if copies.HasField("clone_session_entry"):
+        return b"session %d" % copies.clone_session_entry.session_id
+    return b"multicast %d" % copies.multicast_group_entry.multicast_group_id

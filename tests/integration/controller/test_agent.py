@@ -11,6 +11,7 @@ from finsy.proto import p4r, rpc_code
 from p4vpc.compiler.entries import (
     ActionCall,
     ActionSet,
+    CloneEntry,
     DesiredEntry,
     DesiredState,
     Entry,
@@ -137,6 +138,7 @@ FULL = (
     rule(5),
     ecmp(1, 2),
     MulticastEntry(7, ((1, 0), (2, 0))),
+    CloneEntry(5, ((1, 3), (2, 0))),
 )
 
 
@@ -233,9 +235,9 @@ async def test_a_switch_that_keeps_no_cookie_is_known_by_content() -> None:
     await switch.start()
     for _ in range(2):
         async with running(switch) as watched:
-            watched.agent.set_desired(state(1, *FULL[:-1]))
+            watched.agent.set_desired(state(1, *FULL[:-2]))
             await watched.until(lambda status: status.has_realised(1))
-    assert (switch.pushes, switch.updates) == (1, len(FULL) - 1)
+    assert (switch.pushes, switch.updates) == (1, len(FULL) - 2)
     await switch.stop()
 
 

@@ -10,7 +10,7 @@ import pytest
 from finsy.proto import rpc_code
 
 from p4vpc.cli.serve import default_pipeline
-from p4vpc.compiler.entries import ActionCall, MulticastEntry, TableEntry
+from p4vpc.compiler.entries import ActionCall, CloneEntry, MulticastEntry, TableEntry
 from p4vpc.errors import NotFoundError
 from p4vpc.intent import Claim, ClaimId, IdentifierPlan, Intent, ObjectId, load_yaml
 from p4vpc.services import Controller, ControllerStatus, Outcome, controller, read_drops, read_telemetry
@@ -70,6 +70,21 @@ vpc: prod
 name: web
 ipv4: 10.0.1.0/24
 broadcast: true
+"""
+
+MIRRORING = """
+kind: mirror
+tenant: red
+vpc: prod
+name: tap
+ports: [a, b]
+---
+kind: network_acl
+tenant: red
+vpc: prod
+name: edge
+subnets: [web]
+inbound: [{action: allow, mirror: tap, log: true}]
 """
 
 PORT = """
@@ -199,6 +214,34 @@ async def test_what_is_deleted_leaves_the_switches(store: Store, switches: list[
         revision = (await running.intents.apply(deletes, who="test")).revision
         status = await realised(running, revision)
         assert [switch.entries for switch in status.switches] == [switch.entries for switch in bare.switches]
+
+
+async def test_mirrors_are_sessions_that_every_target_takes(store: Store, switches: list[RealSwitch]) -> None:
+    """The last two as well; they are found again as they were written, follow their port, and go with the mirror."""
+    before_the_last = Claim(ClaimId("mirror_session", "red/prod/before"), 510, 510, "mirror red/prod/before")
+    store.commit([], who="test", identifiers=IdentifierPlan((before_the_last,)))
+    mirroring = load_yaml(MIRRORING, "test")
+    async with controlling(store) as running:
+        await realised(running, await apply(running, [*fabric(*switches), *PORTS, *mirroring]))
+        for name, number in (("leaf1", 11), ("leaf2", 12)):
+            held = [item.entry for item in (running.desired(name) or {}).values() if isinstance(item.entry, CloneEntry)]
+            assert held == [
+                CloneEntry(1, ((510, 0),)),
+                CloneEntry(1022, ((number, 1),)),
+                CloneEntry(1023, ((number, 1), (510, 0))),
+            ]
+    async with controlling(store) as running:
+        status = await realised(running, store.revision)
+        assert written(status) == 0, "the sessions were read back as they are"
+        await realised(running, await apply(running, [port("a", "leaf1", 15)]))
+        deletes = [Delete(intent.id) for intent in reversed(mirroring)]
+        revision = (await running.intents.apply(deletes, who="test")).revision
+        status = await realised(running, revision)
+        assert [switch.entries for switch in status.switches] == [
+            len(running.desired(switch.name) or ()) for switch in status.switches
+        ]
+    async with controlling(store) as running:
+        assert written(await realised(running, store.revision)) == 0, "nothing was left behind"
 
 
 async def test_subnets_flood_by_groups_that_every_target_takes(store: Store, switches: list[RealSwitch]) -> None:

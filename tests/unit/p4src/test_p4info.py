@@ -122,6 +122,7 @@ def test_meters_are_those_of_the_contract(info: p4i.P4Info) -> None:
         "port_ingress_meter": (4096, p4i.MeterSpec.BYTES),
         "port_egress_meter": (4096, p4i.MeterSpec.BYTES),
         "punt_meter": (256, p4i.MeterSpec.PACKETS),
+        "egress_punt_meter": (256, p4i.MeterSpec.PACKETS),
     }
 
 
@@ -184,6 +185,6 @@ def test_packet_headers_have_no_hidden_bits(info: p4i.P4Info) -> None:
         for header in info.controller_packet_metadata
     }
     assert headers == {
-        "packet_in": [("pad", 7), ("ingress_port", 9), ("reason", 8)],
+        "packet_in": [("pad", 7), ("ingress_port", 9), ("reason", 8), ("vrf", 16)],
         "packet_out": [("pad", 7), ("egress_port", 9)],
     }

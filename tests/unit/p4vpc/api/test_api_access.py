@@ -187,6 +187,18 @@ async def test_a_tenant_is_not_told_what_is_wrong_with_others(world: World) -> N
     assert ": : does not go together with what the operator has set" in problems
 
 
+async def test_a_conflict_does_not_tell_a_tenant_where_its_ports_are(world: World) -> None:
+    """A mirror has one port at each leaf, so who may make mirrors could find out which ports share one."""
+    second = {**RED[-1], "name": "c", "mac": "02:00:00:00:00:03", "addresses": ["10.0.1.8"]}
+    await world.operator.post("/v1/apply", json=[{**second, "attachment": {**PLACE, "port": 13}}])
+    mirror = {"kind": "mirror", "tenant": "red", "vpc": "prod", "name": "tap", "ports": ["a", "c"]}
+    refused = await world.admin.post("/v1/apply", json=[mirror])
+    problems = problems_of(refused, 422)
+    assert {problem.partition(": ")[0] for problem in problems} == {"mirror red/prod/tap"}
+    assert "leaf1" not in refused.text
+    assert "leaf1" in (await world.operator.post("/v1/apply", json=[mirror])).text
+
+
 async def test_status_tells_a_tenant_revisions_only(world: World) -> None:
     status = (await world.viewer.get("/v1/status")).json()
     assert (status["revision"], status["switches"]) == (1, [])

@@ -16,7 +16,7 @@ async def test_responder_packets_by_reason_and_outcome() -> None:
     for reason in (8, 8, 33):
         responder.offer(Packet(b"", {"reason": reason, "ingress_port": 1}))
     await responder.drain(send_nothing)
-    text = render_metrics(ControllerStatus(0, "", ()), {"leaf1": responder}).decode()
+    text = render_metrics(ControllerStatus(0, "", ()), {"leaf1": responder}, {}).decode()
     name = 'p4vpc_responder_packets_total{outcome="unknown_sender",reason="%s",switch="leaf1"} %.1f'
     assert name % ("ttl", 2) in text
     assert name % ("learn", 1) in text

@@ -8,7 +8,12 @@ from p4vpc.southbound import Pipeline
 Match = p4i.MatchField
 
 TABLES = tuple(f"acl_{direction}_v{family}" for direction in ("ingress", "egress") for family in (4, 6))
-METERS = (("port_ingress_meter", 4096, "BYTES"), ("port_egress_meter", 4096, "BYTES"), ("punt_meter", 256, "PACKETS"))
+METERS = (
+    ("port_ingress_meter", 4096, "BYTES"),
+    ("port_egress_meter", 4096, "BYTES"),
+    ("punt_meter", 256, "PACKETS"),
+    ("egress_punt_meter", 256, "PACKETS"),
+)
 
 
 def acl_pipeline(size: int = 1024) -> Pipeline:
@@ -33,6 +38,8 @@ def acl_pipeline(size: int = 1024) -> Pipeline:
             action = message.actions.add()
             action.preamble.id = 0x01000001 + 2 * position + number
             action.preamble.name = action.preamble.alias = f"{verdict}_{name}"
+            for param_id, (param, width) in enumerate((("mirror_session", 10), ("is_logged", 1)), start=1):
+                action.params.add(id=param_id, name=param, bitwidth=width)
             table.action_refs.add(id=action.preamble.id)
     for position, (name, cells, unit) in enumerate(METERS):
         meter = message.meters.add(size=cells)

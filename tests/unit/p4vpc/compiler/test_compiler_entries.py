@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from p4vpc.compiler import DesiredState, DropReason, Origin, compile_switch, compile_vpc, merge
-from p4vpc.compiler.entries import ActionCall, DesiredEntry, Exact, Key, Lpm, MulticastEntry, TableEntry
+from p4vpc.compiler.entries import CLONE_TABLE, ActionCall, DesiredEntry, Exact, Key, Lpm, MulticastEntry, TableEntry
 from p4vpc.errors import InternalError
 from p4vpc.intent import Identifiers, load_yaml
 from p4vpc.model import Model, build_model
@@ -204,7 +204,7 @@ def test_every_drop_reason_is_counted_in_both_directions_and_shown_if_the_contro
 
 def test_a_spine_holds_the_underlay_and_nothing_of_tenants(it: World) -> None:
     tables = {identity[0] for identity in compile_switch(it.model, "spine1")}
-    counted = {"drop_reasons", "egress_drop_reasons", "punt_meter"}
+    counted = {"drop_reasons", "egress_drop_reasons", "punt_meter", "egress_punt_meter", CLONE_TABLE}
     assert tables == {"fabric_ports", "traps", "underlay_routes_v4", "neighbors", *counted}
 
 

@@ -22,6 +22,7 @@ from tests.unit.p4vpc.model.world import number, number_of, world
 ACL_TABLES = ("acl_ingress_v4", "acl_ingress_v6", "acl_egress_v4", "acl_egress_v6")
 WHOLE = Range(0, 0xFFFF)
 ANY = Ternary(0, 0)
+NO_COPY = (0, 0)
 OBJECTS = world()
 NUMBERS = number(OBJECTS)
 WEB, DB = (number_of(NUMBERS, "bridge_domain", f"red/prod/{name}") for name in ("web", "db"))
@@ -55,7 +56,7 @@ def test_rules_become_entries_in_their_order_and_the_rest_is_denied() -> None:
             {"action": "allow", "protocol": "icmp", "icmp_type": 8},
         ],
     )
-    deny, permit = ActionCall("deny_acl_ingress_v4"), ActionCall("permit_acl_ingress_v4")
+    deny, permit = ActionCall("deny_acl_ingress_v4", NO_COPY), ActionCall("permit_acl_ingress_v4", NO_COPY)
     net = Ternary(int(IPv4Address("192.0.2.0")), 0xFFFFFF00)
     assert [(entry.priority, entry.key, entry.action) for entry in table(acl_entries(model), "acl_ingress_v4")] == [
         (1001, (Exact(WEB), ANY, net, Ternary(6, 0xFF), WHOLE, Range(25, 25), Ternary(1, 1)), deny),
@@ -64,8 +65,8 @@ def test_rules_become_entries_in_their_order_and_the_rest_is_denied() -> None:
         (1, (Exact(WEB), ANY, ANY, ANY, WHOLE, WHOLE, ANY), deny),
     ]
     assert [(entry.priority, entry.action) for entry in table(acl_entries(model), "acl_ingress_v6")] == [
-        (1000, ActionCall("permit_acl_ingress_v6")),
-        (1, ActionCall("deny_acl_ingress_v6")),
+        (1000, ActionCall("permit_acl_ingress_v6", NO_COPY)),
+        (1, ActionCall("deny_acl_ingress_v6", NO_COPY)),
     ]
 
 

@@ -34,6 +34,9 @@ EXAMPLE = ROOT / "topo" / "examples" / "two-tenants.yaml"
 DEFAULT_ROUTE = "kind: route\ntenant: red\nvpc: prod\nname: default\nprefix: 0.0.0.0/0\nnext_hop: 10.0.1.15\n"
 
 LIMITS = """
+kind: fabric
+drop_samples: {policy: 10/s}
+---
 kind: network_acl
 tenant: red
 vpc: prod
@@ -150,6 +153,9 @@ def test_key_fields_and_parameters_are_in_the_order_that_the_compiler_writes(p4i
         assert params[f"set_tunnel_{family}"] == outer
     assert keys["flood"] == ["bridge_domain", "is_terminated"]
     assert keys["policy"] == ["src_label", "dst_label", "ip_protocol", "l4_dst_port", "has_l4"]
+    for table in ("acl_ingress_v4", "acl_ingress_v6", "acl_egress_v4", "acl_egress_v6"):
+        for verdict in ("permit", "deny"):
+            assert params[f"{verdict}_{table}"] == ["mirror_session", "is_logged"]
     assert params["set_access"] == ["port_index", "bridge_domain", "vrf", "policy_label", "mtu"]
     assert params["set_candidate"] == ["port_index", "bridge_domain"]
     assert params["redirect_mac"] == ["tunnel_index", "policy_label"]
@@ -194,7 +200,12 @@ def test_every_meter_is_used_in_its_unit(p4info: p4i.P4Info) -> None:
         if isinstance(desired.entry, MeterEntry)
     }
     units = {meter.preamble.name: p4i.MeterSpec.Unit.Name(meter.spec.unit) for meter in p4info.meters}
-    assert units == {"port_ingress_meter": "BYTES", "port_egress_meter": "BYTES", "punt_meter": "PACKETS"}
+    assert units == {
+        "port_ingress_meter": "BYTES",
+        "port_egress_meter": "BYTES",
+        "punt_meter": "PACKETS",
+        "egress_punt_meter": "PACKETS",
+    }
     assert written == units.keys()
 
 

@@ -61,6 +61,7 @@ mac: 02:00:00:00:01:05
 addresses: [10.0.1.15]
 qos: gold
 """
+PUNT_METERS = ("punt_meter", "egress_punt_meter")
 OBJECTS = world(EXTRA)
 NUMBERS = number(OBJECTS)
 MODEL: Model = build_model(OBJECTS, NUMBERS)
@@ -72,7 +73,7 @@ def meters(switch: str) -> dict[MeterEntry, DesiredEntry]:
 
 
 def limits(switch: str) -> set[MeterEntry]:
-    return {entry for entry in meters(switch) if entry.meter != "punt_meter"}
+    return {entry for entry in meters(switch) if entry.meter in ("port_ingress_meter", "port_egress_meter")}
 
 
 def test_a_port_is_limited_where_it_is_plugged_in_in_bytes_per_second() -> None:
@@ -92,6 +93,7 @@ def test_limits_come_from_the_policy_and_the_port() -> None:
 
 def test_what_is_punted_is_bounded_by_reason_at_every_switch() -> None:
     expected = {MeterEntry("punt_meter", reason, 100, 50, 100, 50) for reason in (8, 19, 30, 33)}
+    expected |= {MeterEntry(meter, 40 + egress, 10, 10, 10, 10) for egress, meter in enumerate(PUNT_METERS)}
     for switch in MODEL.switches:
         fabric = {desired.entry: desired.origins for desired in compile_fabric(MODEL, switch).values()}
         assert {entry for entry in fabric if isinstance(entry, MeterEntry)} == expected

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p4vpc.compiler.entries import (
+    CLONE_TABLE,
     MULTICAST_TABLE,
     ActionCall,
     ActionSet,
@@ -369,7 +370,7 @@ def test_multicast_groups_come_after_what_their_replicas_may_name() -> None:
         references=(Reference(MULTICAST_TABLE, (0,), (0,), "replicate"), Reference("hosts", (0, 1), (0, 0))),
     )
     schema = Schema({"flood": flood, "hosts": HOSTS, "tunnels": TUNNELS})
-    assert schema.ranks == {"tunnels": 0, "hosts": 1, MULTICAST_TABLE: 2, "flood": 3}
+    assert schema.ranks == {CLONE_TABLE: -1, "tunnels": 0, "hosts": 1, MULTICAST_TABLE: 2, "flood": 3}
     entries: list[Entry] = [
         MulticastEntry(7, ((1, 0x8001),)),
         TableEntry("tunnels", (Exact(1),), 0, ActionCall("set_tunnel", (9,))),

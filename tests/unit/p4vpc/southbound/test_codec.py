@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from p4vpc.compiler.entries import (
     ActionCall,
     ActionSet,
+    CloneEntry,
     Entry,
     Exact,
     Lpm,
@@ -101,6 +102,12 @@ entries: st.SearchStrategy[Entry] = st.one_of(
         lambda group, replicas: MulticastEntry(group, tuple(replicas)),
         st.integers(1, 2**32 - 1),
         st.lists(st.tuples(u9, u16), max_size=4),
+    ),
+    st.builds(
+        lambda session, replicas, length: CloneEntry(session, tuple(replicas), length),
+        st.integers(1, 2**32 - 1),
+        st.lists(st.tuples(u9, u16), max_size=4),
+        st.integers(0, 2**31 - 1),
     ),
 )
 
@@ -249,6 +256,9 @@ ANY, PORTS = Ternary(0, 0), Range(0, 65535)
         ),
         (MulticastEntry(0, ()), "multicast group 0 is not in 1.."),
         (MulticastEntry(1, ((1, -1),)), "multicast group 1: no replica has port 1, instance -1"),
+        (CloneEntry(0, ()), "clone session 0 is not in 1.."),
+        (CloneEntry(1, ((-1, 0),)), "clone session 1: no replica has port -1, instance 0"),
+        (CloneEntry(1, ((1, 0),), -1), "clone session 1: no packet has -1 bytes"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_table_field_and_reason(entry: Entry, reason: str) -> None:

@@ -6,6 +6,7 @@ import pytest
 from p4vpc.compiler.entries import (
     ActionCall,
     ActionSet,
+    CloneEntry,
     Entry,
     Exact,
     Lpm,
@@ -61,6 +62,7 @@ PERMIT = ActionCall("permit")
             "tunnels_v6[tunnel_index=1] -> set_tunnel_v6(src_address=fd00::1, dst_address=fd00::2)",
         ),
         (MulticastEntry(7, ()), "multicast group 7"),
+        (CloneEntry(7, ()), "clone session 7"),
     ],
 )
 def test_names_come_from_the_p4info_and_addresses_are_written_as_such(entry: Entry, words: str) -> None:

@@ -15,7 +15,12 @@ from tests.unit.p4vpc.compiler.acl_pipeline import acl_pipeline
 
 PIPELINE = acl_pipeline()
 CODEC = PIPELINE.codec
-IDS = {"port_ingress_meter": 0x14000001, "port_egress_meter": 0x14000002, "punt_meter": 0x14000003}
+IDS = {
+    "port_ingress_meter": 0x14000001,
+    "port_egress_meter": 0x14000002,
+    "punt_meter": 0x14000003,
+    "egress_punt_meter": 0x14000004,
+}
 CELL = MeterEntry("port_egress_meter", 7, 1000, 2000, 3000, 4000)
 
 
