@@ -4,10 +4,12 @@
 import asyncio
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import structlog
 import uvicorn
@@ -15,10 +17,11 @@ import uvicorn
 from p4vpc.api.app import create_app
 from p4vpc.api.bodies import DEFAULT_MAX_BODY_BYTES
 from p4vpc.api.first_token import create_first_token
+from p4vpc.api.tls import ApiTls
 from p4vpc.errors import Problem, UserError
 from p4vpc.intent import is_loopback
 from p4vpc.services import Controller
-from p4vpc.southbound import Pipeline
+from p4vpc.southbound import AgentOptions, Pipeline
 from p4vpc.store import Store
 
 SHUTDOWN_SECONDS = 5
@@ -37,6 +40,8 @@ class ServerOptions:
         host, port: where the API listens; port 0 takes any that is free.
         pipeline: directory of the pipeline artefacts.
         token_file: where the first operator token is written; None: nowhere.
+        tls: how the API is served; None: in the clear.
+        switch_options: how switches are reached.
         is_plain_allowed: listen on other addresses than loopback although tokens are sent in the clear.
         max_body_bytes: longest request body.
     """
@@ -46,6 +51,8 @@ class ServerOptions:
     port: int
     pipeline: Path
     token_file: Path | None = None
+    tls: ApiTls | None = None
+    switch_options: AgentOptions | None = None
     is_plain_allowed: bool = False
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES
 
@@ -64,23 +71,32 @@ async def serve(
 
     Raises:
         ListenError: the address is in use, or open to others.
+        ApiTlsError: the API cannot be served with those files.
         TokenFileError: the first token cannot be written.
         PipelineError, StoreError: there is nothing to work with.
     """
     check_listen_address(options)
+    if options.tls is not None:
+        options.tls.check()
     log = structlog.get_logger().bind(switch="-")
     listener = _listen(options.host, options.port)
     with listener, Store(options.database) as store:
         pipeline = await asyncio.to_thread(Pipeline.load, options.pipeline)
-        async with Controller(store, pipeline) as controller:
+        async with Controller(store, pipeline, options=options.switch_options) as controller:
             app = create_app(controller, max_body_bytes=options.max_body_bytes)
             config = uvicorn.Config(
-                app, log_config=None, access_log=False, timeout_graceful_shutdown=SHUTDOWN_SECONDS, lifespan="off"
+                app,
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+                lifespan="off",
+                **_tls_of(options),
             )
             server = _Server(config)
             server.on_stop = app.state.closing.set
             host, port = listener.getsockname()[:2]
-            url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+            scheme = "http" if options.tls is None else "https"
+            url = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
             log.info("serving", url=url, database=_shown(options.database), pipeline=f"{pipeline.cookie:#x}")
             first = await create_first_token(controller.access, options.token_file)
 
@@ -128,16 +144,26 @@ def check_listen_address(options: ServerOptions) -> None:
     Raises:
         ListenError: the address is not loopback and this was not allowed.
     """
-    if is_loopback(options.host) or options.is_plain_allowed:
+    if options.tls is not None or is_loopback(options.host) or options.is_plain_allowed:
         return
     raise ListenError(
         Problem(
             "serve",
             "--listen",
             f"{options.host} is reached over a network, and tokens would be sent in the clear",
-            "listen on 127.0.0.1, or add --allow-plain-http if something in front does TLS",
+            "give --tls-cert and --tls-key, or listen on 127.0.0.1; --allow-plain-http if something in front does TLS",
         )
     )
+
+
+def _tls_of(options: ServerOptions) -> dict[str, Any]:
+    tls = options.tls
+    if tls is None:
+        return {}
+    files = {"ssl_certfile": tls.certificate, "ssl_keyfile": tls.key}
+    if tls.client_ca is None:
+        return files
+    return {**files, "ssl_ca_certs": str(tls.client_ca), "ssl_cert_reqs": ssl.CERT_REQUIRED}
 
 
 def _listen(host: str, port: int) -> socket.socket:

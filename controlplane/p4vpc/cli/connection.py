@@ -5,6 +5,9 @@ In this order: the command's options, environment variables, the configuration f
 `~/.config/p4vpc/config.yaml`, with `server`, `token` or `token_file`); for a controller on this machine also the file
 that `p4vpc serve` writes beside its database when it makes the first token. A token of the configuration file is sent
 only to the server that stands there with it.
+
+For HTTPS `P4VPC_CA`, `P4VPC_CERT` and `P4VPC_KEY`, or `ca`, `cert` and `key` of the configuration file, name PEM files;
+without `ca` those count that the system trusts.
 """
 
 import os
@@ -14,13 +17,14 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from p4vpc.client import Client
+from p4vpc.client import Client, ClientTls
 from p4vpc.client.client import DEFAULT_SERVER
 from p4vpc.errors import Problem, UserError
 from p4vpc.intent import closest, is_loopback
 
 DEFAULT_DATABASE = "sqlite:///p4vpc.db"
-_FIELDS = frozenset({"server", "token", "token_file"})
+_TLS_FIELDS = ("ca", "cert", "key")
+_FIELDS = frozenset({"server", "token", "token_file", *_TLS_FIELDS})
 _SQLITE = "sqlite:///"
 
 
@@ -49,7 +53,15 @@ def connect(server: str | None, token: str | None) -> Client:
         path_of_first = token_file_of(os.environ.get("P4VPC_DB", DEFAULT_DATABASE))
         if path_of_first is not None and path_of_first.is_file():
             token = _read_token(path_of_first)
-    return Client(url, token=token)
+    return Client(url, token=token, tls=_tls(config))
+
+
+def _tls(config: Mapping[str, str]) -> ClientTls | None:
+    named = {field: os.environ.get(f"P4VPC_{field.upper()}") or config.get(field) for field in _TLS_FIELDS}
+    files = {field: Path(path).expanduser() if path else None for field, path in named.items()}
+    if not any(files.values()):
+        return None
+    return ClientTls(files["ca"], files["cert"], files["key"])
 
 
 def token_file_of(database: str) -> Path | None:

@@ -45,6 +45,20 @@ def serve(
     pipeline: Annotated[
         Path | None, typer.Option(metavar="DIR", help="p4info.txtpb and p4vpc.json; default: those of this version")
     ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="serve HTTPS with this certificate and its chain (PEM)")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="key of the certificate (PEM)")] = None,
+    tls_client_ca: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="only clients with a certificate that this CA signed (PEM)")
+    ] = None,
+    switch_ca: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="reach switches over TLS; the CA of their certificates (PEM)")
+    ] = None,
+    switch_cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="certificate to show to switches (PEM)")
+    ] = None,
+    switch_key: Annotated[Path | None, typer.Option(metavar="FILE", help="key of that certificate (PEM)")] = None,
     allow_plain_http: Annotated[
         bool,
         typer.Option("--allow-plain-http", help="listen on other addresses than loopback although tokens are readable"),
@@ -54,13 +68,27 @@ def serve(
 ) -> None:
     """Run the controller until SIGINT or SIGTERM. The switches keep forwarding when it ends."""
     host, port = parse_listen(listen)
+    if (tls_cert is None) != (tls_key is None) or (tls_client_ca and tls_cert is None):
+        raise typer.BadParameter("HTTPS needs both --tls-cert and --tls-key")
+    if switch_cert and switch_ca is None:
+        raise typer.BadParameter("--switch-cert needs --switch-ca: without it switches are reached in the clear")
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # the agents log what matters, with the switch's name
     configure_logs(log_format, log_level)
-    from p4vpc.api import ServerOptions
+    from p4vpc.api import ApiTls, ServerOptions
     from p4vpc.api import serve as run
+    from p4vpc.southbound import AgentOptions, SwitchTls
 
     token_file = token_file_of(database)
-    options = ServerOptions(database, host, port, pipeline or default_pipeline(), token_file, allow_plain_http)
+    options = ServerOptions(
+        database,
+        host,
+        port,
+        pipeline or default_pipeline(),
+        token_file=token_file,
+        tls=ApiTls(tls_cert, tls_key, tls_client_ca) if tls_cert and tls_key else None,
+        switch_options=AgentOptions(tls=SwitchTls.load(switch_ca, switch_cert, switch_key) if switch_ca else None),
+        is_plain_allowed=allow_plain_http,
+    )
 
     def tell_first_token(secret: str) -> None:
         kept = f"; kept in {token_file}" if token_file else ""

@@ -20,11 +20,13 @@ from p4vpc.client.models import (
     SwitchProblem,
     TokenInfo,
 )
+from p4vpc.client.tls import ClientTls
 
 __all__ = (
     "ApplyResult",
     "AuditItem",
     "Client",
+    "ClientTls",
     "CommitEvent",
     "Counter",
     "Counters",

@@ -29,6 +29,7 @@ from p4vpc.client.models import (
     TokenInfo,
     Tokens,
 )
+from p4vpc.client.tls import ClientTls
 from p4vpc.errors import ClientError, Problem, UserError
 from p4vpc.intent import KINDS, Intent, Malformed, ObjectId, to_document
 
@@ -67,16 +68,25 @@ class Client:
     Args:
         server: URL of the controller.
         token: secret that tells who is asking.
+        tls: whom to believe and what to show, if not what the system does.
         transport: another way to it, for tests.
     """
 
     def __init__(
-        self, server: str = DEFAULT_SERVER, *, token: str | None = None, transport: httpx.BaseTransport | None = None
+        self,
+        server: str = DEFAULT_SERVER,
+        *,
+        token: str | None = None,
+        tls: ClientTls | None = None,
+        transport: httpx.BaseTransport | None = None,
     ):
         self._server = server
+        verify = True if tls is None else tls.context()
         headers = {} if token is None else {"Authorization": f"Bearer {_printable(token)}"}
         try:
-            self._http = httpx.Client(base_url=server, headers=headers, timeout=TIMEOUT_SECONDS, transport=transport)
+            self._http = httpx.Client(
+                base_url=server, headers=headers, verify=verify, timeout=TIMEOUT_SECONDS, transport=transport
+            )
         except (httpx.InvalidURL, ValueError) as error:
             raise UnreachableError(f"{server!r} is not the URL of a controller: {error}") from None
 
