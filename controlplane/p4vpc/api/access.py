@@ -6,10 +6,10 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from p4vpc.api.problems import UnauthorizedError
+from p4vpc.api.problems import TooManyRequestsError, UnauthorizedError
 from p4vpc.errors import Problem
 from p4vpc.intent import ObjectId
-from p4vpc.services import AccessService, ForbiddenError, Principal
+from p4vpc.services import AccessService, ForbiddenError, Principal, RequestRates
 
 _BEARER = HTTPBearer(auto_error=False, scheme_name="token", description="made by `p4vpc token create`")
 _REMEDY = "Authorization: Bearer <token>; of the command line: --token, P4VPC_TOKEN or P4VPC_TOKEN_FILE"
@@ -24,6 +24,13 @@ async def _caller(
     principal = await access.authenticate(credentials.credentials)
     if principal is None:
         raise UnauthorizedError(Problem("", "", "the token is not known, or has been revoked", _REMEDY, "request"))
+    if principal.tenant is not None:
+        rates: RequestRates = request.app.state.rates
+        wait = rates.wait_of(principal.tenant)
+        if wait:
+            message = f"tenant {principal.tenant} asks more often than it may"
+            raise TooManyRequestsError(Problem("", "", message, f"wait {wait:.1f} seconds", "request"), wait)
+    request.state.principal = principal
     return principal
 
 

@@ -10,10 +10,12 @@ from p4vpc.api import bulk, history, objects, operations, problems, tokens
 from p4vpc.api.bodies import DEFAULT_MAX_BODY_BYTES, BodyReader
 from p4vpc.api.context import Context
 from p4vpc.api.schemas import ProblemModel
-from p4vpc.services import Controller
+from p4vpc.services import Controller, RequestRates, TenantLimits
 
 
-def create_app(controller: Controller, *, max_body_bytes: int = DEFAULT_MAX_BODY_BYTES) -> FastAPI:
+def create_app(
+    controller: Controller, *, max_body_bytes: int = DEFAULT_MAX_BODY_BYTES, limits: TenantLimits | None = None
+) -> FastAPI:
     """The API of a controller, which whoever calls has started and will end.
 
     Streams end when `app.state.closing` is set.
@@ -31,7 +33,9 @@ def create_app(controller: Controller, *, max_body_bytes: int = DEFAULT_MAX_BODY
     problems.install(app)
     app.state.access = controller.access
     app.state.closing = asyncio.Event()
-    context = Context(controller, BodyReader(max_body_bytes))
+    limits = limits or TenantLimits()
+    app.state.rates = RequestRates(limits)
+    context = Context(controller, BodyReader(max_body_bytes, limits.body_bytes), limits)
     app.include_router(operations.router(context))
     app.include_router(bulk.router(context))
     app.include_router(tokens.router(context))

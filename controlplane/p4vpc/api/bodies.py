@@ -14,6 +14,7 @@ from p4vpc.api.merge_patch import MEDIA_TYPE as MERGE_PATCH
 from p4vpc.api.problems import BadRequestError, BodyTooLargeError, UnsupportedMediaTypeError
 from p4vpc.errors import IntentError, Problem
 from p4vpc.intent import Malformed, ObjectId, Reading, Reference, parse_id, read_documents, read_yaml
+from p4vpc.services import Principal
 
 DEFAULT_MAX_BODY_BYTES = 32 * 1024 * 1024
 _YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"})
@@ -38,10 +39,11 @@ class Submission:
 
 
 class BodyReader:
-    """Reads bodies of at most so many bytes."""
+    """Reads bodies of at most so many bytes, of tenants of fewer. Whoever calls has been asked who it is."""
 
-    def __init__(self, max_bytes: int):
+    def __init__(self, max_bytes: int, tenant_max_bytes: int):
         self._max_bytes = max_bytes
+        self._tenant_max_bytes = min(max_bytes, tenant_max_bytes)
 
     async def submission(self, request: Request) -> Submission:
         """A stream of YAML documents, a JSON list of objects, one JSON object, or `{objects, malformed}`.
@@ -90,12 +92,14 @@ class BodyReader:
         return value
 
     async def _bytes(self, request: Request) -> bytes:
+        principal: Principal = request.state.principal
+        limit = self._max_bytes if principal.is_operator else self._tenant_max_bytes
         chunks: list[bytes] = []
         size = 0
         async for chunk in request.stream():
             size += len(chunk)
-            if size > self._max_bytes:
-                message = f"the body is longer than {self._max_bytes} bytes"
+            if size > limit:
+                message = f"the body is longer than {limit} bytes"
                 raise BodyTooLargeError(Problem("", "", message, "send it in parts", _SOURCE))
             chunks.append(chunk)
         return b"".join(chunks)

@@ -11,7 +11,16 @@ from p4vpc.api.bodies import BodyReader
 from p4vpc.api.schemas import ApplyResult
 from p4vpc.errors import ExhaustedError, ModelError, Problem
 from p4vpc.intent import Malformed, Switch
-from p4vpc.services import Controller, ForbiddenError, IntentService, Plan, Principal, permitted
+from p4vpc.services import (
+    Controller,
+    ForbiddenError,
+    IntentService,
+    Plan,
+    Principal,
+    TenantLimits,
+    check_limits,
+    permitted,
+)
 from p4vpc.store import Change, Role, Snapshot
 
 MAX_WAIT_SECONDS = 600
@@ -27,10 +36,11 @@ DryRun = Annotated[bool, Query(description="check everything and tell the differ
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The controller, and how bodies are read."""
+    """The controller, how bodies are read, and what tenants may take."""
 
     controller: Controller
     bodies: BodyReader
+    limits: TenantLimits
 
     @property
     def intents(self) -> IntentService:
@@ -50,13 +60,16 @@ class Context:
 
         Raises:
             ForbiddenError: the caller may not do all of that.
+            LimitError: its tenant would have more than it may.
             UserError: as `IntentService.apply`, without what is not the caller's to know.
         """
         if caller.role is Role.TENANT_VIEWER and not is_dry_run:
             raise ForbiddenError(Problem("", "", f"token {caller.name} is for reading only", "ask the operator"))
 
         def plan(snapshot: Snapshot) -> Sequence[Change]:
-            return permitted(caller, changes(snapshot) if callable(changes) else changes, snapshot)
+            allowed = permitted(caller, changes(snapshot) if callable(changes) else changes, snapshot)
+            check_limits(self.limits, caller, allowed, snapshot)
+            return allowed
 
         readable = None if malformed is None else caller.readable(malformed)
         try:

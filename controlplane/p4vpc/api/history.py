@@ -3,6 +3,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter as Tally
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -15,7 +16,7 @@ from pydantic import AwareDatetime
 from p4vpc.api.access import Caller, check_visible_tenant
 from p4vpc.api.context import Context
 from p4vpc.api.paging import Cursor, Limit, cursor_after, position_of
-from p4vpc.api.problems import AsciiJsonResponse, BadRequestError
+from p4vpc.api.problems import AsciiJsonResponse, BadRequestError, TooManyRequestsError
 from p4vpc.api.schemas import AuditItem, AuditModel, CommitEvent, ObjectChange
 from p4vpc.errors import Problem
 from p4vpc.intent import KINDS, ObjectId, closest
@@ -60,6 +61,7 @@ class _Scope:
 def router(context: Context, closing: asyncio.Event) -> APIRouter:
     """`audit` and `watch`, whose streams end when `closing` is set."""
     routes = APIRouter(prefix="/v1", tags=["history"])
+    streams: Tally[str] = Tally()
 
     @routes.get("/audit", response_model=AuditModel)
     async def audit(
@@ -118,9 +120,12 @@ def router(context: Context, closing: asyncio.Event) -> APIRouter:
         if start > current:
             message = f"revision {start} does not exist, the last is {current}"
             raise BadRequestError(Problem("", "since", message, "read the objects again, then watch", "request"))
+        if caller.tenant is not None and streams[caller.tenant] >= context.limits.streams:
+            message = f"tenant {caller.tenant} has {context.limits.streams} streams already"
+            raise TooManyRequestsError(Problem("", "", message, "end one of them", "request"), KEEP_ALIVE_SECONDS)
         scope = _Scope(None if kind is None else frozenset(kind), tenant, vpc)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        events = _events(context, caller, scope, start, closing)
+        events = _counted(_events(context, caller, scope, start, closing), streams, caller)
         return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
     return routes
@@ -140,6 +145,17 @@ async def _events(
                 yield b"id: %d\nevent: commit\ndata: %s\n\n" % (revision, bytes(data))
         if not records and not await _is_news(context, position, closing):
             yield b": still here\n\n"
+
+
+async def _counted(events: AsyncIterator[bytes], streams: Tally[str], caller: Principal) -> AsyncIterator[bytes]:
+    """The same, counted among the streams of the caller's tenant for as long as it is read."""
+    owner = caller.tenant or ""
+    streams[owner] += 1
+    try:
+        async for event in events:
+            yield event
+    finally:
+        streams[owner] -= 1
 
 
 async def _is_news(context: Context, position: int, closing: asyncio.Event) -> bool:

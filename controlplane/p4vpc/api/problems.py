@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from http import HTTPStatus
 from json import dumps
+from math import ceil
 
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -21,7 +22,7 @@ from p4vpc.errors import (
     StoreError,
     UserError,
 )
-from p4vpc.services import ForbiddenError
+from p4vpc.services import ForbiddenError, LimitError
 from p4vpc.store import TokenError
 
 MEDIA_TYPE = "application/problem+json"
@@ -47,6 +48,18 @@ class UnauthorizedError(UserError):
     """Nobody knows who is calling."""
 
 
+class TooManyRequestsError(UserError):
+    """A tenant asks more often than it may.
+
+    Attributes:
+        retry_after: in how many seconds it may again.
+    """
+
+    def __init__(self, problem: Problem, retry_after: float):
+        super().__init__(problem)
+        self.retry_after = retry_after
+
+
 class PreconditionFailedError(UserError):
     """If-Match or If-None-Match does not hold."""
 
@@ -59,6 +72,8 @@ _STATUS: Mapping[type[P4vpcError], HTTPStatus] = {
     TokenError: HTTPStatus.CONFLICT,
     UnauthorizedError: HTTPStatus.UNAUTHORIZED,
     ForbiddenError: HTTPStatus.FORBIDDEN,
+    LimitError: HTTPStatus.CONFLICT,
+    TooManyRequestsError: HTTPStatus.TOO_MANY_REQUESTS,
     PreconditionFailedError: HTTPStatus.PRECONDITION_FAILED,
     NotFoundError: HTTPStatus.NOT_FOUND,
     RevisionConflictError: HTTPStatus.CONFLICT,
@@ -105,8 +120,7 @@ def install(app: FastAPI) -> None:
 
     async def on_p4vpc_error(request: Request, error: Exception) -> Response:
         if isinstance(error, UserError):
-            headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, UnauthorizedError) else {}
-            return problem_response(status_of(error), _summary(error), error.problems, headers)
+            return problem_response(status_of(error), _summary(error), error.problems, _headers(error))
         if isinstance(error, StoreError):
             log.error("the store cannot be used", path=request.url.path, reason=str(error))
             detail = "the database cannot be used at the moment; the log tells why"
@@ -134,6 +148,14 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, on_validation_error)
     app.add_exception_handler(HTTPException, on_http_exception)
     app.add_exception_handler(Exception, on_unexpected)
+
+
+def _headers(error: UserError) -> dict[str, str]:
+    if isinstance(error, UnauthorizedError):
+        return {"WWW-Authenticate": "Bearer"}
+    if isinstance(error, TooManyRequestsError):
+        return {"Retry-After": str(max(1, ceil(error.retry_after)))}
+    return {}
 
 
 def _summary(error: UserError) -> str:

@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from p4vpc.api.first_token import create_first_token
 from p4vpc.api.tls import ApiTls
 from p4vpc.errors import Problem, UserError
 from p4vpc.intent import is_loopback
-from p4vpc.services import Controller
+from p4vpc.services import Controller, TenantLimits
 from p4vpc.southbound import AgentOptions, Pipeline
 from p4vpc.store import Store
 
@@ -43,6 +43,7 @@ class ServerOptions:
         tls: how the API is served; None: in the clear.
         switch_options: how switches are reached.
         is_plain_allowed: listen on other addresses than loopback although tokens are sent in the clear.
+        limits: what each tenant may take.
         max_body_bytes: longest request body.
     """
 
@@ -54,6 +55,7 @@ class ServerOptions:
     tls: ApiTls | None = None
     switch_options: AgentOptions | None = None
     is_plain_allowed: bool = False
+    limits: TenantLimits = field(default_factory=TenantLimits)
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES
 
 
@@ -83,7 +85,7 @@ async def serve(
     with listener, Store(options.database) as store:
         pipeline = await asyncio.to_thread(Pipeline.load, options.pipeline)
         async with Controller(store, pipeline, options=options.switch_options) as controller:
-            app = create_app(controller, max_body_bytes=options.max_body_bytes)
+            app = create_app(controller, max_body_bytes=options.max_body_bytes, limits=options.limits)
             config = uvicorn.Config(
                 app,
                 log_config=None,

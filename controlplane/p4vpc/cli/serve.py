@@ -59,6 +59,11 @@ def serve(
         Path | None, typer.Option(metavar="FILE", help="certificate to show to switches (PEM)")
     ] = None,
     switch_key: Annotated[Path | None, typer.Option(metavar="FILE", help="key of that certificate (PEM)")] = None,
+    tenant_objects: Annotated[int, typer.Option(min=1, help="most objects of a tenant")] = 20_000,
+    tenant_rules: Annotated[int, typer.Option(min=0, help="most rules of a tenant's groups and ACLs")] = 20_000,
+    tenant_requests: Annotated[float, typer.Option(min=0.1, help="requests a second of a tenant")] = 50.0,
+    tenant_burst: Annotated[int, typer.Option(min=1, help="requests of a tenant that may come at once")] = 200,
+    tenant_body_bytes: Annotated[int, typer.Option(min=1, help="longest request body of a tenant")] = 4 * 1024 * 1024,
     allow_plain_http: Annotated[
         bool,
         typer.Option("--allow-plain-http", help="listen on other addresses than loopback although tokens are readable"),
@@ -76,6 +81,7 @@ def serve(
     configure_logs(log_format, log_level)
     from p4vpc.api import ApiTls, ServerOptions
     from p4vpc.api import serve as run
+    from p4vpc.services import TenantLimits
     from p4vpc.southbound import AgentOptions, SwitchTls
 
     token_file = token_file_of(database)
@@ -87,6 +93,13 @@ def serve(
         token_file=token_file,
         tls=ApiTls(tls_cert, tls_key, tls_client_ca) if tls_cert and tls_key else None,
         switch_options=AgentOptions(tls=SwitchTls.load(switch_ca, switch_cert, switch_key) if switch_ca else None),
+        limits=TenantLimits(
+            objects=tenant_objects,
+            rules=tenant_rules,
+            requests_per_second=tenant_requests,
+            burst=tenant_burst,
+            body_bytes=tenant_body_bytes,
+        ),
         is_plain_allowed=allow_plain_http,
     )
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The controller: commits of intent, the way from there to the switches, and what comes back from them.
 
-`intents` owns the store, `access` knows who calls, `tenant_changes` what a tenant may change, `controller` owns the
-agents, `responder` the answers to packets that the switches hand up, `moves` knows what goes first and who redirects
-while ports move, `announced_moves` the moves that hosts announce (`damping` how often), `realised` how far one
-object is, `telemetry` what is read from switches on request.
+`intents` owns the store, `access` knows who calls, `tenant_changes` what a tenant may change (`limits` how much);
+`controller` owns the agents, `responder` the answers to packets that the switches hand up, `moves` knows what goes
+first and who redirects while ports move, `announced_moves` the moves that hosts announce (`damping` how often),
+`realised` how far one object is, `telemetry` what is read from switches on request.
 """
 
 from p4vpc.services.access import AccessService, ForbiddenError, Principal
@@ -12,6 +12,7 @@ from p4vpc.services.blocking import Blocking
 from p4vpc.services.controller import Controller, ControllerStatus, MobilityOptions, Outcome
 from p4vpc.services.damping import DampingOptions
 from p4vpc.services.intents import Applied, Edit, IntentService, Operation, Plan
+from p4vpc.services.limits import LimitError, RequestRates, TenantLimits, check_limits
 from p4vpc.services.realised import Realised, RealisedState, read_realised
 from p4vpc.services.telemetry import Counter, Drops, Telemetry, read_drops, read_telemetry
 from p4vpc.services.tenant_changes import permitted
@@ -28,6 +29,7 @@ __all__ = (
     "Edit",
     "ForbiddenError",
     "IntentService",
+    "LimitError",
     "MobilityOptions",
     "Operation",
     "Outcome",
@@ -35,7 +37,10 @@ __all__ = (
     "Principal",
     "Realised",
     "RealisedState",
+    "RequestRates",
     "Telemetry",
+    "TenantLimits",
+    "check_limits",
     "permitted",
     "read_drops",
     "read_realised",
