@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from p4vpc.api import bulk, history, objects, operations, problems, tokens
 from p4vpc.api.bodies import DEFAULT_MAX_BODY_BYTES, BodyReader
 from p4vpc.api.context import Context
+from p4vpc.api.description import describe
 from p4vpc.api.schemas import ProblemModel
 from p4vpc.services import Controller, RequestRates, TenantLimits
 
@@ -28,9 +29,10 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         default_response_class=problems.AsciiJsonResponse,
-        responses={"4XX": {"model": ProblemModel, "description": "refused, with all reasons"}},
+        responses={"4XX": {"model": ProblemModel}},
     )
     problems.install(app)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     app.state.access = controller.access
     app.state.closing = asyncio.Event()
     limits = limits or TenantLimits()

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from p4vpc.api import filters
 from p4vpc.api.access import Caller, check_visible, check_visible_object
 from p4vpc.api.context import Context, DryRun, Wait
+from p4vpc.api.description import body_of
 from p4vpc.api.merge_patch import MEDIA_TYPE as MERGE_PATCH
 from p4vpc.api.merge_patch import merge_patch
 from p4vpc.api.paging import MAX_PAGE, Cursor, Limit, cursor_after, position_of
@@ -40,8 +41,7 @@ def _add_collection(routes: APIRouter, context: Context, kind: str) -> None:
         "requestBody": {
             "required": True,
             "content": {
-                media_type: {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}
-                for media_type in ("application/json", "application/yaml")
+                media_type: {"schema": body_of(model)} for media_type in ("application/json", "application/yaml")
             },
         },
         "parameters": [
@@ -98,7 +98,14 @@ def _add_collection(routes: APIRouter, context: Context, kind: str) -> None:
         stored = await context.intents.get(object_id)
         return AsciiJsonResponse(caller.document(stored.object), headers=etag(stored.revision))
 
-    @routes.put(item, name=f"put_{kind}", tags=[kind], response_model=ApplyResult, openapi_extra=body)
+    @routes.put(
+        item,
+        name=f"put_{kind}",
+        tags=[kind],
+        response_model=ApplyResult,
+        responses={201: {"model": ApplyResult, "description": "created"}},
+        openapi_extra=body,
+    )
     async def put_object(request: Request, caller: Caller, wait: Wait = None, dry_run: DryRun = False) -> Response:
         """Create the object, or replace it. Names may be left out of the body, as the path has them."""
         object_id = _id_of(kind, request)

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
+from fastapi.responses import PlainTextResponse
 
 from p4vpc.api.access import Caller, Operator
 from p4vpc.api.context import Context, Wait
@@ -123,7 +124,7 @@ def router(context: Context) -> APIRouter:
             return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"})
         return AsciiJsonResponse({"status": "ready"})
 
-    @routes.get("/metrics", tags=["health"])
+    @routes.get("/metrics", tags=["health"], response_class=PlainTextResponse)
     async def metrics(_: Operator) -> Response:
         """Prometheus text format."""
         controller = context.controller

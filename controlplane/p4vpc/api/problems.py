@@ -10,6 +10,7 @@ from math import ceil
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
@@ -84,10 +85,8 @@ _STATUS: Mapping[type[P4vpcError], HTTPStatus] = {
 }
 
 
-class AsciiJsonResponse(Response):
+class AsciiJsonResponse(JSONResponse):
     """JSON in ASCII: whatever strange text a user has sent can be sent back to him."""
-
-    media_type = "application/json"
 
     def render(self, content: object) -> bytes:
         if isinstance(content, BaseModel):

@@ -10,6 +10,7 @@ from p4vpc.api.access import Operator
 from p4vpc.api.context import Context
 from p4vpc.api.problems import AsciiJsonResponse
 from p4vpc.errors import IntentError, Problem
+from p4vpc.intent.values import NAME_PATTERN
 from p4vpc.store import Role, Token
 
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -66,7 +67,18 @@ _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            media_type: {"schema": NewToken.model_json_schema()}
+            media_type: {
+                "schema": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "required": ["name", "role"],
+                    "properties": {
+                        "name": {"type": "string", "pattern": NAME_PATTERN},
+                        "role": {"enum": [role.value for role in Role]},
+                        "tenant": {"type": ["string", "null"]},
+                    },
+                }
+            }
             for media_type in ("application/json", "application/yaml")
         },
     }
