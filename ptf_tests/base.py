@@ -57,6 +57,7 @@ DROP_REASONS = {
     "nd_unknown": 32,
     "learn": 33,
     "candidate": 34,
+    "router_solicitation": 36,
 }
 DROP_TABLES = {"drop_reasons": "count_drop", "egress_drop_reasons": "count_egress_drop"}
 

@@ -13,7 +13,7 @@ from ptf_tests.base import DROP_REASONS, DROP_TABLES
 from ptf_tests.p4info import Schema
 
 UNREACHABLE: dict[tuple[str, str], str] = {
-    ("statement", "main83"): "a packet of the controller without its header; a P4Runtime server always puts it on"
+    ("statement", "main84"): "a packet of the controller without its header; a P4Runtime server always puts it on"
 }
 """Items that no packet can reach, with the reason, where neither program nor P4Info tells: (kind, name).
 

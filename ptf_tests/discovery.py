@@ -6,6 +6,7 @@ from ipaddress import IPv6Address
 from scapy.layers.inet6 import (
     ICMPv6ND_NA,
     ICMPv6ND_NS,
+    ICMPv6ND_RS,
     ICMPv6NDOptDstLLAddr,
     ICMPv6NDOptSrcLLAddr,
     IPv6,
@@ -16,6 +17,7 @@ from scapy.packet import Packet, Raw
 from ptf_tests import packets
 
 ALL_NODES, ALL_NODES_MAC = "ff02::1", "33:33:00:00:00:01"
+ALL_ROUTERS, ALL_ROUTERS_MAC = "ff02::2", "33:33:00:00:00:02"
 UNSPECIFIED = "::"
 _ND_HOP_LIMIT = 255
 _IPV6_OFFSET = 14 + 40
@@ -88,6 +90,23 @@ def advertisement(request: Packet, mac: str, *, is_router: bool = False) -> Pack
         mac, ALL_NODES_MAC if is_detection else asked.src, header, message, Raw(target_option(mac)), vlan=vlan
     )
     return Ether(bytes(answer) + trailer)
+
+
+def router_solicitation(
+    mac: str,
+    sender: str,
+    *,
+    options: bytes | None = None,
+    to_mac: str = ALL_ROUTERS_MAC,
+    hop_limit: int = _ND_HOP_LIMIT,
+    code: int = 0,
+    vlan: int = 0,
+) -> Packet:
+    """Who is the router here? To all routers, with the sender's MAC as the option if it has an address."""
+    if options is None:
+        options = b"" if sender == UNSPECIFIED else source_option(mac)
+    header = IPv6(src=sender, dst=ALL_ROUTERS, hlim=hop_limit, fl=packets.FLOW_LABEL)
+    return packets.frame(mac, to_mac, header, ICMPv6ND_RS(code=code), Raw(options), vlan=vlan)
 
 
 def announcement(

@@ -15,9 +15,14 @@ def _family(address: Value) -> str:
     return "v6" if isinstance(address, str) and ":" in address else "v4"
 
 
-def fabric_port(port: int, dst_mac: Value) -> Entry:
-    """Frames to this MAC on this port belong to the underlay."""
-    return Entry("fabric_ports", {"ingress_port": port, "dst_mac": dst_mac}, Action("set_fabric"))
+def fabric_port(port: int, dst_mac: Value, *, tier: int = 0) -> Entry:
+    """Frames to this MAC on this port belong to the underlay; tier 0 is a leaf's."""
+    return Entry("fabric_ports", {"ingress_port": port, "dst_mac": dst_mac}, Action("set_fabric", {"tier": tier}))
+
+
+def transparent_port(port: int) -> Entry:
+    """The untagged attachment of this port carries the tenant's own tags."""
+    return Entry("transparent_ports", {"ingress_port": port}, Action("set_transparent"))
 
 
 def access_port(
@@ -50,9 +55,10 @@ def peer_vtep(address: Value, tunnel: int, *, is_trusted: int, is_gbp: int = 0, 
     return Entry(f"peer_vteps_{_family(address)}", {"src_address": address}, Action("set_peer", params))
 
 
-def vni(number: int, *, domain: int, vrf: int, mtu: int = UNLIMITED_MTU) -> Entry:
+def vni(number: int, *, domain: int, vrf: int, mtu: int = UNLIMITED_MTU, is_vlan_transparent: int = 0) -> Entry:
     """What a VNI stands for on this switch."""
-    return Entry("vni_map", {"vni": number}, Action("set_vni", {"bridge_domain": domain, "vrf": vrf, "mtu": mtu}))
+    params = {"bridge_domain": domain, "vrf": vrf, "mtu": mtu, "is_vlan_transparent": is_vlan_transparent}
+    return Entry("vni_map", {"vni": number}, Action("set_vni", params))
 
 
 def guard_mac(index: int, domain: int, mac: Value) -> Entry:
@@ -189,8 +195,12 @@ def tunnel(
     is_dscp_uniform: int = 0,
     dscp: int = 0,
     is_gbp: int = 0,
+    is_udp_checksum: int = 0,
 ) -> Entry:
-    """The outer addresses and modes of a tunnel; if nothing else is said its outer TOS is 0."""
+    """The outer addresses and modes of a tunnel; if nothing else is said its outer TOS is 0.
+
+    `is_udp_checksum` is for IPv6 only: over IPv4 there is no such mode.
+    """
     params = {
         "src_address": src,
         "dst_address": dst,
@@ -199,6 +209,8 @@ def tunnel(
         "dscp": dscp,
         "is_gbp": is_gbp,
     }
+    if _family(dst) == "v6":
+        params["is_udp_checksum"] = is_udp_checksum
     return Entry("tunnels", {"tunnel_index": index}, Action(f"set_tunnel_{_family(dst)}", params))
 
 

@@ -17,6 +17,8 @@ _MUTATED = 150
 _INTERESTING = bytes.fromhex("00 01 04 05 06 11 2c 3a 45 46 4f 60 7f 80 81 86 87 88 dd fe ff")
 _SHORTEST_ON_A_NIC = 15
 _SHORTEST_WITH_TAG = 20
+_TENANT_VLANS = (None, None, None, None, 1, 100, 0xFFF)
+"""A tenant's own tag on a frame that needs none; mostly none."""
 _TAG_TYPES = (b"\x81\x00", b"\x88\xa8")
 
 Sent = tuple[int, bytes]
@@ -94,10 +96,12 @@ class Frames:
     def _tenant_frame(self, source: Host, *, tagged: bool) -> Packet:
         hosts = [host for host in (*self._local, *self._remote) if host.subnet.vrf == source.subnet.vrf]
         target = self._random.choice(hosts)
-        vlan = source.vlan if tagged else None
+        vlan = (source.vlan if tagged else None) or self._random.choice(_TENANT_VLANS)
         if self._random.random() < 0.5:
             source, target = source.v6, target.v6
         if self._random.random() < 0.2:
+            if self._random.random() < 0.2:
+                return self._router_question(source, vlan or 0)
             if self._random.random() < 0.3:
                 return self._announcement(source, vlan or 0)
             return self._question(source, target, vlan or 0)
@@ -134,6 +138,12 @@ class Frames:
             vlan=vlan,
         )
 
+    def _router_question(self, source: Host, vlan: int) -> Packet:
+        """A router solicitation, some of them not quite."""
+        sender = self._random.choice((source.address_v6, source.link_local, discovery.UNSPECIFIED))
+        hop_limit, code = self._random.choice((255, 255, 255, 64)), self._random.choice((0, 0, 0, 1))
+        return discovery.router_solicitation(source.mac, sender, hop_limit=hop_limit, code=code, vlan=vlan)
+
     def _announcement(self, source: Host, vlan: int) -> Packet:
         """Gratuitous ARP or unsolicited neighbour advertisement."""
         if not packets.is_v6(source.address):
@@ -154,7 +164,7 @@ class Frames:
             return packets.icmp(src, dst, number, self._random.choice((0, 0, 1, 15)), ttl=ttl)
         layer = packets.udp(src, dst, 1234, port, ttl=ttl, length=self._random.choice((0, 1, 18, 500, 1400)))
         if packets.is_v6(src) and self._random.random() < 0.1:
-            layer = packets.with_extension(layer, self._random.choice((0, 43, 60)))
+            layer = packets.with_extension(layer, self._random.choice((0, 43, 51, 60, 135)))
         if kind == 2:
             offset = self._random.choice((0, 0, 1, 100))
             layer = packets.fragment(layer, offset=offset, is_last=self._random.random() < 0.5)

@@ -15,6 +15,7 @@ from ptf_tests.p4info import Entry
 PATHS = (1, 2, 3, 4)
 SENDER = 8
 FLOWS = 1000
+TIER = 1
 
 
 def neighbor_mac(port: int) -> str:
@@ -33,7 +34,7 @@ class SpineTest(PipelineTest):
         for port in (*PATHS, SENDER):
             self.install(
                 [
-                    entries.fabric_port(port, ROUTER_MAC),
+                    entries.fabric_port(port, ROUTER_MAC, tier=TIER),
                     entries.neighbor(port, ROUTER_MAC, neighbor_mac(port)),
                 ]
             )

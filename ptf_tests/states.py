@@ -7,6 +7,7 @@ from dataclasses import replace
 from ipaddress import ip_network
 
 from ptf_tests import entries, leaf
+from ptf_tests.base import DROP_REASONS
 from ptf_tests.leaf import Host, Subnet
 from ptf_tests.p4info import Action, CloneSession, Entry, Lpm, Match, MulticastGroup, Range, Ternary
 from ptf_tests.tunnels import OVER_V4, OVER_V6
@@ -19,7 +20,6 @@ _PROTOCOLS = (0, 1, 6, 17, 58)
 _V6_PREFIX = 0x2001_0DB8 << 96
 _MTUS = (64, 100, 600, 1500)
 _TRAPPED = (0x0806, 0x86DD, 0x88CC)
-_HIGHEST_DROP_REASON = 34
 _CPU_PORT = 510
 _MIRRORS = (2, 4, 1022)
 _PART_MISSING = 0.04
@@ -61,8 +61,8 @@ class RandomState:
         self.remote = [self._host(tunnel=draw_from.choice(_TUNNELS)) for _ in range(draw_from.randint(1, 8))]
         self.groups = list(self._groups())
         self.sessions = list(self._sessions())
-        self.shown = draw_from.sample(range(1, _HIGHEST_DROP_REASON + 1), draw_from.choice((0, 3, 10)))
-        self.shown_by_egress = draw_from.sample(range(1, _HIGHEST_DROP_REASON + 1), draw_from.choice((0, 10)))
+        self.shown = draw_from.sample(sorted(DROP_REASONS.values()), draw_from.choice((0, 3, 10)))
+        self.shown_by_egress = draw_from.sample(sorted(DROP_REASONS.values()), draw_from.choice((0, 10)))
 
     def _host(self, *, port: int = 0, vlan: int = 0, index: int = 0, tunnel: int = 0) -> Host:
         subnet = self._random.choice(self._subnets)
@@ -83,6 +83,7 @@ class RandomState:
     def _wanted(self) -> Iterator[Entry]:
         yield from self._underlay()
         yield from self._mtus()
+        yield from self._transparency()
         for subnet in self._subnets:
             yield from leaf.subnet_entries(subnet)
         for host in self.local:
@@ -106,7 +107,7 @@ class RandomState:
         yield entries.local_vtep(OVER_V4.vtep)
         yield entries.local_vtep(OVER_V6.vtep)
         for port in leaf.FABRIC_PORTS:
-            yield entries.fabric_port(port, leaf.ROUTER_MAC)
+            yield entries.fabric_port(port, leaf.ROUTER_MAC, tier=self._random.randrange(4))
         for port in range(1, 9):
             yield entries.neighbor(port, leaf.ROUTER_MAC, f"02:fa:00:00:00:{port:02x}")
         for tunnel in _TUNNELS:
@@ -133,6 +134,7 @@ class RandomState:
             is_dscp_uniform=bit(2),
             dscp=bit(64),
             is_gbp=bit(2),
+            is_udp_checksum=bit(2),
         )
 
     def _mtus(self) -> Iterator[Entry]:
@@ -140,17 +142,26 @@ class RandomState:
         for host in self.local:
             if self._random.random() < 0.3:
                 [attached, *_] = leaf.attachment(host)
-                yield self._with_mtu(attached)
+                yield self._with(attached, mtu=self._random.choice(_MTUS))
         for subnet in self._subnets:
             if self._random.random() < 0.3:
                 [vni, *_] = leaf.subnet_entries(subnet)
-                yield self._with_mtu(vni)
+                yield self._with(vni, mtu=self._random.choice(_MTUS), is_vlan_transparent=self._random.randrange(2))
 
-    def _with_mtu(self, entry: Entry) -> Entry:
-        if not isinstance(entry.action, Action) or "mtu" not in entry.action.params:
-            raise ValueError(f"{entry.table} has no MTU")
-        params = {**entry.action.params, "mtu": self._random.choice(_MTUS)}
-        return replace(entry, action=Action(entry.action.name, params))
+    def _transparency(self) -> Iterator[Entry]:
+        """Some ports and VNIs that carry tenants' own tags, together or not."""
+        for port in _ACCESS_PORTS:
+            if self._random.random() < 0.3:
+                yield entries.transparent_port(port)
+        for subnet in self._subnets:
+            if self._random.random() < 0.4:
+                [vni, *_] = leaf.subnet_entries(subnet)
+                yield self._with(vni, is_vlan_transparent=1)
+
+    def _with(self, entry: Entry, **params: int) -> Entry:
+        if not isinstance(entry.action, Action) or not params.keys() <= entry.action.params.keys():
+            raise ValueError(f"{entry.table} has no {', '.join(params)}")
+        return replace(entry, action=Action(entry.action.name, {**entry.action.params, **params}))
 
     def _groups(self) -> Iterator[MulticastGroup]:
         """For each subnet its members here, with those behind tunnels and without; some are missing."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from p4vpc.intent import Port, Subnet, Switch, VtepAttachment
+from p4vpc.intent import Link, LinkEnd, Port, Subnet, Switch, VtepAttachment
 from topo import links
 from topo.echo import EchoStream
 from topo.errors import TopoError
@@ -28,6 +28,10 @@ MAX_PAIRS = 3
 """Pairs of hosts with traffic at a time: each stream is fifty packets per second for switches that share a core."""
 
 VTEP_PINGS = 10
+
+_LEAST_DOWNLINKS = 2
+
+_POLL_S = 0.05
 
 _SETTLED_REPLIES = 25
 """Replies in a row that show that a stream runs."""
@@ -189,6 +193,67 @@ async def restart_controller(run: Run, say: Callable[[str], None]) -> Result:
     )
 
 
+async def cut_link(run: Run, say: Callable[[str], None]) -> Result:
+    """Cut the link behind a spine, which no watch port of the sending leaf can see, and mend it again."""
+    pairs = reachable_pairs(run)
+    source, target = _first([(a, b) for a, b in pairs if a.plug.switch != b.plug.switch], "on two leaves that may talk")
+    downlinks = _downlinks(run, target.plug.switch)
+    if len(downlinks) < _LEAST_DOWNLINKS:
+        raise TopoError(f"{target.plug.switch} has no second link to another switch")
+    async with Traffic(run, [(source, target)]) as traffic:
+        before = {name: links.sent_packets(run.network.fabric, downlinks[name]) for name in downlinks}
+        await traffic.wait_more(_SETTLED_REPLIES)
+        carried = {name: links.sent_packets(run.network.fabric, downlinks[name]) - before[name] for name in downlinks}
+        name = max(carried, key=lambda link: carried[link])
+        say(f"cutting {name}, which carries traffic from {source.key} to {target.key}")
+        links.ip_batch(run.network.fabric, [f"link set {downlinks[name]} down"])
+        detail = await _wait_link(run, name, is_down=True)
+        say(detail)
+        await traffic.drain()
+        lost = {"until_found": traffic.lost}
+    async with Traffic(run, [(source, target)]) as traffic:
+        await traffic.wait_more(_SETTLED_REPLIES)
+        await traffic.drain()
+        lost["after"] = traffic.lost
+    async with Traffic(run, [(source, target)]) as traffic:
+        say(f"mending {name}")
+        links.ip_batch(run.network.fabric, [f"link set {downlinks[name]} up"])
+        await _wait_link(run, name, is_down=False)
+        await traffic.wait_more(_SETTLED_REPLIES)
+        await traffic.drain()
+        lost["mended"] = traffic.lost
+    lines = [
+        f"{source.key} -> {target.key}: {lost['until_found']} lost until the fabric had gone round {name} ({detail})",
+        f"{lost['after']} lost after that, {lost['mended']} while it came back",
+    ]
+    return Result(
+        lost["after"] == lost["mended"] == 0, lines, {"detail": detail, "lost": lost, "carried": carried[name]}
+    )
+
+
+def _downlinks(run: Run, leaf: str) -> dict[str, str]:
+    """The far ends' interfaces of a leaf's links to other switches, by name of the link."""
+    ends = {(cable.a.switch, cable.a.number): cable.b.interface for cable in run.plan.cables}
+    ends |= {(cable.b.switch, cable.b.number): cable.a.interface for cable in run.plan.cables}
+    return {
+        link.name: ends[leaf, end.port]
+        for link in of_type(run.plan.objects, Link)
+        for end in (link.a, link.b)
+        if isinstance(end, LinkEnd) and end.switch == leaf and (leaf, end.port) in ends
+    }
+
+
+async def _wait_link(run: Run, name: str, *, is_down: bool) -> str:
+    """Wait until a link counts as down, or up, and all switches show what follows from it; what is said about it."""
+    for _ in range(int(STEP_TIMEOUT_S / _POLL_S)):
+        status = await run.controller.status()
+        link = next(link for link in status["links"] if link["name"] == name)
+        if link["is_down"] is is_down and all(switch["is_realised"] for switch in status["switches"]):
+            return str(link["detail"])
+        await asyncio.sleep(_POLL_S)
+    raise TopoError(f"link {name} is not {'down' if is_down else 'up'} after {STEP_TIMEOUT_S:.0f} s: {link}")
+
+
 async def join_foreign_vtep(run: Run, say: Callable[[str], None]) -> Result:
     """Let a Linux kernel's VXLAN device join a subnet as a foreign VTEP, and ping both ways."""
     objects = run.plan.objects
@@ -253,6 +318,7 @@ async def _exchange(namespace: Namespace, address: IPv4Address | IPv6Address) ->
 DEMOS = {
     "controller-restart": Demo("the controller is killed and restarted under traffic", restart_controller),
     "leaf-restart": Demo("a leaf is killed and restarted under traffic", restart_leaf),
+    "link-cut": Demo("the link behind a spine is cut under traffic", cut_link),
     "vtep": Demo("a Linux kernel VXLAN device as a foreign VTEP", join_foreign_vtep, ("foreign-vtep.yaml",)),
 }
 """By the name that `--demo` takes."""

@@ -16,8 +16,8 @@ from pathlib import Path
 from topo.errors import CommandError
 from topo.namespaces import Namespace
 
-FABRIC_MTU = 9236
-"""MTU of switch ports, bytes: the largest `tenant_mtu` plus the 70 bytes of VXLAN over IPv6."""
+FABRIC_MTU = 9240
+"""MTU of switch ports, bytes: the largest `tenant_mtu` plus the 70 bytes of VXLAN over IPv6, and a tenant's own tag."""
 
 
 class AddressState(Enum):
@@ -75,7 +75,7 @@ def disable_ipv6(namespace: Namespace) -> None:
 def ignore_router_advertisements(namespace: Namespace) -> None:
     """Keep the kernel from asking for routers and from believing any, on interfaces that are still to come.
 
-    Where `/proc/sys` is read-only it asks three times, and no pipeline lets the answer of a tenant through.
+    Where `/proc/sys` is read-only it asks, and the gateway that it is given tells it of itself: nothing new.
     """
     with namespace.entered(), contextlib.suppress(OSError):
         Path("/proc/sys/net/ipv6/conf/default/accept_ra").write_text("0", encoding="ascii")
@@ -100,6 +100,22 @@ def neighbor_mac(namespace: Namespace, address: IPv4Address | IPv6Address) -> st
     if process.returncode != 0:
         raise CommandError(f"ip failed in namespace {namespace.name}: {process.stderr.strip()}")
     return next((row["lladdr"] for row in json.loads(process.stdout) if "lladdr" in row), None)
+
+
+def sent_packets(namespace: Namespace, interface: str) -> int:
+    """How many packets have left by an interface so far; CommandError if `ip` cannot tell."""
+    with namespace.entered():
+        process = subprocess.run(
+            ["ip", "-json", "-statistics", "link", "show", "dev", interface],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    if process.returncode != 0:
+        raise CommandError(f"ip failed in namespace {namespace.name}: {process.stderr.strip()}")
+    [shown] = json.loads(process.stdout)
+    return int(shown["stats64"]["tx"]["packets"])
 
 
 def ipv6_states(namespace: Namespace, interface: str) -> Mapping[IPv6Address, AddressState]:

@@ -37,6 +37,7 @@ control Admit(in headers_t hdr, inout metadata_t meta) {
             meta.is_peer                        : ternary;
             meta.is_vni                         : ternary;
             hdr.inner.vlan.isValid()            : ternary;
+            meta.is_vlan_transparent            : ternary;
             meta.lkp.kind                       : ternary;
             meta.lkp.is_wrong_arp               : ternary;
             meta.lkp.is_wrong_ip                : ternary;
@@ -53,26 +54,26 @@ control Admit(in headers_t hdr, inout metadata_t meta) {
         const entries = {
             // error udp fabric access local group
             //                       wrong sum options fragment
-            //                                   vxlan flags peer vni vlan
+            //                                   vxlan flags peer vni vlan carried
             //                                                            kind arp wrong sum options neighbour ttl
-            (1, false, _, _, _, _,  _, _, _, _,  _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_MALFORMED);
-            (_, _,     0, 0, _, _,  _, _, _, _,  _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_UNKNOWN_PORT);
-            (_, _,     1, _, 1, 1,  _, _, _, _,  _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_BROADCAST);
-            (_, _,     1, _, 1, _,  1, _, _, _,  _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_IP_HEADER);
-            (_, _,     1, _, 1, _,  _, 1, 0, _,  _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_IP_HEADER);
-            (_, _,     1, _, 1, _,  _, _, _, 1,  _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_OUTER_FRAGMENT);
-            (1, _,     1, _, 1, _,  _, _, _, _,  _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_MALFORMED);
-            (_, _,     1, _, 1, _,  _, _, _, _,  false, _, _, _, _,       _, _, _, _, _, _, _) : refuse(DROP_NOT_VXLAN);
-            (_, _,     1, _, 1, _,  _, _, _, _,  _, 0 &&& 8, _, _, _,     _, _, _, _, _, _, _) : refuse(DROP_VXLAN_FLAGS);
-            (_, _,     1, _, 1, _,  _, _, _, _,  _, _, 0, _, _,           _, _, _, _, _, _, _) : refuse(DROP_UNKNOWN_VTEP);
-            (_, _,     1, _, 1, _,  _, _, _, _,  _, _, _, 0, _,           _, _, _, _, _, _, _) : refuse(DROP_UNKNOWN_VNI);
-            (_, _,     1, _, 1, _,  _, _, _, _,  _, _, _, _, true,        _, _, _, _, _, _, _) : refuse(DROP_INNER_VLAN);
-            (_, _,     _, _, _, _,  _, _, _, _,  _, _, _, _, _,           _, 1, _, _, _, _, _) : refuse(DROP_MALFORMED);
-            (_, _,     _, _, _, _,  _, _, _, _,  _, _, _, _, _, FRAME_OTHER, _, _, _, _, _, _) : refuse(DROP_ETHER_TYPE);
-            (_, _,     _, _, _, _,  _, _, _, _,  _, _, _, _, _,           _, _, 1, _, _, _, _) : refuse(DROP_IP_HEADER);
-            (_, _,     _, _, _, _,  _, _, _, _,  _, _, _, _, _,           _, _, _, 1, 0, _, _) : refuse(DROP_IP_HEADER);
-            (_, _,     _, _, _, _,  _, _, _, _,  _, _, _, _, _,           _, _, _, _, _, 1, ND_HOP_LIMIT) : admit();
-            (_, _,     _, _, _, _,  _, _, _, _,  _, _, _, _, _,           _, _, _, _, _, 1, _) : refuse(DROP_IP_HEADER);
+            (1, false, _, _, _, _,  _, _, _, _,  _, _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_MALFORMED);
+            (_, _,     0, 0, _, _,  _, _, _, _,  _, _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_UNKNOWN_PORT);
+            (_, _,     1, _, 1, 1,  _, _, _, _,  _, _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_BROADCAST);
+            (_, _,     1, _, 1, _,  1, _, _, _,  _, _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_IP_HEADER);
+            (_, _,     1, _, 1, _,  _, 1, 0, _,  _, _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_IP_HEADER);
+            (_, _,     1, _, 1, _,  _, _, _, 1,  _, _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_OUTER_FRAGMENT);
+            (1, _,     1, _, 1, _,  _, _, _, _,  _, _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_MALFORMED);
+            (_, _,     1, _, 1, _,  _, _, _, _,  false, _, _, _, _, _,       _, _, _, _, _, _, _) : refuse(DROP_NOT_VXLAN);
+            (_, _,     1, _, 1, _,  _, _, _, _,  _, 0 &&& 8, _, _, _, _,     _, _, _, _, _, _, _) : refuse(DROP_VXLAN_FLAGS);
+            (_, _,     1, _, 1, _,  _, _, _, _,  _, _, 0, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_UNKNOWN_VTEP);
+            (_, _,     1, _, 1, _,  _, _, _, _,  _, _, _, 0, _, _,           _, _, _, _, _, _, _) : refuse(DROP_UNKNOWN_VNI);
+            (_, _,     1, _, 1, _,  _, _, _, _,  _, _, _, _, true, 0,        _, _, _, _, _, _, _) : refuse(DROP_INNER_VLAN);
+            (_, _,     _, _, _, _,  _, _, _, _,  _, _, _, _, _, _,           _, 1, _, _, _, _, _) : refuse(DROP_MALFORMED);
+            (_, _,     _, _, _, _,  _, _, _, _,  _, _, _, _, _, _, FRAME_OTHER, _, _, _, _, _, _) : refuse(DROP_ETHER_TYPE);
+            (_, _,     _, _, _, _,  _, _, _, _,  _, _, _, _, _, _,           _, _, 1, _, _, _, _) : refuse(DROP_IP_HEADER);
+            (_, _,     _, _, _, _,  _, _, _, _,  _, _, _, _, _, _,           _, _, _, 1, 0, _, _) : refuse(DROP_IP_HEADER);
+            (_, _,     _, _, _, _,  _, _, _, _,  _, _, _, _, _, _,           _, _, _, _, _, 1, ND_HOP_LIMIT) : admit();
+            (_, _,     _, _, _, _,  _, _, _, _,  _, _, _, _, _, _,           _, _, _, _, _, 1, _) : refuse(DROP_IP_HEADER);
         }
         const default_action = admit;
     }

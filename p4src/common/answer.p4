@@ -44,10 +44,13 @@ control Answer(inout metadata_t meta) {
     }
 
     apply {
-        if (meta.lkp.kind == FRAME_IPV6) {
-            gateway_addresses_v6.apply();
-        } else {
-            gateway_addresses_v4.apply();
+        // The gateway is in none of the tenant's own VLANs.
+        if (meta.egress.keeps_tag == 0) {
+            if (meta.lkp.kind == FRAME_IPV6) {
+                gateway_addresses_v6.apply();
+            } else {
+                gateway_addresses_v4.apply();
+            }
         }
     }
 }

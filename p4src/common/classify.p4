@@ -9,8 +9,14 @@
 
 control FabricPorts(in frame_headers_t hdr, inout metadata_t meta) {
     @name(".set_fabric") @id(0x01)
-    action set_fabric() {
+    action set_fabric(@id(1) tier_t tier) {
         meta.is_fabric = 1;
+        meta.tier = tier;
+    }
+
+    @name(".set_transparent") @id(0x38)
+    action set_transparent() {
+        meta.egress.keeps_tag = 1;
     }
 
     // Written for each fabric link: the switch's router MAC, and the group addresses that it listens to (broadcast
@@ -29,9 +35,26 @@ control FabricPorts(in frame_headers_t hdr, inout metadata_t meta) {
         size = FABRIC_PORTS_SIZE;
     }
 
+    // Written for each untagged attachment whose subnet carries the tenant's own tags (docs/adr/0014). A miss means: the tag
+    // chooses the attachment.
+    @name(".transparent_ports") @id(0x28)
+    table transparent_ports {
+        key = {
+            meta.ingress_port : exact @name("ingress_port") @id(1);
+        }
+        actions = {
+            set_transparent;
+            @defaultonly NoAction;
+        }
+        const default_action = NoAction;
+        size = TRANSPARENT_PORTS_SIZE;
+    }
+
     apply {
         if (hdr.vlan.isValid()) {
-            meta.vlan_id = hdr.vlan.vlan_id;
+            if (transparent_ports.apply().miss) {
+                meta.vlan_id = hdr.vlan.vlan_id;
+            }
         } else {
             fabric_ports.apply();
         }

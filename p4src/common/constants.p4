@@ -29,6 +29,15 @@ const bit<8> IP_PROTOCOL_UDP    = 17;
 const bit<8> IP_PROTOCOL_ICMPV6 = 58;
 const bit<8> IP_PROTOCOL_IPV6_FRAGMENT = 44;
 
+// IPv6 extension headers that a neighbour discovery message could hide behind (RFC 7045 section 4); fragment is another.
+const bit<8> IPV6_HOP_BY_HOP     = 0;
+const bit<8> IPV6_ROUTING        = 43;
+const bit<8> IPV6_AUTHENTICATION = 51;
+const bit<8> IPV6_DESTINATION    = 60;
+const bit<8> IPV6_MOBILITY       = 135;
+const bit<8> IPV6_HIP            = 139;
+const bit<8> IPV6_SHIM6          = 140;
+
 const bit<16> UDP_PORT_VXLAN = 4789;
 
 const bit<8> ICMP_ECHO_REPLY   = 0;
@@ -36,6 +45,7 @@ const bit<8> ICMP_ECHO_REQUEST = 8;
 
 const bit<8> ICMPV6_ECHO_REQUEST           = 128;
 const bit<8> ICMPV6_ECHO_REPLY             = 129;
+const bit<8> ICMPV6_ROUTER_SOLICITATION    = 133;
 const bit<8> ICMPV6_ROUTER_ADVERTISEMENT   = 134;
 const bit<8> ICMPV6_NEIGHBOR_SOLICITATION  = 135;
 const bit<8> ICMPV6_NEIGHBOR_ADVERTISEMENT = 136;
@@ -66,6 +76,11 @@ const frame_kind_t FRAME_OTHER = 0;
 const frame_kind_t FRAME_IPV4  = 1;
 const frame_kind_t FRAME_IPV6  = 2;
 const frame_kind_t FRAME_ARP   = 3; // ARP and RARP
+
+// How far a switch is from the leaves. 0 is a leaf, whose hash is of the tenant's packet, and 1 a spine.
+typedef bit<2> tier_t;
+const tier_t TIER_SUPER_SPINE = 2;
+const tier_t TIER_CORE        = 3;
 
 // What the source address of a packet is.
 typedef bit<8> source_kind_t;

@@ -26,34 +26,54 @@ control DecideSource(inout metadata_t meta) {
             meta.lkp.is_query          : ternary;
             meta.lkp.is_announcement   : ternary;
             meta.lkp.is_router_message : ternary;
+            meta.lkp.is_neighbor       : ternary;
             meta.source_kind           : ternary;
             meta.is_source_mac         : ternary;
             meta.is_source_address     : ternary;
-            meta.lkp.sender_difference : ternary;
-            meta.lkp.target_difference : ternary;
+            meta.lkp.is_wrong_sender   : ternary;
+            meta.lkp.is_gratuitous     : ternary;
+            meta.lkp.ttl               : ternary;
+            meta.lkp.ip_protocol       : ternary;
+            meta.lkp.is_fragment       : ternary;
         }
         actions = {
             pass_source;
             refuse_source;
         }
         const entries = {
-            // guarded candidate kind query announces router source mac addr sender target
-            (_, _, FRAME_IPV4, _, _, _, SOURCE_MARTIAN,     _, _, _, _) : refuse_source(DROP_MARTIAN);
-            (_, _, FRAME_IPV4, _, _, _, SOURCE_UNSPECIFIED, _, _, _, _) : refuse_source(DROP_MARTIAN);
-            (_, _, FRAME_IPV6, _, _, _, SOURCE_MARTIAN,     _, _, _, _) : refuse_source(DROP_MARTIAN);
-            (_, _, FRAME_IPV6, 0, _, _, SOURCE_UNSPECIFIED, _, _, _, _) : refuse_source(DROP_MARTIAN);
+            // guarded candidate kind query announces router neighbour source mac addr wrong-sender gratuitous ttl protocol fragment
+            (_, _, FRAME_IPV4, _, _, _, _, SOURCE_MARTIAN,     _, _, _, _, _, _, _) : refuse_source(DROP_MARTIAN);
+            (_, _, FRAME_IPV4, _, _, _, _, SOURCE_UNSPECIFIED, _, _, _, _, _, _, _) : refuse_source(DROP_MARTIAN);
+            (_, _, FRAME_IPV6, _, _, _, _, SOURCE_MARTIAN,     _, _, _, _, _, _, _) : refuse_source(DROP_MARTIAN);
+            // A host that has no address yet may look for its router.
+            (1, 0, _,          0, 0, _, 1, SOURCE_UNSPECIFIED, 1, _, _, _, _, _, _) : refuse_source(DROP_ROUTER_SOLICITATION);
+            (1, _, _,          0, 0, _, 1, SOURCE_UNSPECIFIED, 1, _, _, _, _, _, _) : refuse_source(DROP_CANDIDATE);
+            (1, _, _,          0, 0, _, 1, SOURCE_UNSPECIFIED, _, _, _, _, _, _, _) : refuse_source(DROP_SPOOF);
+            (_, _, FRAME_IPV6, 0, _, _, _, SOURCE_UNSPECIFIED, _, _, _, _, _, _, _) : refuse_source(DROP_MARTIAN);
             // The subnet has one router, and it is no tenant's port (RFC 6105).
-            (1, _, _,          _, _, 1, _,                  _, _, _, _) : refuse_source(DROP_SPOOF);
+            (1, _, _,          _, _, 1, _, _,                  _, _, _, _, _, _, _) : refuse_source(DROP_SPOOF);
+            // What neighbour discovery might hide behind (RFC 7113). It alone needs this hop limit, so nothing else is lost.
+            (1, _, FRAME_IPV6, _, _, _, _, _, _, _, _, _, ND_HOP_LIMIT, IPV6_HOP_BY_HOP, _) : refuse_source(DROP_SPOOF);
+            (1, _, FRAME_IPV6, _, _, _, _, _, _, _, _, _, ND_HOP_LIMIT, IPV6_ROUTING, _) : refuse_source(DROP_SPOOF);
+            (1, _, FRAME_IPV6, _, _, _, _, _, _, _, _, _, ND_HOP_LIMIT, IP_PROTOCOL_IPV6_FRAGMENT, _) : refuse_source(DROP_SPOOF);
+            (1, _, FRAME_IPV6, _, _, _, _, _, _, _, _, _, ND_HOP_LIMIT, IPV6_AUTHENTICATION, _) : refuse_source(DROP_SPOOF);
+            (1, _, FRAME_IPV6, _, _, _, _, _, _, _, _, _, ND_HOP_LIMIT, IPV6_DESTINATION, _) : refuse_source(DROP_SPOOF);
+            (1, _, FRAME_IPV6, _, _, _, _, _, _, _, _, _, ND_HOP_LIMIT, IPV6_MOBILITY, _) : refuse_source(DROP_SPOOF);
+            (1, _, FRAME_IPV6, _, _, _, _, _, _, _, _, _, ND_HOP_LIMIT, IPV6_HIP, _) : refuse_source(DROP_SPOOF);
+            (1, _, FRAME_IPV6, _, _, _, _, _, _, _, _, _, ND_HOP_LIMIT, IPV6_SHIM6, _) : refuse_source(DROP_SPOOF);
+            // There is no neighbour discovery in fragments (RFC 6980), and who says so is not asked for the rest of them.
+            (1, _, FRAME_IPV6, _, _, _, _, _, _, _, _, _, ND_HOP_LIMIT, IP_PROTOCOL_ICMPV6, 1) : refuse_source(DROP_SPOOF);
             // Before a host has an address, its MAC has to do (RFC 5227, RFC 4862).
-            (1, _, _,          _, 1, _, SOURCE_UNSPECIFIED, 1, _, 0, _) : refuse_source(DROP_LEARN);
-            (1, 0, _,          _, _, _, SOURCE_UNSPECIFIED, 1, _, 0, _) : pass_source();
-            (1, _, _,          _, _, _, SOURCE_UNSPECIFIED, 1, _, 0, _) : refuse_source(DROP_CANDIDATE);
-            (1, _, _,          _, _, _, _,                  _, 0, _, _) : refuse_source(DROP_SPOOF);
-            (1, _, _,          _, 1, _, _,                  _, _, 0, _) : refuse_source(DROP_LEARN);
-            (1, _, FRAME_ARP,  _, _, _, _,                  _, _, 0, 0) : refuse_source(DROP_LEARN);
-            (1, 0, _,          _, _, _, _,                  _, _, 0, _) : pass_source();
-            (1, _, _,          _, _, _, _,                  _, _, 0, _) : refuse_source(DROP_CANDIDATE);
-            (1, _, _,          _, _, _, _,                  _, _, _, _) : refuse_source(DROP_SPOOF);
+            (1, _, _,          _, 1, _, _, SOURCE_UNSPECIFIED, 1, _, 0, _, _, _, _) : refuse_source(DROP_LEARN);
+            (1, 0, _,          _, _, _, _, SOURCE_UNSPECIFIED, 1, _, 0, _, _, _, _) : pass_source();
+            (1, _, _,          _, _, _, _, SOURCE_UNSPECIFIED, 1, _, 0, _, _, _, _) : refuse_source(DROP_CANDIDATE);
+            (1, _, _,          _, _, _, _, _,                  _, 0, _, _, _, _, _) : refuse_source(DROP_SPOOF);
+            (1, _, _,          _, 1, _, _, _,                  _, _, 0, _, _, _, _) : refuse_source(DROP_LEARN);
+            (1, 0, _,          0, 0, _, 1, _,                  _, _, _, _, _, _, _) : refuse_source(DROP_ROUTER_SOLICITATION);
+            (1, _, FRAME_ARP,  _, _, _, _, _,                  _, _, 0, 1, _, _, _) : refuse_source(DROP_LEARN);
+            (1, 0, _,          _, _, _, _, _,                  _, _, 0, _, _, _, _) : pass_source();
+            (1, _, _,          _, _, _, _, _,                  _, _, 0, _, _, _, _) : refuse_source(DROP_CANDIDATE);
+            (1, _, _,          _, _, _, _, _,                  _, _, _, _, _, _, _) : refuse_source(DROP_SPOOF);
         }
         const default_action = pass_source;
     }
@@ -93,7 +113,7 @@ control DecideDestination(inout metadata_t meta) {
             meta.lkp.kind                  : ternary;
             meta.source_kind               : ternary;
             meta.lkp.dst_v4[31:16]         : ternary;
-            meta.lkp.dst_v6[127:118]       : ternary;
+            meta.lkp.dst_v6[127:112]       : ternary;
             is_too_big                     : ternary;
         }
         actions = {
@@ -108,7 +128,7 @@ control DecideDestination(inout metadata_t meta) {
             (1, _, _, _, _, _, _, _,          _, _, _, _,          _,                 _,      _,     _) : pass_destination();
             (_, _, _, 1, _, _, _, _,          _, _, _, _,          SOURCE_LINK_LOCAL, _,      _,     _) : refuse_destination(DROP_LINK_LOCAL);
             (_, _, _, 1, _, _, _, _,          _, _, _, FRAME_IPV4, _,                 0xa9fe, _,     _) : refuse_destination(DROP_LINK_LOCAL);
-            (_, _, _, 1, _, _, _, _,          _, _, _, FRAME_IPV6, _,                 _,      0x3fa, _) : refuse_destination(DROP_LINK_LOCAL);
+            (_, _, _, 1, _, _, _, _,          _, _, _, FRAME_IPV6, _,                 _,      0xfe80 &&& 0xffc0, _) : refuse_destination(DROP_LINK_LOCAL);
             (_, _, _, 1, _, _, _, 0 &&& 0xfe, _, _, _, _,          _,                 _,      _,     _) : refuse_destination(DROP_TTL);
             (_, _, _, 1, 0, _, _, _,          _, _, _, _,          _,                 _,      _,     _) : refuse_destination(DROP_NO_ROUTE);
             (_, _, _, 0, _, 0, _, _,          1, _, _, _,          _,                 _,      _,     _) : refuse_destination(DROP_BROADCAST);

@@ -40,6 +40,7 @@ const drop_reason_t DROP_LINK_LOCAL            = 31; // link-local addresses are
 const drop_reason_t DROP_ND_UNKNOWN            = 32; // neighbour solicitation that is not for an address that we know
 const drop_reason_t DROP_LEARN                 = 33; // an address announces itself: the controller hears it
 const drop_reason_t DROP_CANDIDATE             = 34; // from where a port may move to, but it has not announced itself there
+const drop_reason_t DROP_ROUTER_SOLICITATION   = 36; // a host looks for its router: the controller advertises it
 
 // Numbers of the same list for which nothing is dropped: why the controller sees a copy of a frame that goes its way.
 const drop_reason_t LOGGED_OUTBOUND            = 40; // a rule for what is routed out of a subnet logs it

@@ -78,7 +78,8 @@ control Tunnels(inout added_headers_t added, inout metadata_t meta) {
         @id(3) bit<1> is_ecn_compatible,
         @id(4) bit<1> is_dscp_uniform,
         @id(5) bit<6> dscp,
-        @id(6) bit<1> is_gbp) {
+        @id(6) bit<1> is_gbp,
+        @id(7) bit<1> is_udp_checksum) {
         added.encap_ipv6.setValid();
         added.encap_ipv6.version = 6;
         added.encap_ipv6.traffic_class = 0; // until `OuterHeaders`: Tofino writes all of a container, or one part
@@ -89,6 +90,7 @@ control Tunnels(inout added_headers_t added, inout metadata_t meta) {
         meta.is_outer_dscp_uniform = is_dscp_uniform;
         meta.dscp = dscp;
         meta.is_gbp = is_gbp;
+        meta.is_udp_checksum = is_udp_checksum;
         tunnels_counter.count();
     }
 
@@ -184,7 +186,7 @@ control OuterHeaders(inout added_headers_t added, inout metadata_t meta) {
         added.encap_udp.src_port = meta.egress.source_port;
         added.encap_udp.dst_port = UDP_PORT_VXLAN;
         added.encap_udp.length = meta.frame_length + ENCAP_UDP_BYTES;
-        added.encap_udp.checksum = 0;
+        added.encap_udp.checksum = 0; // calculated on the way out where that is wanted and the architecture can (docs/adr/0013)
         added.encap_vxlan.setValid();
         added.encap_vxlan.flags = VXLAN_FLAGS;
         added.encap_vxlan.policy_flags = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fills the lookup fields from one frame: the inner one where a tunnel ended, else the frame itself. Lists and not chains of
-// conditions, so that it is done in one stage of Tofino.
+// conditions, so that it is done in one stage of Tofino, whose conditions compare 32 bits at most.
 #ifndef COMMON_LOOKUP_P4
 #define COMMON_LOOKUP_P4
 
@@ -33,7 +33,6 @@ control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
 
     @hidden
     action look_at_arp() {
-        lkp.target_difference = hdr.arp.sender_address ^ hdr.arp.target_address;
         lkp.src_v4 = hdr.arp.sender_address;
         lkp.dst_v4 = hdr.arp.target_address;
     }
@@ -62,6 +61,12 @@ control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
         lkp.ip_protocol = hdr.ipv6.next_header;
         lkp.src_v6 = hdr.ipv6.src_addr;
         lkp.dst_v6 = hdr.ipv6.dst_addr;
+    }
+
+    @hidden
+    action look_at_router_query() {
+        look_at_ipv6();
+        lkp.is_neighbor = 1;
     }
 
     @hidden
@@ -103,6 +108,7 @@ control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
             hdr.ipv6_fragment.isValid() : ternary;
             hdr.neighbor.isValid()      : ternary;
             hdr.icmp.type               : ternary;
+            parsed.is_router_query      : ternary;
         }
         actions = {
             look_at_ipv4;
@@ -110,51 +116,23 @@ control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
             look_at_arp_request;
             look_at_rarp_request;
             look_at_ipv6;
+            look_at_router_query;
             look_at_ipv6_fragment;
             look_at_solicitation;
             look_at_advertisement;
             NoAction;
         }
         const entries = {
-            // ipv4 arp operation ipv6 fragment neighbor type
-            (true, _,    _,            _,    _,    _,    _) : look_at_ipv4();
-            (_,    true, ARP_REQUEST,  _,    _,    _,    _) : look_at_arp_request();
-            (_,    true, RARP_REQUEST, _,    _,    _,    _) : look_at_rarp_request();
-            (_,    true, _,            _,    _,    _,    _) : look_at_arp();
-            (_,    _,    _,            true, true, _,    _) : look_at_ipv6_fragment();
-            (_,    _,    _,            true, _,    true, ICMPV6_NEIGHBOR_SOLICITATION) : look_at_solicitation();
-            (_,    _,    _,            true, _,    true, _) : look_at_advertisement();
-            (_,    _,    _,            true, _,    _,    _) : look_at_ipv6();
-        }
-        const default_action = NoAction;
-    }
-
-    @hidden
-    action compare_arp_sender() {
-        lkp.sender_difference = hdr.arp.sender_mac ^ hdr.ethernet.src_addr;
-    }
-
-    @hidden
-    action compare_neighbor_sender() {
-        lkp.sender_difference = hdr.link_layer_option.mac ^ hdr.ethernet.src_addr;
-    }
-
-    @hidden
-    table senders {
-        key = {
-            hdr.arp.isValid()               : ternary;
-            hdr.link_layer_option.isValid() : ternary;
-            hdr.link_layer_option.type      : ternary;
-        }
-        actions = {
-            compare_arp_sender;
-            compare_neighbor_sender;
-            NoAction;
-        }
-        const entries = {
-            (true, _,    _)          : compare_arp_sender();
-            // A nonce (RFC 3971, for enhanced duplicate address detection) has the same shape and says nothing.
-            (_,    true, 0 &&& 0xfc) : compare_neighbor_sender();
+            // ipv4 arp operation ipv6 fragment neighbor type router query
+            (true, _,    _,            _,    _,    _,    _, _) : look_at_ipv4();
+            (_,    true, ARP_REQUEST,  _,    _,    _,    _, _) : look_at_arp_request();
+            (_,    true, RARP_REQUEST, _,    _,    _,    _, _) : look_at_rarp_request();
+            (_,    true, _,            _,    _,    _,    _, _) : look_at_arp();
+            (_,    _,    _,            true, true, _,    _, _) : look_at_ipv6_fragment();
+            (_,    _,    _,            true, _,    true, ICMPV6_NEIGHBOR_SOLICITATION, _) : look_at_solicitation();
+            (_,    _,    _,            true, _,    true, _, _) : look_at_advertisement();
+            (_,    _,    _,            true, _,    _,    _, 1) : look_at_router_query();
+            (_,    _,    _,            true, _,    _,    _, _) : look_at_ipv6();
         }
         const default_action = NoAction;
     }
@@ -222,7 +200,23 @@ control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
             lkp.ether_type = hdr.ethernet.ether_type;
         }
         network_headers.apply();
-        senders.apply();
+        if (hdr.arp.isValid()) {
+            if (hdr.arp.sender_address == hdr.arp.target_address) {
+                lkp.is_gratuitous = 1;
+            }
+            if (hdr.arp.sender_mac[47:32] != hdr.ethernet.src_addr[47:32]) {
+                lkp.is_wrong_sender = 1;
+            } else if (hdr.arp.sender_mac[31:0] != hdr.ethernet.src_addr[31:0]) {
+                lkp.is_wrong_sender = 1;
+            }
+        } else if (hdr.link_layer_option.isValid() && hdr.link_layer_option.type[7:2] == 0) {
+            // A nonce (RFC 3971, for enhanced duplicate address detection) has the same shape and says nothing.
+            if (hdr.link_layer_option.mac[47:32] != hdr.ethernet.src_addr[47:32]) {
+                lkp.is_wrong_sender = 1;
+            } else if (hdr.link_layer_option.mac[31:0] != hdr.ethernet.src_addr[31:0]) {
+                lkp.is_wrong_sender = 1;
+            }
+        }
         transport_headers.apply();
     }
 }

@@ -16,6 +16,7 @@ struct parsed_t {
     bit<1>       is_fragment;       // first or later
     bit<1>       is_long_neighbor;  // neighbour discovery with more than one option
     bit<1>       is_router_message; // router advertisement or redirect
+    bit<1>       is_router_query;   // router solicitation
 }
 
 // The frame that is forwarded - the tenant's, or an underlay packet in transit - in fields that are always defined,
@@ -29,15 +30,15 @@ struct lookup_t {
     bit<1>       has_options;       // IPv4
     bit<1>       is_bad_checksum;   // IPv4, and only without options
     bit<1>       is_wrong_arp;
-    bit<1>       is_neighbor;       // neighbour discovery
+    bit<1>       is_neighbor;       // neighbour discovery, or a router solicitation
     bit<1>       is_fragment;       // first or later
     bit<1>       is_query;          // ARP request, neighbour solicitation
-    bit<1>       is_announcement;   // RARP, neighbour advertisement; of ARP see target_difference
+    bit<1>       is_announcement;   // RARP, neighbour advertisement; of ARP see is_gratuitous
+    bit<1>       is_gratuitous;     // ARP for the sender's own address
     bit<1>       is_router_message; // router advertisement or redirect
     bit<1>       is_eui64_query;    // neighbour solicitation for a link-local address that carries a MAC
     bit<1>       is_long_neighbor;
-    mac_addr_t   sender_difference; // ARP, ND: bits in which the sender MAC differs from the Ethernet source
-    ipv4_addr_t  target_difference; // ARP: bits in which the target differs from the sender; 0 announces
+    bit<1>       is_wrong_sender;   // ARP, ND: the sender's MAC is not the Ethernet source
     bit<8>       ttl;               // or hop limit
     bit<8>       ip_protocol;
     bit<16>      ip_length;         // bytes of the IP packet, header included
@@ -75,6 +76,7 @@ struct egress_verdict_t {
     bit<1>          is_dscp_uniform;// of the tunnel that ended here
     bit<1>          is_gateway;     // ND: the reply is the router's
     bit<1>          is_dad;         // ND: the asker has no address yet
+    bit<1>          keeps_tag;      // the frame's VLAN tag is the tenant's own
     port_index_t    source_index;   // attachment that it came from
     port_index_t    port_index;     // attachment that it leaves by, or BEHIND_TUNNEL and the tunnel index
     bridge_domain_t bridge_domain;  // of the destination
@@ -105,6 +107,7 @@ struct metadata_t {
     drop_reason_t    drop_reason;
     vlan_id_t        vlan_id;           // 0: untagged
     bit<1>           is_fabric;
+    tier_t           tier;              // of the switch
     bit<1>           is_access;
     bit<1>           is_candidate;      // a port may move here: until it does, only its announcements count
     bit<1>           is_local_vtep;
@@ -115,6 +118,7 @@ struct metadata_t {
     @field_list(1)
     bit<1>           is_terminated;
     bit<1>           is_vni;
+    bit<1>           is_vlan_transparent; // the subnet of the VNI carries tenants' own tags
     bit<1>           is_trapped;        // for the controller, whatever else is found
     bit<1>           is_punted;         // dropped, and the controller shall see it as far as its rate allows
     meter_color_t    punt_color;
@@ -147,7 +151,7 @@ struct metadata_t {
     bit<16>          group;             // multicast group of a flooded frame
     copy_session_t   copy_session;      // who gets a copy
     copy_kind_t      copy_kind;         // TNA: what they get
-    bit<16>          flow_hash;
+    bit<32>          flow_hash;
     lookup_t         lkp;
 
     egress_verdict_t egress;
@@ -156,8 +160,8 @@ struct metadata_t {
     vni_t            vni;
     bit<1>           is_pruned;         // a copy for the attachment that the frame came from
     flow_t           flow;
-    bit<16>          missing_in_frame;    // bytes that the IP length promises and the frame does not have
-    bit<16>          missing_in_datagram; // bytes that the IPv4 header length promises and the datagram does not have
+    bit<16>          missing_in_frame;    // first the room for IP, then bytes that the IP length promises and the frame does not have
+    bit<16>          missing_in_datagram; // first bytes of the IPv4 header, then those of it that the datagram does not have
     bit<1>           is_unknown_domain;
     bit<1>           is_refused_mark;   // congestion mark for a flow that does not know them
     bit<1>           has_neighbor;
@@ -168,6 +172,7 @@ struct metadata_t {
     bit<1>           is_outer_dscp_uniform;
     bit<6>           dscp;
     bit<1>           is_gbp;
+    bit<1>           is_udp_checksum;   // over IPv6: calculated, not 0
 }
 
 #endif

@@ -112,6 +112,7 @@ parser Icmpv6Parser(
             (ICMPV6_ECHO_REPLY, 0):             parse_echo;
             (ICMPV6_NEIGHBOR_SOLICITATION, 0):  parse_neighbor;
             (ICMPV6_NEIGHBOR_ADVERTISEMENT, 0): parse_neighbor;
+            (ICMPV6_ROUTER_SOLICITATION, 0):    router_query;
             (ICMPV6_ROUTER_ADVERTISEMENT, _):   router_message;
             (ICMPV6_REDIRECT, _):               router_message;
             default: accept;
@@ -134,6 +135,11 @@ parser Icmpv6Parser(
 
     state parse_option {
         packet.extract(link_layer_option);
+        transition accept;
+    }
+
+    state router_query {
+        parsed.is_router_query = 1;
         transition accept;
     }
 

@@ -8,16 +8,13 @@
 #include "metadata.p4"
 #include "sizes.p4"
 
-// Takes the tag off, and measures IP lengths against the frame (RFC 791, RFC 8200): the header fits the datagram, the datagram
-// fits the frame. Here and not in ingress, because a switch that cuts through does not know the frame's length there.
+// Takes the tag off, if it is not the tenant's own, and measures IP lengths against the frame (RFC 791, RFC 8200): the header fits
+// the datagram, the datagram fits the frame. Here and not in ingress, because a switch that cuts through does not know the
+// frame's length there.
 control Measure(inout frame_headers_t hdr, inout metadata_t meta) {
-    bit<16> room_v4;
-    bit<16> room_v6;
-    bit<16> header_bytes;
-
     @hidden
     action set_header_bytes(bit<16> bytes) {
-        header_bytes = bytes;
+        meta.missing_in_datagram = bytes;
     }
 
     // A table, because Tofino moves no four bits of a byte into a longer field.
@@ -47,41 +44,96 @@ control Measure(inout frame_headers_t hdr, inout metadata_t meta) {
 
     @hidden
     action measure() {
-        room_v4 = meta.frame_length - ETHERNET_BYTES;
-        room_v6 = meta.frame_length - (ETHERNET_BYTES + IPV6_BYTES);
+        meta.missing_in_frame = meta.frame_length - ETHERNET_BYTES;
     }
 
     @hidden
-    action measure_tagged() {
-        room_v4 = meta.frame_length - (ETHERNET_BYTES + VLAN_BYTES);
-        room_v6 = meta.frame_length - (ETHERNET_BYTES + VLAN_BYTES + IPV6_BYTES);
+    action measure_v6() {
+        meta.missing_in_frame = meta.frame_length - (ETHERNET_BYTES + IPV6_BYTES);
+    }
+
+    @hidden
+    action measure_kept() {
+        meta.missing_in_frame = meta.frame_length - (ETHERNET_BYTES + VLAN_BYTES);
+    }
+
+    @hidden
+    action measure_kept_v6() {
+        meta.missing_in_frame = meta.frame_length - (ETHERNET_BYTES + VLAN_BYTES + IPV6_BYTES);
+    }
+
+    @hidden
+    action remove_tag() {
         meta.frame_length = meta.frame_length - VLAN_BYTES;
         hdr.ethernet.ether_type = hdr.vlan.ether_type;
         hdr.vlan.setInvalid();
     }
 
     @hidden
+    action measure_tagged() {
+        measure_kept();
+        remove_tag();
+    }
+
+    @hidden
+    action measure_tagged_v6() {
+        measure_kept_v6();
+        remove_tag();
+    }
+
+    @hidden
+    table frame_lengths {
+        key = {
+            hdr.vlan.isValid()    : ternary;
+            meta.egress.keeps_tag : ternary;
+            hdr.ipv6.isValid()    : ternary;
+        }
+        actions = {
+            measure;
+            measure_v6;
+            measure_kept;
+            measure_kept_v6;
+            measure_tagged;
+            measure_tagged_v6;
+        }
+        const entries = {
+            (false, _, false) : measure();
+            (false, _, true)  : measure_v6();
+            (true,  1, false) : measure_kept();
+            (true,  1, true)  : measure_kept_v6();
+            (true,  _, false) : measure_tagged();
+            (true,  _, true)  : measure_tagged_v6();
+        }
+        const default_action = measure;
+    }
+
+    @hidden
     action compare_v4() {
-        meta.missing_in_frame = hdr.ipv4.total_length |-| room_v4;
-        meta.missing_in_datagram = header_bytes |-| hdr.ipv4.total_length;
+        meta.missing_in_frame = hdr.ipv4.total_length |-| meta.missing_in_frame;
+        meta.missing_in_datagram = meta.missing_in_datagram |-| hdr.ipv4.total_length;
     }
 
     @hidden
     action compare_v6() {
-        meta.missing_in_frame = hdr.ipv6.payload_length |-| room_v6;
+        meta.missing_in_frame = hdr.ipv6.payload_length |-| meta.missing_in_frame;
+        meta.missing_in_datagram = 0;
+    }
+
+    @hidden
+    action compare_nothing() {
+        meta.missing_in_frame = 0;
+        meta.missing_in_datagram = 0;
     }
 
     apply {
-        if (hdr.vlan.isValid()) {
-            measure_tagged();
-        } else {
-            measure();
-        }
+        frame_lengths.apply();
         header_lengths.apply();
         if (hdr.ipv4.isValid()) {
             compare_v4();
         } else if (hdr.ipv6.isValid()) {
             compare_v6();
+        } else {
+            compare_nothing();
         }
     }
 }

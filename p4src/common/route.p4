@@ -203,7 +203,7 @@ control Route(inout metadata_t meta) {
     }
 
     apply {
-        if (meta.lkp.kind != FRAME_ARP) {
+        if (meta.lkp.kind != FRAME_ARP && meta.egress.keeps_tag == 0) {
             router_macs.apply();
         }
         // Also for what turns out to be bridged: waiting for router_macs would cost a stage.

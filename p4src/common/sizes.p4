@@ -4,6 +4,7 @@
 #define COMMON_SIZES_P4
 
 const int FABRIC_PORTS_SIZE         = 512;
+const int TRANSPARENT_PORTS_SIZE    = 512;
 const int ACCESS_PORTS_SIZE         = 4096;
 const int TRAPS_SIZE                = 64;
 const int LOCAL_VTEPS_V4_SIZE       = 64;

@@ -109,8 +109,10 @@ control Terminate(in headers_t hdr, inout metadata_t meta) {
     action set_vni(
         @id(1) @refers_to(bridge_domains, bridge_domain) bridge_domain_t bridge_domain,
         @id(2) vrf_t vrf,
-        @id(3) bit<16> mtu) {
+        @id(3) bit<16> mtu,
+        @id(4) bit<1> is_vlan_transparent) {
         meta.is_vni = 1;
+        meta.is_vlan_transparent = is_vlan_transparent;
         meta.bridge_domain = bridge_domain;
         meta.vrf = vrf;
         meta.mtu = mtu;
@@ -135,6 +137,9 @@ control Terminate(in headers_t hdr, inout metadata_t meta) {
     apply {
         meta.is_guarded = meta.is_untrusted_peer;
         meta.port_index = meta.peer_index;
+        if (hdr.inner.vlan.isValid()) {
+            meta.egress.keeps_tag = 1;
+        }
         if (meta.is_peer == 1) {
             vni_map.apply();
         }

@@ -49,7 +49,8 @@ header bridged_t {
     bit<1>              is_guarded;
     @padding bit<7>     pad_is_gateway;
     bit<1>              is_gateway;
-    @padding bit<2>     pad_flags;
+    @padding bit<1>     pad_flags;
+    bit<1>              keeps_tag;
     bit<1>              is_terminated;
     bit<1>              is_unruled;
     bit<1>              is_dscp_uniform;
@@ -121,11 +122,11 @@ parser Ipv4Checksum(in ipv4_t ipv4, inout bit<1> is_bad) {
 
 // One value per flow: L3 and L4 fields, of a fragment only L3, of all other frames the Ethernet header.
 control FlowHash(inout metadata_t meta) {
-    Hash<bit<16>>(HashAlgorithm_t.CRC32) ipv4_hash;
-    Hash<bit<16>>(HashAlgorithm_t.CRC32) ipv6_hash;
-    Hash<bit<16>>(HashAlgorithm_t.CRC32) ipv4_fragment_hash;
-    Hash<bit<16>>(HashAlgorithm_t.CRC32) ipv6_fragment_hash;
-    Hash<bit<16>>(HashAlgorithm_t.CRC32) ethernet_hash;
+    Hash<bit<32>>(HashAlgorithm_t.CRC32) ipv4_hash;
+    Hash<bit<32>>(HashAlgorithm_t.CRC32) ipv6_hash;
+    Hash<bit<32>>(HashAlgorithm_t.CRC32) ipv4_fragment_hash;
+    Hash<bit<32>>(HashAlgorithm_t.CRC32) ipv6_fragment_hash;
+    Hash<bit<32>>(HashAlgorithm_t.CRC32) ethernet_hash;
 
     apply {
         if (meta.lkp.kind == FRAME_IPV4 && meta.lkp.is_fragment == 0) {
@@ -143,7 +144,21 @@ control FlowHash(inout metadata_t meta) {
         } else {
             meta.flow_hash = ethernet_hash.get({ meta.lkp.src_mac, meta.lkp.dst_mac, meta.lkp.ether_type });
         }
-        meta.egress.source_port = meta.flow_hash | 0xc000;
+        meta.egress.source_port = meta.flow_hash[15:0] | 0xc000;
+    }
+}
+
+// An identity hash moves bits to other containers.
+control TurnHash(inout metadata_t meta) {
+    Hash<bit<32>>(HashAlgorithm_t.IDENTITY) turn_16;
+    Hash<bit<32>>(HashAlgorithm_t.IDENTITY) turn_8;
+
+    apply {
+        if (meta.tier == TIER_SUPER_SPINE) {
+            meta.flow_hash = turn_16.get({ meta.flow_hash[15:0], meta.flow_hash[31:16] });
+        } else if (meta.tier == TIER_CORE) {
+            meta.flow_hash = turn_8.get({ meta.flow_hash[7:0], meta.flow_hash[31:8] });
+        }
     }
 }
 
@@ -325,7 +340,7 @@ control FlowCell(in frame_headers_t hdr, inout metadata_t meta) {
 }
 
 // The cells of flow_state, for each pipe of the chip its own: docs/adr/0008 says what follows.
-control FlowRecords(in frame_headers_t hdr, inout metadata_t meta) {
+control FlowRecords(in frame_headers_t hdr, inout metadata_t meta, in flow_time_t now) {
     FlowAddressWord() words_v4;
     FlowAddressWord() words_v6_0;
     FlowAddressWord() words_v6_1;
@@ -376,7 +391,7 @@ control FlowRecords(in frame_headers_t hdr, inout metadata_t meta) {
 
     RegisterAction<flow_life_t, flow_index_t, bit<1>>(flow_lives) record_life = {
         void apply(inout flow_life_t cell, out bit<1> result) {
-            cell.time = meta.now;
+            cell.time = now;
             cell.vrf = meta.egress.vrf;
             result = 0;
         }
@@ -385,8 +400,8 @@ control FlowRecords(in frame_headers_t hdr, inout metadata_t meta) {
     RegisterAction<flow_life_t, flow_index_t, bit<1>>(flow_lives) refresh = {
         void apply(inout flow_life_t cell, out bit<1> result) {
             result = 0;
-            if (meta.now - cell.time < FLOW_LIFETIME && cell.vrf == meta.egress.vrf) {
-                cell.time = meta.now;
+            if (now - cell.time < FLOW_LIFETIME && cell.vrf == meta.egress.vrf) {
+                cell.time = now;
                 result = 1;
             }
         }

@@ -45,6 +45,7 @@ control Bridge(inout ingress_headers_t hdr, in egress_verdict_t verdict) {
         hdr.bridged.is_dscp_uniform = verdict.is_dscp_uniform;
         hdr.bridged.is_gateway = verdict.is_gateway;
         hdr.bridged.is_dad = verdict.is_dad;
+        hdr.bridged.keeps_tag = verdict.keeps_tag;
         hdr.bridged.ingress_port = verdict.ingress_port;
         hdr.bridged.source_index = verdict.source_index;
         hdr.bridged.port_index = verdict.port_index;
@@ -140,7 +141,6 @@ control Decapsulate(inout headers_t hdr) {
 @pa_container_size("ingress", "meta.lkp.ip_length", 16)
 @pa_container_size("ingress", "meta.lkp.l4_src_port", 16)
 @pa_container_size("ingress", "meta.lkp.l4_dst_port", 16)
-@pa_container_size("ingress", "meta.lkp.target_difference", 32)
 @pa_container_size("ingress", "meta.lkp.ether_type", 16)
 @pa_container_size("ingress", "meta.lkp.kind", 8)
 control SwitchIngress(
@@ -188,7 +188,6 @@ control SwitchIngress(
                 meta.is_parser_error = 1;
             }
             pipeline.apply(hdr.received, meta);
-            bridge_verdict.apply(hdr, meta.egress);
             if (meta.is_trapped == 0 && meta.copy_session != 0) {
                 for_deparser.mirror_type = MIRROR_COPY;
                 meta.copy_kind = COPY_BARE;
@@ -202,7 +201,7 @@ control SwitchIngress(
             }
             if (meta.is_trapped == 1
                 || (meta.is_punted == 1 && meta.is_logged == 0 && meta.punt_color == COLOR_GREEN)) {
-                hdr.bridged.rewrite_mode = REWRITE_PUNT;
+                meta.egress.rewrite_mode = REWRITE_PUNT;
                 for_tm.ucast_egress_port = CPU_PORT;
             } else if (meta.drop_reason != DROP_NONE) {
                 for_deparser.drop_ctl = 1;
@@ -216,6 +215,7 @@ control SwitchIngress(
                     decapsulate.apply(hdr.received);
                 }
             }
+            bridge_verdict.apply(hdr, meta.egress);
         }
     }
 }
@@ -230,7 +230,7 @@ control SwitchIngressDeparser(
     apply {
         if (for_deparser.mirror_type == MIRROR_COPY) {
             copy.emit<copied_t>(meta.copy_session, {
-                meta.copy_kind, meta.egress.punt_reason, 0, meta.egress.ingress_port, meta.egress.vrf
+                meta.copy_kind, hdr.bridged.punt_reason, 0, hdr.bridged.ingress_port, hdr.bridged.vrf
             });
         }
         packet.emit(hdr.bridged);
@@ -316,6 +316,7 @@ parser SwitchEgressParser(
         meta.egress.is_dscp_uniform = hdr.bridged.is_dscp_uniform;
         meta.egress.is_gateway = hdr.bridged.is_gateway;
         meta.egress.is_dad = hdr.bridged.is_dad;
+        meta.egress.keeps_tag = hdr.bridged.keeps_tag;
         meta.egress.ingress_port = hdr.bridged.ingress_port;
         meta.egress.source_index = hdr.bridged.source_index;
         meta.egress.port_index = hdr.bridged.port_index;
@@ -393,6 +394,10 @@ parser SwitchEgressParser(
 }
 
 // As in ingress.
+@pa_mutually_exclusive("egress", "hdr.added.packet_in.ingress_port", "hdr.added.encap_udp.dst_port")
+@pa_mutually_exclusive("egress", "hdr.added.packet_in.pad", "hdr.added.encap_udp.dst_port")
+@pa_mutually_exclusive("egress", "hdr.added.packet_in.vrf", "hdr.added.encap_udp.src_port")
+@pa_mutually_exclusive("egress", "hdr.added.packet_in.reason", "hdr.added.encap_vxlan.flags")
 @pa_container_size("egress", "hdr.added.encap_udp.src_port", 16)
 @pa_container_size("egress", "hdr.added.encap_udp.dst_port", 16)
 @pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.src_addr", "hdr.added.encap_ipv6.src_addr")
@@ -478,8 +483,7 @@ control SwitchEgress(
         meta.egress.egress_port = intrinsic.egress_port;
         meta.replica = intrinsic.egress_rid;
         meta.frame_length = intrinsic.pkt_length - (BRIDGED_BYTES + FCS_BYTES);
-        meta.now = from_parser.global_tstamp[47:32];
-        pipeline.apply(hdr.added, hdr.frame, meta);
+        pipeline.apply(hdr.added, hdr.frame, meta, from_parser.global_tstamp[47:32]);
         if (meta.copy_session != 0) {
             for_deparser.mirror_type = MIRROR_COPY;
             meta.copy_kind = COPY_BARE;

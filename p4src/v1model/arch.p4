@@ -69,27 +69,37 @@ control ChecksumVerify(in ipv4_t ipv4, inout bit<1> is_bad) {
 control FlowHash(inout metadata_t meta) {
     apply {
         if (meta.lkp.kind == FRAME_IPV4 && meta.lkp.is_fragment == 0) {
-            hash(meta.flow_hash, HashAlgorithm.crc32, 16w0, {
+            hash(meta.flow_hash, HashAlgorithm.crc32, 32w0, {
                 meta.lkp.src_v4, meta.lkp.dst_v4, meta.lkp.ip_protocol, meta.lkp.l4_src_port, meta.lkp.l4_dst_port
-            }, 32w0x10000);
+            }, 64w0x100000000);
         } else if (meta.lkp.kind == FRAME_IPV4) {
-            hash(meta.flow_hash, HashAlgorithm.crc32, 16w0, {
+            hash(meta.flow_hash, HashAlgorithm.crc32, 32w0, {
                 meta.lkp.src_v4, meta.lkp.dst_v4, meta.lkp.ip_protocol
-            }, 32w0x10000);
+            }, 64w0x100000000);
         } else if (meta.lkp.kind == FRAME_IPV6 && meta.lkp.is_fragment == 0) {
-            hash(meta.flow_hash, HashAlgorithm.crc32, 16w0, {
+            hash(meta.flow_hash, HashAlgorithm.crc32, 32w0, {
                 meta.lkp.src_v6, meta.lkp.dst_v6, meta.lkp.ip_protocol, meta.lkp.l4_src_port, meta.lkp.l4_dst_port
-            }, 32w0x10000);
+            }, 64w0x100000000);
         } else if (meta.lkp.kind == FRAME_IPV6) {
-            hash(meta.flow_hash, HashAlgorithm.crc32, 16w0, {
+            hash(meta.flow_hash, HashAlgorithm.crc32, 32w0, {
                 meta.lkp.src_v6, meta.lkp.dst_v6, meta.lkp.ip_protocol
-            }, 32w0x10000);
+            }, 64w0x100000000);
         } else {
-            hash(meta.flow_hash, HashAlgorithm.crc32, 16w0, {
+            hash(meta.flow_hash, HashAlgorithm.crc32, 32w0, {
                 meta.lkp.src_mac, meta.lkp.dst_mac, meta.lkp.ether_type
-            }, 32w0x10000);
+            }, 64w0x100000000);
         }
-        meta.egress.source_port = meta.flow_hash | 0xc000;
+        meta.egress.source_port = meta.flow_hash[15:0] | 0xc000;
+    }
+}
+
+control TurnHash(inout metadata_t meta) {
+    apply {
+        if (meta.tier == TIER_SUPER_SPINE) {
+            meta.flow_hash = meta.flow_hash[15:0] ++ meta.flow_hash[31:16];
+        } else if (meta.tier == TIER_CORE) {
+            meta.flow_hash = meta.flow_hash[7:0] ++ meta.flow_hash[31:8];
+        }
     }
 }
 
@@ -232,7 +242,7 @@ control FlowCell(in frame_headers_t hdr, inout metadata_t meta) {
 }
 
 // The cells of flow_state. Making a record writes the arrays; needing one reads them, and refreshes what it finds.
-control FlowRecords(in frame_headers_t hdr, inout metadata_t meta) {
+control FlowRecords(in frame_headers_t hdr, inout metadata_t meta, in flow_time_t now) {
     // Source and destination address of the flow.
     @name(".flow_addresses_v4") @id(0x01)
     register<bit<64>>(FLOW_STATE_SIZE) flow_addresses_v4;
@@ -273,13 +283,13 @@ control FlowRecords(in frame_headers_t hdr, inout metadata_t meta) {
         if (meta.egress.is_unruled == 0) {
             flow_ports.write(
                 (bit<32>)meta.flow.index,
-                meta.flow.src_port ++ meta.flow.dst_port ++ meta.flow.protocol ++ meta.now);
+                meta.flow.src_port ++ meta.flow.dst_port ++ meta.flow.protocol ++ now);
         } else if (is_same == 1) {
             flow_ports.read(ports, (bit<32>)meta.flow.index);
             if (ports[63:24] == meta.flow.dst_port ++ meta.flow.src_port ++ meta.flow.protocol
-                && meta.now - ports[23:0] < FLOW_LIFETIME) {
+                && now - ports[23:0] < FLOW_LIFETIME) {
                 meta.flow.is_established = 1;
-                flow_ports.write((bit<32>)meta.flow.index, ports[63:24] ++ meta.now);
+                flow_ports.write((bit<32>)meta.flow.index, ports[63:24] ++ now);
             }
         }
     }

@@ -48,6 +48,7 @@ control Decapsulate(inout headers_t hdr, inout metadata_t meta) {
         hdr.frame = hdr.inner;
         hdr.vxlan.setInvalid();
         hdr.inner.ethernet.setInvalid();
+        hdr.inner.vlan.setInvalid();
         hdr.inner.arp.setInvalid();
         hdr.inner.ipv4.setInvalid();
         hdr.inner.ipv6.setInvalid();
@@ -146,7 +147,7 @@ control SwitchEgress(inout switch_headers_t hdr, inout metadata_t meta, inout st
         if (standard_metadata.instance_type == INGRESS_CLONE || standard_metadata.instance_type == EGRESS_CLONE) {
             receive_copy.apply(hdr.received, meta, standard_metadata);
         }
-        pipeline.apply(hdr.added, hdr.received.frame, meta);
+        pipeline.apply(hdr.added, hdr.received.frame, meta, meta.now);
         if (standard_metadata.instance_type == EGRESS_CLONE) {
             // One that egress has made is the frame as it left, without the tunnel that it left into.
             hdr.added.encap_ethernet.setInvalid();
@@ -179,6 +180,19 @@ control SwitchComputeChecksum(inout switch_headers_t hdr, inout metadata_t meta)
             hdr.received.frame.link_layer_option.type, hdr.received.frame.link_layer_option.length,
             hdr.received.frame.link_layer_option.mac
         }, hdr.received.frame.icmp.checksum, HashAlgorithm.csum16);
+        // RFC 8200 section 8.1: the pseudo-header, then the datagram. What is not there does not count.
+        update_checksum_with_payload(meta.is_udp_checksum == 1, {
+            hdr.added.encap_ipv6.src_addr, hdr.added.encap_ipv6.dst_addr, 16w0, hdr.added.encap_udp.length, 24w0,
+            hdr.added.encap_ipv6.next_header, hdr.added.encap_udp.src_port, hdr.added.encap_udp.dst_port,
+            hdr.added.encap_udp.length, hdr.added.encap_vxlan, hdr.received.frame.ethernet, hdr.received.frame.vlan,
+            hdr.received.frame.arp, hdr.received.frame.ipv4, hdr.received.frame.ipv6, hdr.received.frame.ipv6_fragment,
+            hdr.received.frame.tcp, hdr.received.frame.udp, hdr.received.frame.icmp, hdr.received.frame.icmp_echo,
+            hdr.received.frame.neighbor, hdr.received.frame.link_layer_option
+        }, hdr.added.encap_udp.checksum, HashAlgorithm.csum16);
+        // 0 would say that there is none; the sum of nothing is the other zero.
+        update_checksum(meta.is_udp_checksum == 1 && hdr.added.encap_udp.checksum == 0, {
+            16w0
+        }, hdr.added.encap_udp.checksum, HashAlgorithm.csum16);
     }
 }
 

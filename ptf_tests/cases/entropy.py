@@ -9,7 +9,19 @@ from scapy.packet import Packet
 
 from ptf_tests import entries, packets
 from ptf_tests.base import BURST
-from ptf_tests.leaf import RED_WEB1, RED_WEB3, Host, LeafTest, by_family
+from ptf_tests.leaf import (
+    FOREIGN,
+    RED_FOREIGN,
+    RED_WEB,
+    RED_WEB1,
+    RED_WEB2,
+    RED_WEB3,
+    Host,
+    LeafTest,
+    by_family,
+    from_tunnel,
+    out_of_tunnel,
+)
 
 _IPV4_L4_OFFSET, _IPV6_L4_OFFSET = 14 + 20, 14 + 40
 _PAIR = (RED_WEB1, RED_WEB3)
@@ -138,3 +150,26 @@ class FragmentsKeepTogether(_EntropyTest):
                 middle = packets.fragment(_layer(source, target, 3, 4), offset=7)
                 last = packets.fragment(_layer(source, target, 1, 2), offset=14, is_last=True)
                 self.assertEqual(1, len(set(self.source_ports([first, middle, last]))))
+
+
+class NonIpFramesHashTheirMacs(LeafTest):
+    """ARP replies to a foreign VTEP: one source port for a pair of MACs, in range, and another one for another pair."""
+
+    def runTest(self) -> None:
+        domain = RED_FOREIGN.subnet.domain
+        seen: dict[tuple[str, str], set[int]] = {}
+        for number in range(8):
+            mac = f"02:00:00:00:03:{number:02x}"
+            self.install([entries.guard(RED_FOREIGN.guard_index(), domain, mac, RED_FOREIGN.address, FOREIGN)])
+            for to_mac in (packets.BROADCAST, RED_WEB1.mac, RED_WEB2.mac):
+                for asked in (RED_WEB1, RED_WEB2):
+                    request = packets.arp_request(mac, RED_FOREIGN.address, asked.address)
+                    request.dst = to_mac
+                    reply = packets.arp_reply(request, asked.mac)
+                    [raw] = self.forwards(5, from_tunnel(9, RED_WEB.vni, request), out_of_tunnel(9, RED_WEB, reply))
+                    seen.setdefault((mac, to_mac), set()).add(packets.source_port(raw))
+        for pair, ports in seen.items():
+            with self.subTest(pair=pair):
+                [port] = ports
+                self.assertIn(port, packets.ENTROPY_PORTS)
+        self.assertEqual(len(seen), len(set.union(*seen.values())), "two pairs of MACs share a source port")

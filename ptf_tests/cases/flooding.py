@@ -235,14 +235,13 @@ class QueriesAreAnsweredNotFlooded(_FloodTest):
 
 
 class LinkLocalGroupsAreFlooded(_FloodTest):
-    """Multicast from a link-local address is flooded in its subnet: router solicitation, MLD report."""
+    """Multicast from a link-local address is flooded in its subnet: mDNS, MLD report."""
 
     def runTest(self) -> None:
-        header = IPv6(src=RED_WEB1.link_local, dst="ff02::2", hlim=255)
-        solicitation = RED_WEB1.to("33:33:00:00:00:02", header / packets.icmp("::1", "::1", 133).payload)
+        query = packets.udp(RED_WEB1.link_local, "ff02::fb", 5353, 5353, ttl=255)
         report = packets.icmp(RED_WEB1.link_local, "ff02::16", 143, ttl=1)
         frames = {
-            "router solicitation": solicitation,
+            "mDNS": RED_WEB1.to("33:33:00:00:00:fb", query),
             "MLD report": RED_WEB1.to("33:33:00:00:00:16", packets.with_extension(report, 0)),
         }
         for name, frame in frames.items():

@@ -14,12 +14,15 @@ from ptf_tests.leaf import (
     RED_WEB,
     RED_WEB1,
     RED_WEB2,
+    RED_WEB3,
+    Host,
     LeafTest,
     by_family,
     delivered,
     from_tunnel,
     routed_to,
 )
+from ptf_tests.tunnels import TunnelTest
 
 _OTHER_MAC = "02:00:00:00:01:66"
 
@@ -182,10 +185,10 @@ class DetectionWithForeignMacIsDropped(LeafTest):
 
 
 class RouterMessagesAreSpoof(LeafTest):
-    """A router advertisement or redirect of a tenant is dropped with spoof (RFC 6105); a router solicitation is not."""
+    """A router advertisement or redirect of a tenant is dropped with spoof (RFC 6105)."""
 
     def runTest(self) -> None:
-        solicitation, advertisement, redirect = 133, 134, 137
+        advertisement, redirect = 134, 137
         everybody = "33:33:00:00:00:01"
         for sender in (RED_WEB1.v6.address, RED_WEB1.link_local, RED_WEB.gateway_v6):
             for kind in (advertisement, redirect):
@@ -197,5 +200,60 @@ class RouterMessagesAreSpoof(LeafTest):
             with self.subTest("behind a foreign VTEP", kind=kind):
                 message = packets.icmp(RED_FOREIGN.link_local, RED_WEB1.link_local, kind, ttl=255)
                 self.drops_with("spoof", 5, from_tunnel(9, RED_WEB.vni, RED_FOREIGN.to(RED_WEB1, message)))
-        asks = RED_WEB1.to(RED_WEB2, packets.icmp(RED_WEB1.link_local, RED_WEB2.link_local, solicitation, ttl=255))
-        self.forwards(1, asks, (RED_WEB2.port, delivered(RED_WEB2, asks)))
+
+
+class HiddenDiscoveryIsDropped(TunnelTest):
+    """With hop limit 255, what neighbour discovery might hide behind is spoof: any extension header, any fragment.
+
+    RFC 6980, RFC 7113. From tenants' ports and foreign VTEPs, whatever is behind, with tags and without.
+    """
+
+    def runTest(self) -> None:
+        for source, target in ((RED_WEB1.v6, RED_WEB2.v6), (RED_WEB2.v6, RED_WEB1.v6), (RED_FOREIGN.v6, RED_WEB1.v6)):
+            for name, layer in _hidden(source.address, target.address, hop_limit=255).items():
+                with self.subTest(name, source=source.address):
+                    self.drops_with("spoof", *self._enters(source, source.to(target, layer)))
+
+    def _enters(self, source: Host, frame: Packet) -> tuple[int, Packet]:
+        return (source.port, frame) if source.port else (5, self.arrives(9, source.subnet, frame))
+
+
+class ExtensionHeadersOfOthersPass(TunnelTest):
+    """The same with any other hop limit passes, and with 255 what shows its protocol, or comes from a leaf of ours."""
+
+    def runTest(self) -> None:
+        for hop_limit in (1, 64, 254):
+            for name, layer in _hidden(RED_WEB1.address_v6, RED_WEB2.address_v6, hop_limit=hop_limit).items():
+                with self.subTest(name, hop_limit=hop_limit):
+                    frame = RED_WEB1.to(RED_WEB2, layer)
+                    self.forwards(1, frame, (2, delivered(RED_WEB2, frame)))
+        ends = RED_WEB1.address_v6, RED_WEB2.address_v6
+        plain = {
+            "udp": packets.udp(*ends, ttl=255),
+            "echo": packets.icmp(*ends, ttl=255),
+            "fragment of udp": packets.fragment(packets.udp(*ends, ttl=255), offset=0),
+            "later fragment of udp": packets.fragment(packets.udp(*ends, ttl=255), offset=9),
+        }
+        for name, layer in plain.items():
+            with self.subTest(name):
+                frame = RED_WEB1.to(RED_WEB2, layer)
+                self.forwards(1, frame, (2, delivered(RED_WEB2, frame)))
+        for name, layer in _hidden(RED_WEB3.address_v6, RED_WEB1.address_v6, hop_limit=255).items():
+            with self.subTest(name, source="a leaf of ours"):
+                inner = RED_WEB3.to(RED_WEB1, layer)
+                self.forwards(5, self.arrives(2, RED_WEB, inner), (1, inner))
+
+
+def _hidden(src: str, dst: str, *, hop_limit: int) -> dict[str, Packet]:
+    """Packets that may hold neighbour discovery behind something."""
+    message = packets.icmp(src, dst, 134, ttl=hop_limit)
+    headers = {"hop by hop": 0, "routing": 43, "authentication": 51, "destination options": 60}
+    headers |= {"mobility": 135, "HIP": 139, "shim6": 140}
+    result = {name: packets.with_extension(message, number) for name, number in headers.items()}
+    for offset in (0, 9):
+        for is_last in (False, True):
+            result[f"fragment at {offset}, last {is_last}"] = packets.fragment(message, offset=offset, is_last=is_last)
+    result["options in a fragment"] = packets.fragment(packets.with_extension(message, 60), offset=0)
+    result["fragment in a fragment"] = packets.fragment(packets.fragment(message, offset=0), offset=0)
+    result["fragment behind options"] = packets.with_extension(packets.fragment(message, offset=0), 0)
+    return result

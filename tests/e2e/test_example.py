@@ -47,6 +47,12 @@ def test_a_controller_that_was_killed_loses_no_packet_and_writes_nothing(example
     assert (facts["lost"], facts["written"]) == (0, 0)
 
 
+def test_a_fabric_goes_round_a_link_that_is_cut(example_run: Finished) -> None:
+    facts = example_run.report["demos"]["link-cut"]
+    assert facts["carried"] > 10  # else it was not on the way
+    assert (facts["lost"]["after"], facts["lost"]["mended"]) == (0, 0)
+
+
 def test_a_linux_vxlan_device_is_a_foreign_vtep(example_run: Finished) -> None:
     facts = example_run.report["demos"]["vtep"]
     assert set(facts) == {"red/prod/web-1", "red/prod/web-2", "red/prod/web-3"}

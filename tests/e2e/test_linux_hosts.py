@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,8 @@ OTHER_TENANT = "blue/lab/lan-2"
 
 SERVED_PORT = 9000
 TENANT_MTU = 1500
+LINK_MTU = 9000
+"""Of a host whose interface could send longer packets than its tenant may."""
 
 FILES = (topo_command.EXAMPLES / "two-tenants.yaml", Path(__file__).with_name("linux_hosts.yaml"))
 BOTH_FAMILIES = pytest.mark.parametrize("version", [4, 6])
@@ -361,3 +364,43 @@ def test_two_tenants_with_one_address_answer_for_themselves(lab: Lab) -> None:
         with accepted:
             accepted.sendall(name)
         assert opened.recv(100) == name
+
+
+def default_routes(lab: Lab, host: str) -> list[dict[str, Any]]:
+    """The IPv6 default routes that a host has learnt from router advertisements."""
+    return list(lab.show(host, "-6", "route", "show", "default", "proto", "ra"))
+
+
+@contextmanager
+def believing_routers(lab: Lab, host: str) -> Iterator[None]:
+    """A host without default route whose interface goes down and up again, and which believes routers that answer."""
+    conf = f"/proc/sys/net/ipv6/conf/{HOST_INTERFACE}"
+    try:
+        lab.run(host, "sh", "-c", f"echo 1 >{conf}/accept_ra && echo 1 >{conf}/keep_addr_on_down")
+    except AssertionError as error:
+        pytest.skip(f"/proc/sys is not writable: {error}")
+    device = f"dev {HOST_INTERFACE}"
+    lab.ip(host, "-6 route delete default", f"link set {device} down", f"link set {device} mtu {LINK_MTU} up")
+    try:
+        yield
+    finally:
+        lab.run(host, "sh", "-c", f"echo 0 >{conf}/accept_ra")
+        lab.ip(host, f"link set {device} mtu {TENANT_MTU}")
+        for version in (4, 6):
+            way = f"default via {lab.gateway(host, version)} dev {HOST_INTERFACE}"
+            lab.ip(host, f"-{version} route replace {way}")
+
+
+@pytest.mark.parametrize("host", [APP_2, SAME_LEAF])
+def test_a_host_that_asks_for_a_router_gets_its_default_route(lab: Lab, host: str) -> None:
+    before = [item["local"] for item in lab.ipv6_addresses(host)]
+    with believing_routers(lab, host):
+        [route] = eventually(lambda: default_routes(lab, host), f"{host} has learnt a default route")
+        assert route["gateway"] == "fe80::5eff:fe00:101"
+        assert route["expires"] > 65_000
+        assert lab.run(host, "cat", f"/proc/sys/net/ipv6/conf/{HOST_INTERFACE}/mtu").strip() == str(TENANT_MTU)
+        own = lab.address(host, 6)
+        eventually(lambda: not flags(lab, host, own), f"{own} is usable again")
+        assert is_answered(lab, host, lab.address(ROUTED_SERVER if host == SAME_LEAF else CLIENT, 6))
+        # The prefix is on the link, and no address is made of it: only those of intent may send.
+        assert [item["local"] for item in lab.ipv6_addresses(host)] == before

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A whole fabric in memory: intent to model to entries to softswitches that are wired as the links say."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Address
@@ -15,6 +15,7 @@ from p4vpc.intent import (
     Intent,
     Link,
     LinkEnd,
+    ObjectId,
     Port,
     Subnet,
     Switch,
@@ -93,10 +94,10 @@ class MemoryFabric:
         fabric.realise(fabric.objects)
         return fabric
 
-    def desired(self, objects: Iterable[Intent]) -> dict[str, DesiredState]:
-        """What each switch shall hold for these objects."""
+    def desired(self, objects: Iterable[Intent], down_links: Collection[ObjectId] = ()) -> dict[str, DesiredState]:
+        """What each switch shall hold for these objects while some links are down."""
         model = self.numbers.model(objects)
-        return {name: compile_switch(model, name) for name in self.switches}
+        return {name: compile_switch(model, name, down_links=down_links) for name in self.switches}
 
     def plan(self, name: str, desired: DesiredState, batch_size: int = 500) -> Plan:
         """What has to be written to one switch."""
@@ -104,10 +105,10 @@ class MemoryFabric:
         assert not made.left_out, made.left_out
         return made
 
-    def realise(self, objects: Iterable[Intent]) -> int:
+    def realise(self, objects: Iterable[Intent], down_links: Collection[ObjectId] = ()) -> int:
         """Brings all switches to the intent; gives the number of updates."""
         updates = 0
-        for name, desired in self.desired(objects).items():
+        for name, desired in self.desired(objects, down_links).items():
             for batch in self.plan(name, desired).batches:
                 apply(self.switches[name], batch)
                 updates += len(batch)

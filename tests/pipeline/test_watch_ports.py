@@ -28,7 +28,7 @@ def spine(weights: dict[int, int]) -> Switch:
     """A switch that routes the leaf prefix by ports of these weights, each watching its own port."""
     switch = program().instantiate()
     for port in (*weights, SENDER):
-        switch.tables["fabric_ports"].insert((port, ROUTER_MAC), ActionCall("set_fabric"))
+        switch.tables["fabric_ports"].insert((port, ROUTER_MAC), ActionCall("set_fabric", (1,)))
         switch.tables["neighbors"].insert((port,), ActionCall("set_neighbor", (ROUTER_MAC, 0x02FA00000100 + port)))
     ways = (WeightedAction(ActionCall("set_next_hop", (port,)), weight, port) for port, weight in weights.items())
     switch.tables["underlay_routes_v4"].insert(((LEAF_PREFIX, 16),), ActionSet(tuple(ways)))

@@ -10,7 +10,7 @@ from fastapi import Query
 from p4vpc.api.bodies import BodyReader
 from p4vpc.api.schemas import ApplyResult
 from p4vpc.errors import ExhaustedError, ModelError, Problem
-from p4vpc.intent import Malformed, Switch
+from p4vpc.intent import ForeignVtep, Malformed, Switch
 from p4vpc.services import (
     Controller,
     ForbiddenError,
@@ -85,5 +85,7 @@ class Context:
 
 def _places(snapshot: Snapshot) -> set[str]:
     """What names a place in the fabric."""
-    switches = [stored.object for stored in snapshot.objects.values() if isinstance(stored.object, Switch)]
-    return {switch.name for switch in switches} | {str(switch.vtep) for switch in switches if switch.vtep}
+    objects = [stored.object for stored in snapshot.objects.values()]
+    switches = [intent for intent in objects if isinstance(intent, Switch)]
+    vteps = {str(intent.address) for intent in objects if isinstance(intent, ForeignVtep)}
+    return vteps | {switch.name for switch in switches} | {str(switch.vtep) for switch in switches if switch.vtep}

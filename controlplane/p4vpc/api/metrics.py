@@ -61,6 +61,13 @@ class _StatusCollector(Collector):
             for switch in self._status.switches:
                 counter.add_metric([switch.name], value(switch))
             yield counter
+        up = GaugeMetricFamily("p4vpc_link_up", "1 while paths use the link", labels=["link"])
+        flaps = CounterMetricFamily("p4vpc_link_flaps", "Times that the link went down", labels=["link"])
+        for link in self._status.links:
+            up.add_metric([link.name], not link.is_down)
+            flaps.add_metric([link.name], link.flaps)
+        yield up
+        yield flaps
 
 
 class _ResponderCollector(Collector):

@@ -20,6 +20,7 @@ from p4vpc.api.schemas import (
     DropsModel,
     IdentifierModel,
     IdentifiersModel,
+    LinkModel,
     StatusModel,
     SwitchModel,
 )
@@ -64,6 +65,7 @@ def router(context: Context) -> APIRouter:
             error=now.error if caller.is_operator or not now.error else "not everything can be realised",
             outcome=outcome,
             switches=[SwitchModel.of(switch) for switch in now.switches if caller.is_operator],
+            links=[LinkModel.of(link) for link in now.links if caller.is_operator],
         )
         return AsciiJsonResponse(body)
 

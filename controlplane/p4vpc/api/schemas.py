@@ -10,8 +10,9 @@ from pydantic import BaseModel
 from p4vpc.compiler.entries import Origin
 from p4vpc.intent import ObjectId
 from p4vpc.services import Applied, Counter, Edit, Operation, Outcome, Principal, Realised, RealisedState
+from p4vpc.services.links import LinkState, LinkStatus
 from p4vpc.services.samples import Sample, SampledRule
-from p4vpc.southbound import PipelineState, SwitchProblem, SwitchState, SwitchStatus
+from p4vpc.southbound import PipelineState, PortStates, SwitchProblem, SwitchState, SwitchStatus
 
 
 class ObjectRef(BaseModel):
@@ -137,6 +138,7 @@ class SwitchModel(BaseModel):
     connections: int
     packets_in: int
     problems: list[SwitchProblemModel]
+    port_states: PortStates
     error: str
 
     @classmethod
@@ -156,6 +158,7 @@ class SwitchModel(BaseModel):
             connections=status.connections,
             packets_in=status.packets_in,
             problems=[SwitchProblemModel.of(problem) for problem in status.problems],
+            port_states=status.port_states,
             error=status.error,
         )
 
@@ -212,6 +215,32 @@ class ObjectStatus(BaseModel):
         )
 
 
+class LinkModel(BaseModel):
+    """One link of the fabric."""
+
+    name: str
+    a: str
+    b: str
+    state: LinkState
+    is_down: bool
+    detail: str
+    flaps: int
+    is_heard: bool
+
+    @classmethod
+    def of(cls, link: LinkStatus) -> Self:
+        return cls(
+            name=link.name,
+            a=link.a,
+            b=link.b,
+            state=link.state,
+            is_down=link.is_down,
+            detail=link.detail,
+            flaps=link.flaps,
+            is_heard=link.is_heard,
+        )
+
+
 class StatusModel(BaseModel):
     """The whole controller."""
 
@@ -220,6 +249,7 @@ class StatusModel(BaseModel):
     error: str
     outcome: Outcome | None
     switches: list[SwitchModel]
+    links: list[LinkModel]
 
 
 class DropsModel(BaseModel):

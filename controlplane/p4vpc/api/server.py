@@ -21,6 +21,7 @@ from p4vpc.api.tls import ApiTls
 from p4vpc.errors import Problem, UserError
 from p4vpc.intent import is_loopback
 from p4vpc.services import Controller, TenantLimits
+from p4vpc.services.links import LLDP_INTERVAL_SECONDS, LinkOptions
 from p4vpc.southbound import AgentOptions, Pipeline
 from p4vpc.store import Store
 
@@ -44,6 +45,7 @@ class ServerOptions:
         switch_options: how switches are reached.
         is_plain_allowed: listen on other addresses than loopback although tokens are sent in the clear.
         limits: what each tenant may take.
+        lldp_interval: seconds between two LLDP frames of a fabric port at least; 0 sends none.
         max_body_bytes: longest request body.
     """
 
@@ -56,6 +58,7 @@ class ServerOptions:
     switch_options: AgentOptions | None = None
     is_plain_allowed: bool = False
     limits: TenantLimits = field(default_factory=TenantLimits)
+    lldp_interval: float = LLDP_INTERVAL_SECONDS
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES
 
 
@@ -84,7 +87,8 @@ async def serve(
     listener = _listen(options.host, options.port)
     with listener, Store(options.database) as store:
         pipeline = await asyncio.to_thread(Pipeline.load, options.pipeline)
-        async with Controller(store, pipeline, options=options.switch_options) as controller:
+        link_options = LinkOptions(lldp_interval=options.lldp_interval)
+        async with Controller(store, pipeline, options=options.switch_options, link_options=link_options) as controller:
             app = create_app(controller, max_body_bytes=options.max_body_bytes, limits=options.limits)
             config = uvicorn.Config(
                 app,

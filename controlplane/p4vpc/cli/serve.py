@@ -68,6 +68,9 @@ def serve(
         bool,
         typer.Option("--allow-plain-http", help="listen on other addresses than loopback although tokens are readable"),
     ] = False,
+    lldp_interval: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0, help="between LLDP frames of a fabric port, at least; 0: no LLDP")
+    ] = 5.0,
     log_format: Annotated[LogFormat, typer.Option(help="how log lines look")] = LogFormat.CONSOLE,
     log_level: Annotated[LogLevel, typer.Option(help="the least important lines shown")] = LogLevel.INFO,
 ) -> None:
@@ -101,6 +104,7 @@ def serve(
             body_bytes=tenant_body_bytes,
         ),
         is_plain_allowed=allow_plain_http,
+        lldp_interval=lldp_interval,
     )
 
     def tell_first_token(secret: str) -> None:

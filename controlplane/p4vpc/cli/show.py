@@ -126,13 +126,14 @@ def _fields(*names: str) -> tuple[tuple[str, Callable[[Document], str]], ...]:
 
 
 _COLUMNS: Mapping[str, tuple[tuple[str, Callable[[Document], str]], ...]] = {
-    "fabric": _fields("tenant_mtu", "vni_range", "drop_samples", "acl_log"),
+    "fabric": _fields("tenant_mtu", "vni_range", "ecn", "dscp", "udp_checksum", "drop_samples", "acl_log"),
     "switch": _fields("role", "vtep", "p4runtime", "device_id"),
     "link": (("a", _end("a")), ("b", _end("b"))),
+    "vtep": _fields("address", "ecn", "dscp", "udp_checksum", "gbp", "trust_gbp"),
     "tenant": _fields("description"),
     "qos_policy": (("from_port", _rate("from_port")), ("to_port", _rate("to_port"))),
     "vpc": _fields("description"),
-    "subnet": _fields("ipv4", "gateway_v4", "ipv6", "gateway_v6", "gateway_mac", "broadcast"),
+    "subnet": _fields("ipv4", "gateway_v4", "ipv6", "gateway_v6", "gateway_mac", "broadcast", "vlan_transparent"),
     "network_acl": (*_fields("subnets"), ("inbound", _rules("inbound")), ("outbound", _rules("outbound"))),
     "security_group": (("rules", lambda document: str(len(document.get("rules") or ()))),),
     "mirror": _fields("ports", "max_bytes"),
@@ -225,9 +226,14 @@ def print_applied(result: ApplyResult) -> None:
 
 
 def print_status(status: Status) -> None:
-    """Switches, then whatever is wrong."""
+    """Switches and links, then whatever is wrong."""
     columns = ("SWITCH", "STATE", "REVISION", "ENTRIES", "UPDATES", "REFUSED", "PACKETS-IN", "PIPELINE", "ADDRESS")
     print_table(columns, [_switch_row(switch) for switch in status.switches])
+    if status.links:
+        typer.echo()
+        links = [(link.name, link.state, link.a, link.b, str(link.flaps)) for link in status.links]
+        print_table(("LINK", "STATE", "A", "B", "FLAPS"), links)
+        typer.echo()
     typer.echo(f"revision {status.revision}, compiled {status.compiled_revision}")
     if status.error:
         typer.echo(f"! {status.error}")
@@ -237,6 +243,12 @@ def print_status(status: Status) -> None:
         for problem in switch.problems:
             origins = ", ".join(map(str, problem.origins)) or "no object any more"
             typer.echo(f"! {switch.name}: {origins}: {problem.entry}: {problem.reason}")
+    for link in status.links:
+        if link.detail:
+            typer.echo(f"! link {link.name}: {link.detail}")
+    silent = [switch.name for switch in status.switches if switch.port_states == "not_offered"]
+    if silent:
+        typer.echo(f"port states are not offered by {', '.join(silent)}: links are judged by LLDP")
 
 
 def print_object_status(status: ObjectStatus) -> None:

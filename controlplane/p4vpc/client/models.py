@@ -110,7 +110,21 @@ class Switch(Answer):
     connections: int
     packets_in: int
     problems: Sequence[SwitchProblem]
+    port_states: str = "unknown"
     error: str
+
+
+class Link(Answer):
+    """One link of the fabric."""
+
+    name: str
+    a: str
+    b: str
+    state: str
+    is_down: bool
+    detail: str
+    flaps: int
+    is_heard: bool
 
 
 class Status(Answer):
@@ -121,6 +135,7 @@ class Status(Answer):
     error: str
     outcome: Outcome | None
     switches: Sequence[Switch]
+    links: Sequence[Link] = ()
 
 
 class ObjectAtSwitch(Answer):

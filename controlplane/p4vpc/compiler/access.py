@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Classification of what enters: tenant frames by port and VLAN, underlay frames by port and destination MAC.
 
-Writes `fabric_ports` and `traps` for the switch; `access_ports`, and in egress `egress_ports`, for its ports.
+Writes `fabric_ports` and `traps` for the switch; for its ports `access_ports`, `transparent_ports`, and in egress
+`egress_ports`.
 """
 
 from p4vpc.compiler.entries import ActionCall, Exact, TableEntry
@@ -22,7 +23,7 @@ def emit_switch(model: Model, switch: ModelSwitch) -> Emitted:
     for end in model.fabric_ports[switch.name]:
         for mac in (switch.router_mac.value, BROADCAST_MAC, LLDP_MAC):
             key = (Exact(end.port), Exact(mac))
-            yield TableEntry("fabric_ports", key, 0, ActionCall("set_fabric")), end.link
+            yield TableEntry("fabric_ports", key, 0, ActionCall("set_fabric", (switch.tier,))), end.link
     punt = ActionCall("punt", (PUNT_LLDP,))
     yield TableEntry("traps", (Exact(1), Exact(LLDP_ETHER_TYPE)), 0, punt), switch.id
 
@@ -35,11 +36,19 @@ def emit_vpc(model: Model, vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
                 key = (Exact(candidate.port), Exact(candidate.vlan_id))
                 action = ActionCall("set_candidate", (candidate.port_index, port.subnet.bridge_domain))
                 yield TableEntry("access_ports", key, 0, action), port.id
+                if port.subnet.is_vlan_transparent:
+                    yield _transparent(candidate.port), port.id
         place = port.place
         if not isinstance(place, LocalPlace) or place.switch != switch.name:
             continue
         attachment = (place.port_index, port.subnet.bridge_domain, vpc.vrf, port.label, model.tenant_mtu)
         access = ActionCall("set_access", attachment)
         yield TableEntry("access_ports", (Exact(place.port), Exact(place.vlan_id)), 0, access), port.id
+        if port.subnet.is_vlan_transparent:
+            yield _transparent(place.port), port.id
         tagging = ActionCall("set_tagged", (place.vlan_id,)) if place.vlan_id else ActionCall("set_untagged")
         yield TableEntry("egress_ports", (Exact(place.port_index),), 0, tagging), port.id
+
+
+def _transparent(switch_port: int) -> TableEntry:
+    return TableEntry("transparent_ports", (Exact(switch_port),), 0, ActionCall("set_transparent"))

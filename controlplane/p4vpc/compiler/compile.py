@@ -7,7 +7,7 @@ other: whoever keeps them can compile again only those that a change concerns, a
 concerns VPCs that have ports behind foreign VTEPs or subnets that flood.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import chain
 from types import MappingProxyType
 
@@ -31,21 +31,25 @@ from p4vpc.compiler.entries import DesiredState, Entry, Origin
 from p4vpc.compiler.pieces import Piece, collect, merge
 from p4vpc.compiler.scope import NOBODY, Moved, vpc_of
 from p4vpc.compiler.ways import Ways
+from p4vpc.intent import ObjectId
 from p4vpc.model import Model
 
 
-def compile_switch(model: Model, switch: str, moved: Moved = NOBODY) -> DesiredState:
+def compile_switch(
+    model: Model, switch: str, moved: Moved = NOBODY, down_links: Collection[ObjectId] = ()
+) -> DesiredState:
     """Return all entries that the switch shall hold, each with its origins.
 
     Args:
         model: the whole.
         switch: its name.
         moved: ports that have left the switch and that it shall redirect frames to; what is unknown or here is ignored.
+        down_links: those that carry nothing now; beside the intent, being what is found and not what is wanted.
 
     Raises KeyError for a switch that the model has not, InternalError if two intents ask for different entries
     under one identity (the model should have refused them).
     """
-    ways = Ways(model, switch)
+    ways = Ways(model, switch, down_links)
     concerned = {*model.vpcs_of_switch.get(switch, ()), *(vpc_of(port) for port in moved)}
     vpcs = (compile_vpc(model, vpc, switch, ways, moved) for vpc in sorted(concerned & model.vpcs.keys()))
     entries = merge((compile_fabric(model, switch, ways), *vpcs))

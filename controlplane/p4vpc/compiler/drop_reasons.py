@@ -41,6 +41,7 @@ class DropReason(IntEnum):
     ND_UNKNOWN = 32  # neighbour discovery that is no question about somebody we know
     LEARN = 33  # gratuitous ARP, RARP, neighbour advertisement: nothing is learnt from tenants' frames
     CANDIDATE = 34  # from where a port may move to, and no announcement that it has
+    ROUTER_SOLICITATION = 36  # a host looks for its router
 
 
 LOGGED_OUTBOUND = 40
@@ -48,6 +49,8 @@ LOGGED_INBOUND = 41
 """Of the same numbers, but nothing is dropped for them: a rule of a network ACL logs what it matches, of what is routed
 out of a subnet and into it."""
 
-ANSWERED = frozenset({DropReason.TTL, DropReason.TO_GATEWAY, DropReason.TOO_BIG, DropReason.LEARN})
-"""What the controller sees of what is dropped, because it answers it: with an ICMP error, as the gateway, or by telling
-where a port is."""
+ANSWERED = frozenset(
+    {DropReason.TTL, DropReason.TO_GATEWAY, DropReason.TOO_BIG, DropReason.LEARN, DropReason.ROUTER_SOLICITATION}
+)
+"""What the controller sees of what is dropped, because it answers it: with an ICMP error, as the gateway, as the
+subnet's router, or by telling where a port is."""

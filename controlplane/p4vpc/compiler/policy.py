@@ -6,9 +6,10 @@ has an egress rule, else only what one allows. A packet needs both. The pipeline
 replies to what has passed come back by itself (docs/adr/0008), so nothing is written for them.
 
 Only pairs whose source enters at this switch are written: policy is enforced where a packet enters, or, from a foreign
-VTEP, where its tunnel ends. All entries permit, so it does not matter which of two that overlap is hit, and they share
-one priority. An entry for some ports or ICMP types asks for a packet that shows them (`has_l4`): a later fragment or a
-packet with IP options shows none and passes only where its whole protocol may.
+VTEP, where its tunnel ends. A VTEP whose group ids are trusted may say any label of the VPC. All entries permit, so it
+does not matter which of two that overlap is hit, and they share one priority. An entry for some ports or ICMP types
+asks for a packet that shows them (`has_l4`): a later fragment or a packet with IP options shows none and passes only
+where its whole protocol may.
 
 Writes `policy`.
 """
@@ -38,7 +39,10 @@ class _Allowed(NamedTuple):
 
 def emit_vpc(vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
     """Yield what the VPC's ports that send from here may send."""
-    sources, destinations = set(), {route.label for route in vpc.routes}
+    sources: set[int] = set()
+    destinations = {route.label for route in vpc.routes}
+    if any(vtep.modes.is_gbp_trusted for vtep in vpc.foreign_vteps):
+        sources |= vpc.labels.keys()
     for port in vpc.ports:
         if port.place is not None:
             destinations.add(port.label)

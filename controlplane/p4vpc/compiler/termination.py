@@ -4,9 +4,8 @@
 A leaf trusts every other leaf: source guard and policy were applied where the packet entered. A foreign VTEP is an
 untrusted peer, and only at leaves that share a VPC with it (docs/adr/0003).
 
-Modes of a tunnel: DSCP is neither copied out nor in, so tenants have no say in the underlay's classes nor the underlay
-in theirs. A leaf of ours copies ECN both ways; of a foreign VTEP nobody knows whether it does, so what it gets is
-Not-ECT outside (RFC 6040 section 4.1, compatibility mode). Group ids are neither sent nor believed.
+Modes of a tunnel are those of the model: of the fabric between leaves, of its `vtep` object to a foreign one. A leaf
+of ours needs no group id: policy has been applied where the packet entered.
 
 Writes `local_vteps_v4`, `local_vteps_v6`, `peer_vteps_v4`, `peer_vteps_v6`, `vni_map`; in egress `tunnels` and
 `bridge_domains`.
@@ -21,10 +20,6 @@ from p4vpc.compiler.scope import entered_subnets
 from p4vpc.intent import IpAddress
 from p4vpc.model import Model, ModelSubnet, ModelSwitch, ModelVpc, Vtep
 
-_IS_GBP = 0
-_IS_DSCP_UNIFORM = 0
-_DSCP = 0
-
 
 def emit_switch(model: Model, switch: ModelSwitch) -> Emitted:
     """Yield the leaf's own VTEP and all other leaves; nothing for a spine."""
@@ -37,6 +32,8 @@ def emit_switch(model: Model, switch: ModelSwitch) -> Emitted:
             origin = model.switches[name].id
             for entry in _peer(switch.vtep, leaf, is_trusted=True):
                 yield entry, origin
+                if leaf.modes.origin is not None:
+                    yield entry, leaf.modes.origin
 
 
 def emit_vpc(model: Model, vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
@@ -54,6 +51,8 @@ def emit_foreign(vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
         if isinstance(port.place, Vtep) and switch.vtep is not None:
             for entry in _peer(switch.vtep, port.place, is_trusted=False):
                 yield entry, port.id
+                if port.place.modes.origin is not None:
+                    yield entry, port.place.modes.origin
 
 
 def emit_subnet(model: Model, vpc: ModelVpc, subnet: ModelSubnet) -> Iterator[TableEntry]:
@@ -63,7 +62,8 @@ def emit_subnet(model: Model, vpc: ModelVpc, subnet: ModelSubnet) -> Iterator[Ta
 
 
 def _into(model: Model, vpc: ModelVpc, subnet: ModelSubnet) -> TableEntry:
-    into = ActionCall("set_vni", (subnet.bridge_domain, vpc.vrf, model.tenant_mtu))
+    network = (subnet.bridge_domain, vpc.vrf, model.tenant_mtu, int(subnet.is_vlan_transparent))
+    into = ActionCall("set_vni", network)
     return TableEntry("vni_map", (Exact(subnet.vni),), 0, into)
 
 
@@ -73,9 +73,12 @@ def _out_of(subnet: ModelSubnet) -> TableEntry:
 
 
 def _peer(own: IpAddress, peer: Vtep, *, is_trusted: bool) -> Iterator[TableEntry]:
-    known = ActionCall("set_peer", (peer.tunnel_index, int(is_trusted), _IS_GBP, _IS_DSCP_UNIFORM))
+    modes = peer.modes
+    believed = (int(is_trusted), int(modes.is_gbp_trusted), int(modes.is_dscp_uniform))
+    known = ActionCall("set_peer", (peer.tunnel_index, *believed))
     yield TableEntry(of_family("peer_vteps", peer.address), (Exact(int(peer.address)),), 0, known)
-    is_ecn_compatible = int(not is_trusted)
-    outer = (int(own), int(peer.address), is_ecn_compatible, _IS_DSCP_UNIFORM, _DSCP, _IS_GBP)
-    tunnel = ActionCall(of_family("set_tunnel", peer.address), outer)
+    said: tuple[int, ...] = (int(modes.is_ecn_compatible), int(modes.is_dscp_uniform), modes.dscp, int(modes.is_gbp))
+    if peer.address.version == 6:
+        said = (*said, int(modes.is_udp_checksum))
+    tunnel = ActionCall(of_family("set_tunnel", peer.address), (int(own), int(peer.address), *said))
     yield TableEntry("tunnels", (Exact(peer.tunnel_index),), 0, tunnel)

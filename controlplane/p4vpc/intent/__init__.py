@@ -44,6 +44,7 @@ from p4vpc.intent.tenancy import (
     VpcMember,
     VtepAttachment,
 )
+from p4vpc.intent.tunnels import Dscp, Ecn, ForeignVtep, UdpChecksum
 from p4vpc.intent.values import Mac, PerSecond, PortRange
 
 __all__ = [
@@ -54,7 +55,10 @@ __all__ = [
     "CidrPeer",
     "Claim",
     "ClaimId",
+    "Dscp",
+    "Ecn",
     "Fabric",
+    "ForeignVtep",
     "GroupPeer",
     "IdentifierPlan",
     "Identifiers",
@@ -84,6 +88,7 @@ __all__ = [
     "Switch",
     "SwitchAttachment",
     "Tenant",
+    "UdpChecksum",
     "Vpc",
     "VpcMember",
     "VtepAttachment",

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from p4vpc.intent.addresses import Address, LinkAddress, Prefix
 from p4vpc.intent.base import Intent, Part
+from p4vpc.intent.tunnels import Dscp, Ecn, UdpChecksum
 from p4vpc.intent.values import (
     UNION_TAG,
     Distinct,
@@ -29,8 +30,11 @@ class Fabric(Intent):
 
     Attributes:
         tenant_mtu: largest IP packet of a tenant in bytes, at least 1280 where a subnet has IPv6. The underlay must
-            carry 50 bytes more if VTEPs are IPv4, 70 if they are IPv6.
+            carry 50 bytes more if VTEPs are IPv4, 70 if they are IPv6; and 4 more where a subnet is `vlan_transparent`.
         vni_range: first and last VNI that p4vpc gives to subnets.
+        ecn: congestion marks of tunnels between our leaves.
+        dscp: DSCP of those.
+        udp_checksum: UDP checksum of those over IPv6.
         drop_samples: how many of the packets that are dropped for a reason each switch shows to the controller, by
             the reason's name: ``{policy: 10/s}``. Reasons that are not given are only counted.
         acl_log: the same for what rules of network ACLs log, for each direction.
@@ -41,6 +45,9 @@ class Fabric(Intent):
     kind: Literal["fabric"] = "fabric"
     tenant_mtu: Annotated[int, Field(strict=True, ge=576, le=9166)] = 1500
     vni_range: tuple[Vni, Vni] = (4096, 0xFFFFFF)
+    ecn: Ecn = "normal"
+    dscp: Dscp = Dscp()
+    udp_checksum: UdpChecksum = "zero"
     drop_samples: Annotated[Mapping[ReasonName, PacketRate], Field(max_length=128)] = Field(default_factory=dict)
     acl_log: PacketRate = PerSecond(10)
 
@@ -67,6 +74,8 @@ class Switch(Intent):
         role: a leaf has attachments and a VTEP, a spine only routes the underlay.
         vtep: a leaf's own address in the underlay, source and destination of its tunnels; IPv4 or IPv6, the same for
             all VTEPs of a fabric.
+        tier: how far a spine is from the leaves, 1 to 3: it chooses among equal paths by other bits than the tiers
+            beside it. 1 if not given; 2 is a super-spine. A leaf has none.
         router_mac: its MAC on fabric ports; derived from the name if not given.
         p4runtime: where its P4Runtime server listens.
         device_id: P4Runtime device id there.
@@ -76,6 +85,7 @@ class Switch(Intent):
     kind: Literal["switch"] = "switch"
     name: Name
     role: Literal["leaf", "spine"]
+    tier: Annotated[int, Field(strict=True, ge=1, le=3)] | None = None
     vtep: Address | None = None
     router_mac: UnicastMac | None = None
     p4runtime: SocketAddress
@@ -90,6 +100,14 @@ class Switch(Intent):
         if self.role == "spine" and self.vtep is not None:
             raise PydanticCustomError(
                 "value", "a spine has no VTEP", {"field": "vtep", "remedy": "remove vtep, or make it role: leaf"}
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _only_spines_have_tiers(self) -> Self:
+        if self.role == "leaf" and self.tier is not None:
+            raise PydanticCustomError(
+                "value", "a leaf has no tier", {"field": "tier", "remedy": "remove tier, or make it role: spine"}
             )
         return self
 

@@ -13,12 +13,14 @@ from p4vpc.intent.mirror import Mirror
 from p4vpc.intent.network_acl import NetworkAcl
 from p4vpc.intent.qos import QosPolicy
 from p4vpc.intent.tenancy import Port, Route, SecurityGroup, Subnet, Tenant, Vpc
+from p4vpc.intent.tunnels import ForeignVtep
 from p4vpc.intent.values import NAME_PATTERN
 
 KINDS: Mapping[str, type[Intent]] = {
     "fabric": Fabric,
     "switch": Switch,
     "link": Link,
+    "vtep": ForeignVtep,
     "tenant": Tenant,
     "qos_policy": QosPolicy,
     "vpc": Vpc,

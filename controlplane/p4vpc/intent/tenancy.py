@@ -78,6 +78,8 @@ class Subnet(VpcMember):
         gateway_v6: the logical router's IPv6 address; the first one of `ipv6` if not given.
         gateway_mac: the logical router's MAC; the same anycast MAC for all subnets if not given.
         broadcast: whether broadcast and multicast frames reach all of the subnet's ports, rather than none.
+        vlan_transparent: whether 802.1Q tags of the tenant's own pass between the subnet's ports, rather than choose an
+            attachment. All its ports at leaves are then attached untagged, each alone on its switch port.
     """
 
     collection: ClassVar[str] = "subnets"
@@ -88,6 +90,7 @@ class Subnet(VpcMember):
     gateway_v6: AddressV6 | None = None
     gateway_mac: UnicastMac | None = None
     broadcast: Annotated[bool, Field(strict=True)] = False
+    vlan_transparent: Annotated[bool, Field(strict=True)] = False
 
     @property
     def prefixes(self) -> tuple[IpNetwork, ...]:

@@ -16,6 +16,7 @@ from p4vpc.model.types import (
     ModelSubnet,
     ModelSwitch,
     ModelVpc,
+    TunnelModes,
     Vtep,
 )
 
@@ -33,6 +34,7 @@ __all__ = [
     "ModelSubnet",
     "ModelSwitch",
     "ModelVpc",
+    "TunnelModes",
     "Vtep",
     "build_model",
     "check_objects",

@@ -27,13 +27,14 @@ from p4vpc.intent import (
     ip_order,
 )
 from p4vpc.model import numbers
-from p4vpc.model.defaults import gateway_mac, gateway_v4, gateway_v6, router_mac
+from p4vpc.model.defaults import gateway_mac, gateway_v4, gateway_v6, router_mac, tier
 from p4vpc.model.fabric_checks import check_fabric
 from p4vpc.model.index import Index
 from p4vpc.model.labels import LabelSet, cidr_peers, label_of_port, label_of_route
 from p4vpc.model.limits import check_acls, check_mirrors, check_qos
 from p4vpc.model.references import check_references
 from p4vpc.model.tenant_checks import check_attachments, check_vpc
+from p4vpc.model.tunnels import check_tunnels, modes_between_leaves, modes_to
 from p4vpc.model.types import (
     FabricPort,
     LocalPlace,
@@ -112,6 +113,7 @@ def _problems(
 ) -> Iterator[Problem]:
     yield from check_references(index, deleted, malformed)
     yield from check_fabric(index)
+    yield from check_tunnels(index)
     for key in sorted(index.members):
         is_complete = not any(kind == "port" and name.startswith(f"{key}/") for kind, name in malformed or ())
         yield from check_vpc(index.members[key], are_ports_complete=is_complete)
@@ -136,11 +138,13 @@ class _Builder:
                 router_mac(switch),
                 switch.p4runtime,
                 switch.device_id,
+                tier(switch),
             )
             for switch in index.switches.values()
         }
+        modes = modes_between_leaves(index.fabric)
         self.leaf_vteps = {
-            name: Vtep(switch.vtep, self._number(numbers.TUNNEL, str(switch.vtep)), name)
+            name: Vtep(switch.vtep, self._number(numbers.TUNNEL, str(switch.vtep)), name, modes)
             for name, switch in self.switches.items()
             if switch.vtep is not None
         }
@@ -173,6 +177,7 @@ class _Builder:
                 self._number(numbers.VNI, subnet.key),
                 self._number(numbers.BRIDGE_DOMAIN, subnet.key),
                 self._number(numbers.FLOOD_GROUP, subnet.key) if subnet.broadcast else None,
+                subnet.vlan_transparent,
             )
             for name, subnet in members.subnets.items()
         }
@@ -236,7 +241,8 @@ class _Builder:
             case SwitchAttachment() as attachment:
                 return self._local_place(port, attachment)
             case VtepAttachment(vtep=address):
-                return Vtep(address, self._number(numbers.TUNNEL, str(address)), None)
+                modes = modes_to(self._index.vtep_at.get(address))
+                return Vtep(address, self._number(numbers.TUNNEL, str(address)), None, modes)
         return None
 
     def _local_place(self, port: Port, attachment: SwitchAttachment) -> LocalPlace:

@@ -17,6 +17,11 @@ def router_mac(switch: Switch) -> Mac:
     return Mac(0x02 << 40 | int.from_bytes(sha256(switch.name.encode()).digest()[:5]))
 
 
+def tier(switch: Switch) -> int:
+    """Return how far the switch is from the leaves: 0 for a leaf; for a spine as given, else 1."""
+    return 0 if switch.role == "leaf" else switch.tier or 1
+
+
 def gateway_mac(subnet: Subnet) -> Mac:
     """Return the gateway's MAC in the subnet."""
     return subnet.gateway_mac or ANYCAST_GATEWAY_MAC

@@ -81,6 +81,7 @@ def _check_vtep_family(index: Index) -> Iterator[Problem]:
         return
     first = leaves[0].vtep
     ends = [(str(leaf), "vtep", leaf.vtep) for leaf in leaves]
+    ends += [(str(vtep), "address", vtep.address) for vtep in index.vteps.values()]
     for members in index.members.values():
         for port in members.ports.values():
             if isinstance(port.attachment, VtepAttachment):

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The objects, found by kind, key and VPC."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from p4vpc.errors import ModelError, Problem
 from p4vpc.intent import (
     Fabric,
+    ForeignVtep,
     Intent,
+    IpAddress,
     Link,
     Mirror,
     Neighbor,
@@ -45,6 +48,7 @@ class Index:
         self.fabric = Fabric()
         self.switches: dict[str, Switch] = {}
         self.links: dict[str, Link] = {}
+        self.vteps: dict[str, ForeignVtep] = {}
         self.tenants: dict[str, Tenant] = {}
         self.qos_policies: dict[str, QosPolicy] = {}
         self.vpcs: dict[str, Vpc] = {}
@@ -66,6 +70,8 @@ class Index:
                 self.switches[intent.name] = intent
             case Link():
                 self.links[intent.name] = intent
+            case ForeignVtep():
+                self.vteps[intent.name] = intent
             case Tenant():
                 self.tenants[intent.name] = intent
             case QosPolicy():
@@ -93,6 +99,11 @@ class Index:
     def members_of(self, vpc_key: str) -> VpcIndex:
         """Return what belongs to the VPC; nothing if it has nothing."""
         return self.members.get(vpc_key) or VpcIndex()
+
+    @cached_property
+    def vtep_at(self) -> Mapping[IpAddress, ForeignVtep]:
+        """The foreign VTEPs that are objects, by address."""
+        return {vtep.address: vtep for vtep in self.vteps.values()}
 
     @property
     def neighbors(self) -> Iterator[tuple[Link, Neighbor]]:

@@ -73,6 +73,7 @@ def check_attachments(index: Index, *, are_links_complete: bool = True) -> Itera
                 yield from _check_switch_port(index, links, port, candidate, field)
                 uses.append(Use(f"{candidate},", port, field))
     yield from only_once(uses, "one port for each switch port and VLAN")
+    yield from _check_transparency(index)
 
 
 def _check_overlaps(members: VpcIndex) -> Iterator[Problem]:
@@ -136,6 +137,37 @@ def _check_switch_port(
     if link is not None:
         message = f"port {attachment.port} of {attachment.switch} belongs to link {link}"
         yield Problem(str(port), f"{field}.port", message, "a port without a link")
+
+
+def _check_transparency(index: Index) -> Iterator[Problem]:
+    """Yield a problem for what is in the way of a tenant's own tags: an attachment by VLAN, another on the port."""
+    by_switch_port: dict[tuple[str, int], list[tuple[Port, str, bool]]] = defaultdict(list)
+    for vpc_key in sorted(index.members):
+        members = index.members[vpc_key]
+        for port in members.ports.values():
+            subnet = members.subnets.get(port.subnet)
+            if subnet is None:
+                continue
+            for field, place in _switch_places(port):
+                by_switch_port[place.switch, place.port].append((port, field, subnet.vlan_transparent))
+                if subnet.vlan_transparent and place.vlan is not None:
+                    message = f"subnet {subnet.name} is vlan_transparent, so a tag chooses no attachment of it"
+                    remedy = "remove vlan, or vlan_transparent of the subnet"
+                    yield Problem(str(port), f"{field}.vlan", message, remedy)
+    for (switch, number), there in by_switch_port.items():
+        owner = next((port for port, _, is_transparent in there if is_transparent), None)
+        for port, field, _ in there:
+            if owner is not None and port is not owner:
+                message = f"all tags on port {number} of {switch} belong to {owner}, whose subnet is vlan_transparent"
+                yield Problem(str(port), field, message, "another switch port")
+
+
+def _switch_places(port: Port) -> Iterator[tuple[str, SwitchAttachment]]:
+    """Yield where a port is or may be plugged into a switch, with the fields that say so."""
+    if isinstance(port.attachment, SwitchAttachment):
+        yield "attachment", port.attachment
+    for position, candidate in enumerate(port.candidates):
+        yield f"candidates[{position}]", candidate
 
 
 def _check_vtep(

@@ -12,7 +12,7 @@ from p4vpc.model.labels import LabelSet
 
 @dataclass(frozen=True, slots=True)
 class ModelSwitch:
-    """A switch with its defaults filled in."""
+    """A switch with its defaults filled in; tier 0 is that of the leaves."""
 
     name: str
     is_leaf: bool
@@ -20,6 +20,7 @@ class ModelSwitch:
     router_mac: Mac
     p4runtime: str
     device_id: int
+    tier: int
 
     @property
     def id(self) -> ObjectId:
@@ -49,12 +50,35 @@ class FabricPort:
 
 
 @dataclass(frozen=True, slots=True)
+class TunnelModes:
+    """What the outer headers of a tunnel say of the packet inside, and what of theirs is believed.
+
+    Attributes:
+        is_ecn_compatible: Not-ECT outside, rather than the mark inside (RFC 6040).
+        is_dscp_uniform: the DSCP is copied, out and back in, rather than set to `dscp` (RFC 2983).
+        is_udp_checksum: over IPv6 the UDP checksum is calculated, rather than 0.
+        is_gbp: the sender's policy label goes along (VXLAN-GBP).
+        is_gbp_trusted: the group id that comes in is the sender's policy label.
+        origin: the intent object that says so; None if they are the defaults.
+    """
+
+    is_ecn_compatible: bool
+    is_dscp_uniform: bool
+    dscp: int
+    is_udp_checksum: bool
+    is_gbp: bool
+    is_gbp_trusted: bool
+    origin: ObjectId | None
+
+
+@dataclass(frozen=True, slots=True)
 class Vtep:
     """A tunnel end: one of our leaves (`switch`), or a foreign one (None)."""
 
     address: IpAddress
     tunnel_index: int
     switch: str | None
+    modes: TunnelModes
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +90,7 @@ class ModelSubnet:
         gateway_v4: the logical router's address; None if there is no prefix of the family; likewise `gateway_v6`.
         flood_group: number of its multicast groups if broadcast and multicast frames reach all of its ports; None if
             they reach none.
+        is_vlan_transparent: 802.1Q tags of the tenant's own pass between its ports.
     """
 
     id: ObjectId
@@ -77,6 +102,7 @@ class ModelSubnet:
     vni: int
     bridge_domain: int
     flood_group: int | None = None
+    is_vlan_transparent: bool = False
 
     @property
     def prefixes(self) -> tuple[IpNetwork, ...]:

@@ -3,13 +3,15 @@
 
 A revision reaches the switches as a whole or not at all: if it does not make a model, or does not compile for one
 switch, every switch keeps what it has, and the status says why. If it moves ports, their new switches get it first, and
-the others as soon as those are ready; what old switches redirect follows from `moves`.
+the others as soon as those are ready; what old switches redirect follows from `moves`. When links go down or come up,
+the last good revision is compiled again.
 """
 
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Self
@@ -18,12 +20,14 @@ import structlog
 
 from p4vpc.compiler import NOBODY, DesiredState, Moved, compile_switch
 from p4vpc.errors import StoreError
+from p4vpc.intent import ObjectId
 from p4vpc.model import Model, ModelSwitch, build_model
 from p4vpc.services.access import AccessService
 from p4vpc.services.announced_moves import AnnouncedMoves
 from p4vpc.services.blocking import Blocking
 from p4vpc.services.damping import DampingOptions
-from p4vpc.services.intents import IntentService
+from p4vpc.services.intents import IntentService, refuse_inability
+from p4vpc.services.links import Discovery, LinkMonitor, LinkOptions, LinkState, LinkStatus
 from p4vpc.services.moves import Moves
 from p4vpc.services.responder import (
     Announcement,
@@ -41,6 +45,9 @@ from p4vpc.store import Snapshot, Store
 
 FEED_INTERVAL_SECONDS = 1.0
 """How often the store is asked for commits of other processes, and how soon after a failure it is tried again."""
+
+_TIER_SECONDS = 1.0
+"""How long the next tier waits at most for one that goes round dead links."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +81,13 @@ class ControllerStatus:
         compiled_revision: the last that was handed to the agents.
         error: why a later one was not; empty if nothing is wrong.
         switches: by name, sorted.
+        links: by name, sorted.
     """
 
     compiled_revision: int
     error: str
     switches: tuple[SwitchStatus, ...]
+    links: tuple[LinkStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +97,7 @@ class _Compiled:
     Attributes:
         states, views, sample_views: by switch.
         moved: what the states redirect for, by switch; not there: for nobody.
+        down_links: what the states go round.
     """
 
     model: Model
@@ -95,11 +105,12 @@ class _Compiled:
     views: Mapping[str, SwitchView]
     sample_views: Mapping[str, SampleView]
     moved: Mapping[str, Moved]
+    down_links: frozenset[ObjectId]
 
 
 @dataclass(slots=True)
 class _Running:
-    """A switch's agent, responder and sampler, and the tasks that run the first two."""
+    """A switch's agent, responder and sampler, and the tasks that run the first two and its discovery."""
 
     agent: Agent
     responder: Responder
@@ -114,6 +125,7 @@ class Controller:
         store: closed by whoever opened it, after the controller has ended.
         pipeline: what the switches shall run.
         options: for the agents.
+        link_options: when links count as down, and how often LLDP is sent.
         on_packet: called with the switch's name and each packet-in that the responder does not take.
         on_announcement: called when a host makes itself known, wherever it is.
     """
@@ -124,6 +136,7 @@ class Controller:
         pipeline: Pipeline,
         *,
         options: AgentOptions | None = None,
+        link_options: LinkOptions | None = None,
         on_packet: Callable[[str, Packet], None] | None = None,
         on_announcement: OnAnnouncement = log_announcement,
         feed_interval: float = FEED_INTERVAL_SECONDS,
@@ -132,6 +145,7 @@ class Controller:
         self.pipeline = pipeline
         self._store = store
         self._options = options
+        self._link_options = link_options or LinkOptions()
         self._on_packet = on_packet
         self._on_announcement = on_announcement
         self.announcements = LatestAnnouncements(self._announced)
@@ -141,11 +155,12 @@ class Controller:
         self._feed_interval = feed_interval
         self._dirty = asyncio.Event()
         self._blocking = Blocking()
-        self.intents = IntentService(store, self._blocking, self._dirty.set)
+        self.intents = IntentService(store, self._blocking, self._dirty.set, pipeline.architecture)
         self.access = AccessService(store, self._blocking)
         self._announced_moves = AnnouncedMoves(self.intents, options=self._mobility.damping)
         self._running: dict[str, _Running] = {}
         self._compiled: _Compiled | None = None
+        self._links = LinkMonitor(self._link_options, self._session_of, self._link_changed)
         self._compiled_revision = 0
         self._is_ready = False
         self._store_error = ""
@@ -177,8 +192,11 @@ class Controller:
     @property
     def status(self) -> ControllerStatus:
         """The whole at this moment."""
-        switches = tuple(self._running[name].agent.status for name in sorted(self._running))
-        return ControllerStatus(self._compiled_revision, self._store_error or self._model_error, switches)
+        error = self._store_error or self._model_error
+        return ControllerStatus(self._compiled_revision, error, self._switches(), self._links.status())
+
+    def _switches(self) -> tuple[SwitchStatus, ...]:
+        return tuple(self._running[name].agent.status for name in sorted(self._running))
 
     def agents(self) -> Mapping[str, Agent]:
         """The agents by name of their switch."""
@@ -195,6 +213,11 @@ class Controller:
     def desired(self, switch: str) -> DesiredState | None:
         """What a switch shall hold; None if it is not known."""
         return None if self._compiled is None else self._compiled.states.get(switch)
+
+    @property
+    def down_links(self) -> frozenset[ObjectId]:
+        """The links that the desired states go round."""
+        return frozenset() if self._compiled is None else self._compiled.down_links
 
     async def changed(self) -> None:
         """Wait until the status is another one."""
@@ -240,7 +263,7 @@ class Controller:
             return Outcome.DEGRADED
         if not self._is_ready or self._compiled_revision < revision:
             return Outcome.TIMEOUT
-        switches = self.status.switches
+        switches = self._switches()
         if is_every_switch_ready and any(switch.state is not SwitchState.READY for switch in switches):
             return Outcome.TIMEOUT
         if not all(switch.has_settled(revision) for switch in switches):
@@ -269,8 +292,10 @@ class Controller:
                     self._log.error("the store cannot be read", reason=str(error))
                 self._store_error = str(error)
                 self._notify()
+            await self._go_round()  # also while the database is away
+            pause = min(self._feed_interval, self._links.seconds_to_next() or self._feed_interval)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._feed_interval):
+                async with asyncio.timeout(pause):
                     await self._dirty.wait()
 
     async def _follow(self) -> None:
@@ -294,18 +319,76 @@ class Controller:
         await self._redirect()
 
     async def _compile(self, snapshot: Snapshot) -> _Compiled:
+        refuse_inability(snapshot.intents, self.pipeline.architecture)
         since = self._compiled_revision if self._is_ready else None
         departures = await self._blocking.run(self._store.departures, since)
         model = await self._blocking.run(build_model, snapshot.intents, snapshot.identifiers, snapshot.revision)
+        if not self._is_ready:
+            await self._first_look(model)
         # What was committed since the snapshot was taken comes with the next one.
         self._moves.follow(model, (it for it in departures if it.revision <= snapshot.revision))
         # The new place of one port may be the old one of another: it goes first, and redirects only to what is ready.
         confirmed = self._moves.redirects()
         ahead = {switch: confirmed.get(switch, NOBODY) for switch in self._moves.awaited()}
-        return await self._blocking.run(_compile, model, {**self._moves.prospects(), **ahead})
+        moved = {**self._moves.prospects(), **ahead}
+        return await self._blocking.run(_compile, model, moved, self._links.down_links())
+
+    async def _go_round(self) -> None:
+        """Compile the last good revision again if other links are down than before.
+
+        What has died comes first, from the leaves upwards, then what is back, from the top downwards: while tiers have
+        different pictures, no switch sends to one that would send back.
+        """
+        while self._compiled is not None and (down_links := self._links.down_links()) != self._compiled.down_links:
+            it = self._compiled
+            dead = down_links - it.down_links
+            step = it.down_links | dead if dead else down_links
+            try:
+                states = await self._blocking.run(_compile_states, it.model, it.moved, it.states, step)
+            except Exception:
+                self._log.exception("unexpected error, please report it", down_links=sorted(map(str, step)))
+                states, step = it.states, down_links  # not again before anything else changes
+            self._compiled = replace(it, states=states, down_links=step)
+            self._log.info("going round links", down_links=sorted(link.key for link in step))
+            for tier in _tiers(it.model, is_downwards=not dead):
+                self._hand_to(tier, self._compiled)
+                await self._settled(tier, it.model.revision)
+
+    async def _settled(self, names: Collection[str], revision: int) -> None:
+        """Wait, not for long, until those of the switches that take writes now have taken them."""
+        agents = [self._running[name].agent for name in names]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_TIER_SECONDS):
+                while not all(agent.ready_session is None or agent.status.has_settled(revision) for agent in agents):
+                    await self._changed.wait()
+
+    async def _first_look(self, model: Model) -> None:
+        """Find out about links before anything is written: dead ones shall not come back with the controller."""
+        self._links.set_links(model)
+        for name, switch in model.switches.items():
+            if name not in self._running:
+                self._add(switch)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._link_options.first_look):
+                while not all(running.agent.is_looked_at for running in self._running.values()):
+                    await self._changed.wait()
+
+    def _session_of(self, switch: str) -> int | None:
+        running = self._running.get(switch)
+        return None if running is None else running.agent.ready_session
+
+    def _link_changed(self, link: LinkStatus) -> None:
+        if link.detail:
+            log = self._log.warning if link.state is LinkState.DOWN else self._log.info
+            log("link", link=link.name, a=link.a, b=link.b, state=link.state.value, reason=link.detail)
+        elif link.flaps:
+            self._log.info("link is well again", link=link.name, state=link.state.value)
+        self._dirty.set()
+        self._notify()
 
     async def _hand_out(self, compiled: _Compiled) -> None:
         model = compiled.model
+        self._links.set_links(model)
         gone = [
             name for name, running in self._running.items() if running.agent.target != _target(model.switches.get(name))
         ]
@@ -323,7 +406,12 @@ class Controller:
         self._hand_to(self._compiled.states, self._compiled)
         self._compiled_revision = model.revision
         self._is_ready = True
-        self._log.info("compiled", revision=model.revision, entries=sum(map(len, compiled.states.values())))
+        self._log.info(
+            "compiled",
+            revision=model.revision,
+            entries=sum(map(len, compiled.states.values())),
+            down_links=sorted(link.key for link in compiled.down_links),
+        )
         self._notify()
 
     def _hand_to(self, switches: Iterable[str], compiled: _Compiled) -> None:
@@ -371,7 +459,7 @@ class Controller:
         other = [name for name in compiled.states if compiled.moved.get(name, NOBODY) != moved.get(name, NOBODY)]
         if not other:
             return compiled
-        states = await self._blocking.run(_compile_states, compiled.model, moved, other)
+        states = await self._blocking.run(_compile_states, compiled.model, moved, other, compiled.down_links)
         return replace(compiled, states={**compiled.states, **states}, moved=moved)
 
     def _add(self, switch: ModelSwitch) -> None:
@@ -385,9 +473,14 @@ class Controller:
         responder = Responder(target.name, self.announcements)
         sampler = Sampler(target.name, self.samples)
 
+        def is_ready() -> bool:
+            return self._session_of(target.name) is not None
+
+        discovery = Discovery(target.name, self._links, is_ready, self._link_options)
+
         def on_packet(name: str, packet: Packet) -> None:
             sampler.offer(packet)
-            if not responder.offer(packet) and self._on_packet is not None:
+            if not responder.offer(packet) and not discovery.offer(packet) and self._on_packet is not None:
                 self._on_packet(name, packet)
 
         agent = Agent(
@@ -396,11 +489,13 @@ class Controller:
             next_election_id,
             on_change=self._agent_changed,
             on_packet=on_packet,
+            on_ports=self._links.set_ports,
             options=self._options,
         )
         tasks = (
             asyncio.create_task(self._supervise(agent), name=target.name),
             asyncio.create_task(responder.run(agent.packet_out), name=f"{target.name} responder"),
+            asyncio.create_task(discovery.run(agent.packet_out), name=f"{target.name} discovery"),
         )
         self._running[target.name] = _Running(agent, responder, sampler, tasks)
 
@@ -431,14 +526,25 @@ class Controller:
             self._released_revision = realised
 
 
-def _compile(model: Model, moved: Mapping[str, Moved]) -> _Compiled:
+def _tiers(model: Model, *, is_downwards: bool) -> list[list[str]]:
+    """Return the switches in the order in which they are told of links."""
+    tiers: defaultdict[int, list[str]] = defaultdict(list)
+    for name, switch in model.switches.items():
+        tiers[switch.tier].append(name)
+    return [tiers[tier] for tier in sorted(tiers, reverse=is_downwards)]
+
+
+def _compile(model: Model, moved: Mapping[str, Moved], down_links: frozenset[ObjectId]) -> _Compiled:
     views = {name: view_of_model(model, name) for name in model.switches}
     sample_views = {name: SampleView(model, name) for name in model.switches}
-    return _Compiled(model, _compile_states(model, moved, model.switches), views, sample_views, moved)
+    states = _compile_states(model, moved, model.switches, down_links)
+    return _Compiled(model, states, views, sample_views, moved, down_links)
 
 
-def _compile_states(model: Model, moved: Mapping[str, Moved], switches: Iterable[str]) -> Mapping[str, DesiredState]:
-    return {name: compile_switch(model, name, moved.get(name, NOBODY)) for name in switches}
+def _compile_states(
+    model: Model, moved: Mapping[str, Moved], switches: Iterable[str], down_links: frozenset[ObjectId]
+) -> Mapping[str, DesiredState]:
+    return {name: compile_switch(model, name, moved.get(name, NOBODY), down_links) for name in switches}
 
 
 def _target(switch: ModelSwitch | None) -> Target | None:

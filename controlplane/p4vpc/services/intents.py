@@ -17,6 +17,7 @@ from p4vpc.compiler import check_samples
 from p4vpc.errors import ModelError, NotFoundError, Problem, RevisionConflictError
 from p4vpc.intent import Fabric, Intent, Malformed, ObjectId, closest
 from p4vpc.model import check_objects, plan_identifiers
+from p4vpc.services.abilities import check_abilities
 from p4vpc.services.access import tenant_of
 from p4vpc.services.blocking import Blocking
 from p4vpc.store import (
@@ -83,12 +84,16 @@ class IntentService:
         store: closed by whoever opened it, after `blocking`.
         blocking: where the store's methods run.
         on_commit: called on the event loop after every commit of ours.
+        architecture: of the switches' pipeline; what it cannot do is refused.
     """
 
-    def __init__(self, store: Store, blocking: Blocking, on_commit: Callable[[], None] = lambda: None):
+    def __init__(
+        self, store: Store, blocking: Blocking, on_commit: Callable[[], None] = lambda: None, architecture: str = ""
+    ):
         self._store = store
         self._blocking = blocking
         self._on_commit = on_commit
+        self._architecture = architecture
         self._log = structlog.get_logger().bind(switch="-")
         self._lock = asyncio.Lock()
         self._snapshot: Snapshot | None = None
@@ -186,6 +191,7 @@ class IntentService:
             after = _apply_to(snapshot.objects, changes)
             deleted = {change.id for change in changes if isinstance(change, Delete)}
             _check(after, deleted, malformed)
+            refuse_inability(after.values(), self._architecture)
             edits = tuple(_edits(changes, snapshot))
             if is_dry_run:
                 return Applied(snapshot.revision, edits)
@@ -206,6 +212,13 @@ class IntentService:
             self._snapshot = _advance(snapshot, commit)
             return Applied(commit.revision, edits)
         raise AssertionError("the loop returns or raises")
+
+
+def refuse_inability(objects: Iterable[Intent], architecture: str) -> None:
+    """Raise ModelError if the objects ask for what switches of this architecture cannot do."""
+    problems = tuple(check_abilities(objects, architecture))
+    if problems:
+        raise ModelError(problems)
 
 
 def not_found(ids: Iterable[ObjectId], snapshot: Snapshot) -> NotFoundError:

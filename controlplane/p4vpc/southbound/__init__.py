@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """P4Runtime: one agent per switch that keeps it at its desired state.
 
-`agent` owns the life of a switch, `session` one connection, `pipeline` what the switches run, `codec` entries as
+`agent` owns the life of a switch, `session` one connection, `port_states` what gNMI
+tells, `pipeline` what the switches run, `codec` entries as
 messages, `readback` what switches hold and count, `refusals` what they would not take, `quirks` where targets differ.
 """
 
@@ -13,7 +14,7 @@ from p4vpc.southbound.packets import Packet
 from p4vpc.southbound.pipeline import Pipeline
 from p4vpc.southbound.readback import CounterReading, read_counters
 from p4vpc.southbound.rpc import RpcError
-from p4vpc.southbound.status import PipelineState, SwitchProblem, SwitchState, SwitchStatus
+from p4vpc.southbound.status import PipelineState, PortStates, SwitchProblem, SwitchState, SwitchStatus
 from p4vpc.southbound.tls import SwitchTls
 
 __all__ = (
@@ -28,6 +29,7 @@ __all__ = (
     "Pipeline",
     "PipelineError",
     "PipelineState",
+    "PortStates",
     "RpcError",
     "SwitchProblem",
     "SwitchState",

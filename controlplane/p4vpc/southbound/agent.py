@@ -8,7 +8,7 @@ every reconnect it is read anew, so a restarted switch is filled again and a res
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -19,6 +19,7 @@ from p4vpc.compiler.entries import DesiredState, Entry, Identity
 from p4vpc.errors import SouthboundError
 from p4vpc.reconcile import Batch, Change, LeftOut, Operation, plan
 from p4vpc.reconcile.planner import DEFAULT_BATCH_SIZE
+from p4vpc.southbound import quirks
 from p4vpc.southbound.describe import describe
 from p4vpc.southbound.match_codec import EncodeError
 from p4vpc.southbound.packets import Packet, decode_packet_in, encode_packet_out
@@ -27,7 +28,7 @@ from p4vpc.southbound.readback import read_entries
 from p4vpc.southbound.refusals import Refusals, left_out_problems
 from p4vpc.southbound.rpc import RpcError, UpdateError
 from p4vpc.southbound.session import ElectionIdUselessError, Listener, Session, connect
-from p4vpc.southbound.status import PipelineState, SwitchState, SwitchStatus
+from p4vpc.southbound.status import PipelineState, PortStates, SwitchState, SwitchStatus
 from p4vpc.southbound.tls import SwitchTls
 
 _BATCHES_BETWEEN_LOOKS = 20
@@ -82,6 +83,7 @@ class Agent:
         next_election_id: of the store; each is higher than all before.
         on_change: called, on the event loop, when `status` has changed in anything but mere counts.
         on_packet: called with the switch's name and each packet-in.
+        on_ports: called with the switch's name and the state of all its ports, whenever it tells them.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class Agent:
         *,
         on_change: Callable[[], None] = lambda: None,
         on_packet: Callable[[str, Packet], None] | None = None,
+        on_ports: Callable[[str, Mapping[int, bool]], None] = lambda name, is_up: None,
         options: AgentOptions | None = None,
     ):
         self.target = target
@@ -99,6 +102,7 @@ class Agent:
         self._next_election_id = next_election_id
         self._on_change = on_change
         self._on_packet = on_packet
+        self._on_ports = on_ports
         self._options = options or AgentOptions()
         self._log = structlog.get_logger().bind(switch=target.name)
         self._wake = asyncio.Event()
@@ -110,6 +114,7 @@ class Agent:
         self._left_out: tuple[LeftOut, ...] = ()
         self._state = SwitchState.DISCONNECTED
         self._pipeline_state = PipelineState.UNKNOWN
+        self._port_states = PortStates.UNKNOWN
         self._changed_revision = self._settled_revision = self._realised_revision = 0
         self._updates_written = self._updates_refused = self._connections = self._packets_in = 0
         self._error = ""
@@ -133,14 +138,29 @@ class Agent:
             connections=self._connections,
             packets_in=self._packets_in,
             problems=(*left_out_problems(self._left_out, schema), *self._refusals.problems(schema)),
+            port_states=self._port_states,
             error=self._error,
         )
+
+    @property
+    def ready_session(self) -> int | None:
+        """The number of the session in which packets go out and come in; None if there is none now."""
+        return self._connections if self._state is SwitchState.READY else None
+
+    @property
+    def is_looked_at(self) -> bool:
+        """Whether the ports' states have been asked for, with whatever success."""
+        return bool(self._error) or self._port_states is not PortStates.UNKNOWN
 
     def set_desired(self, desired: DesiredState) -> None:
         """What the switch shall hold from now on. A state with the same entries costs nothing."""
         before, self._desired = self._desired, desired
         if before is None or before.entries != desired.entries:
             self._changed_revision = desired.revision
+            # The same revision may come again with other entries: over other paths, or with redirects.
+            before_it = max(desired.revision - 1, 0)
+            self._settled_revision = min(self._settled_revision, before_it)
+            self._realised_revision = min(self._realised_revision, before_it)
             self._wake.set()
         else:
             if self._settled_revision >= before.revision:
@@ -195,6 +215,7 @@ class Agent:
         self._image = None
         self._error = error
         self._pipeline_state = PipelineState.UNKNOWN
+        self._port_states = PortStates.UNKNOWN
         self._change_state(SwitchState.DISCONNECTED)
 
     def _change_state(self, state: SwitchState) -> None:
@@ -213,16 +234,40 @@ class Agent:
             self._refusals.try_now()
             work = asyncio.create_task(self._work(session))
             closed = asyncio.create_task(session.closed())
+            ports = asyncio.create_task(self._follow_ports(session))
             try:
                 await asyncio.wait((work, closed), return_when=asyncio.FIRST_COMPLETED)
             finally:
-                for task in (work, closed):
+                for task in (work, closed, ports):
                     task.cancel()
-                await asyncio.wait((work, closed))
-            failures = [task.exception() for task in (closed, work) if not task.cancelled()]
+                await asyncio.wait((work, closed, ports))
+            failures = [task.exception() for task in (closed, work, ports) if not task.cancelled()]
             for failure in failures:
                 if failure is not None:
                     raise failure
+
+    async def _follow_ports(self, session: Session) -> None:
+        """Tell the states of ports as long as the session lasts, if the switch has them to tell."""
+        backoff = self._options.first_backoff
+        while True:
+            try:
+                async for is_up in session.port_states():
+                    backoff = self._options.first_backoff
+                    self._on_ports(self.target.name, is_up)
+                    self._change_port_states(PortStates.FOLLOWED)
+            except RpcError as error:
+                if error.code in quirks.HAS_NONE_CODES:
+                    self._log.info("port states are not offered", reason=error.reason)
+                    self._change_port_states(PortStates.NOT_OFFERED)
+                    return
+                self._log.debug("port states lost", reason=str(error))
+            await asyncio.sleep(backoff)
+            backoff = min(self._options.last_backoff, backoff * 2)
+
+    def _change_port_states(self, states: PortStates) -> None:
+        if states is not self._port_states:
+            self._port_states = states
+            self._on_change()
 
     def _packet_in(self, message: p4r.PacketIn) -> None:
         self._packets_in += 1
@@ -249,12 +294,15 @@ class Agent:
             self._image = None
             self._change_state(SwitchState.STANDBY)
             return
+        if self._desired is None:  # it decides how what is read back is compared
+            self._change_state(SwitchState.SYNCHRONISING)
+            return
         if self._image is None or self._image.is_stale:
             self._change_state(SwitchState.SYNCHRONISING)
             await self._ensure_pipeline(session)
-            self._image = _Image(await read_entries(session, self._pipeline.codec, self._desired or {}))
+            self._image = _Image(await read_entries(session, self._pipeline.codec, self._desired))
             self._log.info("read back", entries=len(self._image.entries))
-        await self._reconcile(session, self._image)
+        await self._reconcile(session, self._image, self._desired)
 
     async def _pause(self, session: Session) -> None:
         """Wait for something to do; ask an idle switch now and then whether it is still there."""
@@ -271,7 +319,7 @@ class Agent:
 
     async def _probe(self, session: Session) -> None:
         config = await session.pipeline(is_complete=False)
-        if session.is_primary and config.cookie.cookie != self._cookie:
+        if session.is_primary and self._image is not None and config.cookie.cookie != self._cookie:
             self._log.warning("somebody has changed the pipeline")
             self._image = None
             self._wake.set()
@@ -293,12 +341,8 @@ class Agent:
         self._pipeline_state = PipelineState.PUSHED
         self._log.info("pipeline pushed", cookie=f"{self._cookie:#x}")
 
-    async def _reconcile(self, session: Session, image: _Image) -> None:
+    async def _reconcile(self, session: Session, image: _Image, desired: DesiredState) -> None:
         """Write the difference."""
-        desired = self._desired
-        if desired is None:
-            self._change_state(SwitchState.READY)
-            return
         written, refused = self._updates_written, self._updates_refused
         now = asyncio.get_running_loop().time()
         planned = plan(

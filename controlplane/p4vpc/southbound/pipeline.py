@@ -56,6 +56,11 @@ class Pipeline:
             ) from None
         return cls.of(parse_p4info(text, str(p4info_path)), device_config)
 
+    @property
+    def architecture(self) -> str:
+        """`v1model`, `tna`."""
+        return self.p4info.pkg_info.arch
+
     @cached_property
     def codec(self) -> Codec:
         """Encoders and decoders of all tables."""

@@ -17,6 +17,7 @@ from finsy.proto import U128, p4r, p4r_grpc
 
 from p4vpc.southbound import quirks
 from p4vpc.southbound.pipeline import Pipeline
+from p4vpc.southbound.port_states import follow_ports
 from p4vpc.southbound.rpc import RpcError, UpdateError, rpc_error, update_errors
 from p4vpc.southbound.tls import SwitchTls
 
@@ -51,6 +52,7 @@ class Session:
     """
 
     def __init__(self, channel: grpc.aio.Channel, device_id: int, election_id: int, listener: Listener):
+        self._channel = channel
         self._stub: p4r_grpc.P4RuntimeAsyncStub = p4r_grpc.P4RuntimeStub(channel)
         self._device_id = device_id
         self._election_id = election_id
@@ -135,6 +137,10 @@ class Session:
             await self._stream.write(p4r.StreamMessageRequest(packet=packet))
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
             raise RpcError("packet-out", GRPCStatusCode.UNAVAILABLE, str(error)) from None
+
+    def port_states(self) -> AsyncIterator[Mapping[int, bool]]:
+        """Whether ports are up, by number, now and after each change; `follow_ports` says what it raises."""
+        return follow_ports(self._channel)
 
     async def write(self, updates: Sequence[p4r.Update]) -> Mapping[int, UpdateError]:
         """Write a batch; what can be written is (CONTINUE_ON_ERROR).

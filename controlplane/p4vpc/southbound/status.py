@@ -24,6 +24,14 @@ class PipelineState(StrEnum):
     PUSHED = "pushed"
 
 
+class PortStates(StrEnum):
+    """Whether the switch tells its port states (gNMI), as far as is known since it connected."""
+
+    UNKNOWN = "unknown"
+    FOLLOWED = "followed"
+    NOT_OFFERED = "not_offered"
+
+
 @dataclass(frozen=True, slots=True)
 class SwitchProblem:
     """Something desired that the switch does not have (or something undesired that it has), and why.
@@ -56,6 +64,7 @@ class SwitchStatus:
         connections: sessions opened since this controller started.
         packets_in: packets received from the switch since this controller started.
         problems: what keeps the desired revision from being realised.
+        port_states: whether its port states are known.
         error: why the switch is disconnected, or what went wrong last; empty if nothing.
     """
 
@@ -73,6 +82,7 @@ class SwitchStatus:
     connections: int = 0
     packets_in: int = 0
     problems: tuple[SwitchProblem, ...] = field(default=())
+    port_states: PortStates = PortStates.UNKNOWN
     error: str = ""
 
     @property

@@ -89,7 +89,7 @@ def test_apply_get_diff_delete(run: Run, tmp_path: Path, tenant: str) -> None:
     same = run("diff", "-f", path)
     assert (same.code, same.out) == (0, "no difference\n")
     table = run("get", "subnets", "--tenant", tenant).out.splitlines()
-    columns = ["SUBNET", "IPV4", "GATEWAY_V4", "IPV6", "GATEWAY_V6", "GATEWAY_MAC", "BROADCAST"]
+    columns = ["SUBNET", "IPV4", "GATEWAY_V4", "IPV6", "GATEWAY_V6", "GATEWAY_MAC", "BROADCAST", "VLAN_TRANSPARENT"]
     assert table[0].split() == columns
     assert table[1].split() == [f"{tenant}/prod/web", "10.0.1.0/24"]
     refused = run("delete", "vpc", f"{tenant}/prod")

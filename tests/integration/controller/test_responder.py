@@ -13,7 +13,17 @@ from typing import TypeAlias
 
 import pytest
 from scapy.layers.inet import ICMP, IP, UDP
-from scapy.layers.inet6 import ICMPv6EchoRequest, ICMPv6ND_NA, ICMPv6NDOptDstLLAddr, IPv6
+from scapy.layers.inet6 import (
+    ICMPv6EchoRequest,
+    ICMPv6ND_NA,
+    ICMPv6ND_RA,
+    ICMPv6ND_RS,
+    ICMPv6NDOptDstLLAddr,
+    ICMPv6NDOptMTU,
+    ICMPv6NDOptPrefixInfo,
+    ICMPv6NDOptSrcLLAddr,
+    IPv6,
+)
 from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Packet, Raw
 
@@ -153,6 +163,27 @@ async def test_a_host_gets_its_answer(
     await exchange(ports, HOST_PORT, packet)
     # The second exchange has begun after the first was counted.
     assert running.responders()["leaf1"].counts[reason, Answer.ANSWERED] >= 1
+
+
+@pytest.mark.parametrize(
+    ("sender", "told"), [(HOST_LINK_LOCAL, HOST_LINK_LOCAL), (HOST_V6, HOST_V6), ("::", "ff02::1")]
+)
+async def test_a_host_that_looks_for_its_router_finds_the_gateway(
+    sender: str, told: str, ports: MemoryPorts, running: Controller
+) -> None:
+    option = Raw(b"") if sender == "::" else ICMPv6NDOptSrcLLAddr(lladdr=HOST_MAC)
+    solicitation = IPv6(src=sender, dst="ff02::2", hlim=255) / ICMPv6ND_RS() / option
+    for _ in range(2):
+        ports.inject(HOST_PORT, bytes(Ether(src=HOST_MAC, dst="33:33:00:00:00:02") / solicitation))
+        async with asyncio.timeout(BOUND_SECONDS):
+            frame = Ether(await ports.receive(HOST_PORT))
+        said = frame[IPv6]
+        assert (frame.src, said.src, said.dst, said.hlim) == (GATEWAY_MAC, GATEWAY_LINK_LOCAL, told, 255)
+        assert (said[ICMPv6ND_RA].routerlifetime, said[ICMPv6NDOptMTU].mtu) == (65535, 1500)
+        prefix = said[ICMPv6NDOptPrefixInfo]
+        assert (prefix.prefix, prefix.prefixlen, prefix.L, prefix.A) == ("2001:db8:1::", 64, 1, 0)
+    # The second exchange has begun after the first was counted.
+    assert running.responders()["leaf1"].counts[Reason.ROUTER_SOLICITATION, Answer.ANSWERED] >= 1
 
 
 async def test_a_host_that_moves_is_answered_where_it_is(ports: MemoryPorts, running: Controller) -> None:

@@ -75,7 +75,7 @@ def test_architectures_offer_the_same_objects(kind: str) -> None:
 def test_pipeline_is_the_one_of_the_contract(info: p4i.P4Info) -> None:
     contract = tables_of_contract()
     assert tables_of(info) == contract
-    assert len(contract) == 34
+    assert len(contract) == 35
 
 
 def test_counters_are_those_of_the_contract(info: p4i.P4Info) -> None:

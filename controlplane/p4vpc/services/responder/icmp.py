@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv6Address
 from p4vpc.intent import IpAddress
 from p4vpc.services.responder import ipv4, ipv6
 from p4vpc.services.responder.checksum import internet_checksum, pseudo_header
-from p4vpc.services.responder.packet import PROTOCOL_ICMP, PROTOCOL_ICMPV6, IpPacket
+from p4vpc.services.responder.packet import DEFAULT_TTL, PROTOCOL_ICMP, PROTOCOL_ICMPV6, IpPacket
 
 ICMP_BYTES = 8
 """Type, code, checksum, and 4 octets whose meaning depends on the type."""
@@ -23,8 +23,8 @@ _MAX_ERROR_BYTES_V4 = 576
 _MAX_ERROR_BYTES_V6 = 1280
 """RFC 4443 section 2.4 (c): as much as fits the minimum IPv6 MTU."""
 
-_INTERNETWORK_CONTROL = 6 << 5
-"""Precedence of errors (RFC 1812 section 4.3.2.5)."""
+INTERNETWORK_CONTROL = 6 << 5
+"""Precedence of errors (RFC 1812 section 4.3.2.5), and of what else a router says by itself."""
 
 
 class IcmpError(Enum):
@@ -50,15 +50,21 @@ def build_error(kind: IcmpError, about: IpPacket, source: IpAddress, mtu: int = 
     if isinstance(about.src, IPv4Address):
         quote = about.octets[: _MAX_ERROR_BYTES_V4 - ipv4.HEADER_BYTES - ICMP_BYTES]
         parameter = struct.pack("!HH", 0, mtu)
-        return build_message(source, about.src, (type_v4, code_v4), parameter + quote, _INTERNETWORK_CONTROL)
+        return build_message(source, about.src, (type_v4, code_v4), parameter + quote, INTERNETWORK_CONTROL)
     quote = about.octets[: _MAX_ERROR_BYTES_V6 - ipv6.HEADER_BYTES - ICMP_BYTES]
-    return build_message(source, about.src, (type_v6, code_v6), struct.pack("!I", mtu) + quote, _INTERNETWORK_CONTROL)
+    return build_message(source, about.src, (type_v6, code_v6), struct.pack("!I", mtu) + quote, INTERNETWORK_CONTROL)
 
 
 def build_message(
-    source: IpAddress, target: IpAddress, type_code: tuple[int, int], body: bytes, traffic_class: int
+    source: IpAddress,
+    target: IpAddress,
+    type_code: tuple[int, int],
+    body: bytes,
+    traffic_class: int,
+    *,
+    hop_limit: int = DEFAULT_TTL,
 ) -> bytes:
-    """Return the IP packet with one ICMP message; `body` is everything behind its checksum.
+    """Return the IP packet with one ICMP message; `body` is everything behind its checksum, `hop_limit` is of IPv6.
 
     Raises TypeError if the addresses are not of one family.
     """
@@ -71,7 +77,9 @@ def build_message(
         pseudo = pseudo_header(source, target, PROTOCOL_ICMPV6, len(head) + 2 + len(body))
         checksum = internet_checksum(pseudo + head + bytes(2) + body)
         message = head + checksum.to_bytes(2) + body
-        return ipv6.build_ipv6(source, target, PROTOCOL_ICMPV6, message, traffic_class=traffic_class)
+        return ipv6.build_ipv6(
+            source, target, PROTOCOL_ICMPV6, message, traffic_class=traffic_class, hop_limit=hop_limit
+        )
     raise TypeError(f"{source} and {target} are not of one family")
 
 

@@ -84,8 +84,15 @@ def _step(chain: _Chain) -> bool:
 
 
 def build_ipv6(
-    src: IPv6Address, dst: IPv6Address, protocol: int, upper: bytes, *, traffic_class: int = 0, flow_label: int = 0
+    src: IPv6Address,
+    dst: IPv6Address,
+    protocol: int,
+    upper: bytes,
+    *,
+    traffic_class: int = 0,
+    flow_label: int = 0,
+    hop_limit: int = DEFAULT_TTL,
 ) -> bytes:
     """Return a packet without extension headers."""
     first = 6 << 28 | traffic_class << 20 | flow_label
-    return _HEADER.pack(first, len(upper), protocol, DEFAULT_TTL, src.packed, dst.packed) + upper
+    return _HEADER.pack(first, len(upper), protocol, hop_limit, src.packed, dst.packed) + upper

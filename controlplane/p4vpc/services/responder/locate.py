@@ -4,10 +4,13 @@
 from dataclasses import dataclass
 from zlib import crc32
 
+from p4vpc.intent import Mac
 from p4vpc.services.responder.ethernet import EthernetFrame, build_frame, parse_frame
 from p4vpc.services.responder.packet import IpPacket
 from p4vpc.services.responder.view import Attachment, ForeignAttachment, SubnetView, SwitchView
 from p4vpc.services.responder.vxlan import Tunnel, unwrap, wrap
+
+_UNTAGGED = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +27,19 @@ class Arrival:
     frame: EthernetFrame
     tunnel: Tunnel | None
 
-    def send_back(self, about: IpPacket, packet: bytes) -> bytes:
-        """Return the frame that takes an IP packet to where the packet it is about came from.
+    @property
+    def is_in_own_vlan(self) -> bool:
+        """Whether the frame has a tag of the tenant's own."""
+        return self.frame.tci is not None and self.subnet.is_vlan_transparent
 
-        The tag is that of the arrived frame, priority included; the MACs are swapped.
+    def send_back(self, about: IpPacket, packet: bytes, dst: Mac | None = None) -> bytes:
+        """Return the frame that takes an IP packet from the gateway to where the packet it is about came from.
+
+        The tag is that of the arrived frame, priority included; it goes to the arrived frame's source, or to `dst`.
         """
         frame = self.frame
-        inner = build_frame(EthernetFrame(frame.src, frame.dst, frame.tci, frame.ether_type, packet))
+        headers = (dst or frame.src, self.subnet.gateway_mac, frame.tci, frame.ether_type)
+        inner = build_frame(EthernetFrame(*headers, packet))
         if self.tunnel is None:
             return inner
         # All that the gateway tells a host about another is one flow to the underlay.
@@ -49,7 +58,11 @@ def locate(data: bytes, ingress_port: int, view: SwitchView) -> Arrival | None:
     if ingress_port in view.fabric_ports and frame.tci is None and frame.dst == view.router_mac:
         return _from_tunnel(frame, view)
     found = view.locals.get((ingress_port, frame.vlan_id))
-    return None if found is None else Arrival(*found, frame, None)
+    if found is None:
+        found = view.locals.get((ingress_port, _UNTAGGED))
+        if found is None or not found[1].is_vlan_transparent:
+            return None
+    return Arrival(*found, frame, None)
 
 
 def _from_tunnel(outer: EthernetFrame, view: SwitchView) -> Arrival | None:
@@ -62,7 +75,7 @@ def _from_tunnel(outer: EthernetFrame, view: SwitchView) -> Arrival | None:
     inner = parse_frame(data)
     if subnet is None or tunnel.local not in view.vteps or inner is None:
         return None
-    # Inside of VXLAN a frame has no tag (RFC 7348 section 6.1); the pipeline has dropped others.
-    if inner.tci is not None or not inner.src.is_unicast:
+    # Inside of VXLAN a frame has no tag (RFC 7348 section 6.1) but a tenant's own; the pipeline has dropped others.
+    if (inner.tci is not None and not subnet.is_vlan_transparent) or not inner.src.is_unicast:
         return None
     return Arrival(attachment, subnet, inner, tunnel)

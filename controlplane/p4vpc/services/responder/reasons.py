@@ -14,3 +14,4 @@ class Reason(IntEnum):
     TO_GATEWAY = 19
     TOO_BIG = 30
     LEARN = 33
+    ROUTER_SOLICITATION = 36

@@ -8,14 +8,16 @@
 
 from dataclasses import dataclass
 
+from p4vpc.services.responder.ethernet import ETHER_TYPE_IPV6, EthernetFrame, build_frame
 from p4vpc.services.responder.gateway import answer_as_gateway
 from p4vpc.services.responder.icmp import IcmpError, build_error
 from p4vpc.services.responder.locate import Arrival, locate
 from p4vpc.services.responder.packet import IpPacket
 from p4vpc.services.responder.parse import parse_ip
 from p4vpc.services.responder.reasons import Reason
+from p4vpc.services.responder.router import ALL_NODES, ALL_NODES_MAC, answer_solicitation, build_advertisement
 from p4vpc.services.responder.suppression import may_be_told
-from p4vpc.services.responder.view import SubnetView, SwitchView
+from p4vpc.services.responder.view import LocalAttachment, SubnetView, SwitchView
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +44,18 @@ def respond(frame: bytes, reason: int, ingress_port: int, view: SwitchView) -> R
 def answer(arrival: Arrival, reason: int, ingress_port: int) -> Reply | None:
     """Return the answer to a frame whose sender is known; as `respond`.
 
-    Only what was sent to the gateway's MAC is answered: a bridged packet has met no router that could complain.
+    Only what was sent to the gateway's MAC is answered: a bridged packet has met no router that could complain. But a
+    router solicitation is for any router there is. A tenant's own VLANs have none.
     """
     subnet = arrival.subnet
-    if arrival.frame.dst != subnet.gateway_mac:
-        return None
-    packet = parse_ip(arrival.frame)
+    packet = None if arrival.is_in_own_vlan else parse_ip(arrival.frame)
     if packet is None:
+        return None
+    if reason == Reason.ROUTER_SOLICITATION:
+        advertised = answer_solicitation(packet, subnet)
+        to_mac = ALL_NODES_MAC if packet.src.is_unspecified else None
+        return None if advertised is None else Reply(arrival.send_back(packet, advertised, to_mac), ingress_port)
+    if arrival.frame.dst != subnet.gateway_mac:
         return None
     match reason:
         case Reason.TTL:
@@ -60,6 +67,19 @@ def answer(arrival: Arrival, reason: int, ingress_port: int) -> Reply | None:
         case _:
             said = None
     return None if said is None else Reply(arrival.send_back(packet, said), ingress_port)
+
+
+def advertise(attachment: LocalAttachment, subnet: SubnetView) -> Reply | None:
+    """Return the router advertisement that nobody has asked for, for who is attached there; None without IPv6.
+
+    A foreign VTEP's workloads get none: they ask.
+    """
+    packet = build_advertisement(subnet, ALL_NODES)
+    if packet is None:
+        return None
+    tci = attachment.vlan_id or None
+    frame = EthernetFrame(ALL_NODES_MAC, subnet.gateway_mac, tci, ETHER_TYPE_IPV6, packet)
+    return Reply(build_frame(frame), attachment.port)
 
 
 def _complain(kind: IcmpError, packet: IpPacket, subnet: SubnetView) -> bytes | None:

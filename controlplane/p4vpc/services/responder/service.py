@@ -12,6 +12,7 @@ holds up no other.
 """
 
 import asyncio
+import contextlib
 import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping
@@ -27,7 +28,8 @@ from p4vpc.services.responder.latest import LatestAnnouncements
 from p4vpc.services.responder.limits import TokenBuckets
 from p4vpc.services.responder.locate import Arrival, locate
 from p4vpc.services.responder.reasons import Reason
-from p4vpc.services.responder.respond import answer
+from p4vpc.services.responder.respond import advertise, answer
+from p4vpc.services.responder.router import ADVERTISEMENT_INTERVAL_SECONDS, FIRST_ADVERTISEMENT_SECONDS
 from p4vpc.services.responder.view import SwitchView
 from p4vpc.southbound import Packet
 
@@ -57,11 +59,15 @@ class ResponderOptions:
     Attributes:
         queue_size: packet-ins of a switch that wait.
         rate, burst: answers a second, and at once, for each attachment; announcements have as much again.
+        first_advertisement: seconds from the start to the first router advertisement that nobody asked for.
+        advertisement_interval: seconds from one of those to the next.
     """
 
     queue_size: int = 256
     rate: float = 10.0
     burst: int = 10
+    first_advertisement: float = FIRST_ADVERTISEMENT_SECONDS
+    advertisement_interval: float = ADVERTISEMENT_INTERVAL_SECONDS
 
 
 class Responder:
@@ -88,6 +94,9 @@ class Responder:
         self._announcements_left = TokenBuckets(options.rate, options.burst, clock)
         self._queue: deque[tuple[Reason, int, bytes]] = deque()
         self._queue_size = options.queue_size
+        self._clock = clock
+        self._advertisement_interval = options.advertisement_interval
+        self._advertisement_due = clock() + options.first_advertisement
         self._offered = asyncio.Event()
         self._view: SwitchView | None = None
         self._counts: Counter[tuple[Reason, Outcome]] = Counter()
@@ -117,8 +126,12 @@ class Responder:
     async def run(self, send: Send) -> None:
         """Answer until cancelled."""
         while True:
-            await self._offered.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, self._advertisement_due - self._clock())):
+                    await self._offered.wait()
             await self.drain(send)
+            if self._clock() >= self._advertisement_due:
+                await self.advertise(send)
 
     async def drain(self, send: Send) -> None:
         """Answer what waits."""
@@ -131,6 +144,21 @@ class Responder:
                 outcome = Outcome.FAILED
                 self._log.exception("unexpected error, please report it", reason=reason.name.lower(), frame=frame.hex())
             self._counts[reason, outcome] += 1
+
+    async def advertise(self, send: Send) -> None:
+        """Tell everybody who is attached here who the router is. Who asks meanwhile is answered in between."""
+        self._advertisement_due = self._clock() + self._advertisement_interval
+        for attachment, subnet in self._view.attached if self._view is not None else ():
+            advertisement = advertise(attachment, subnet)
+            if advertisement is None:
+                continue
+            try:
+                await send(Packet(advertisement.frame, {"egress_port": advertisement.egress_port}))
+            except SouthboundError as error:
+                self._log.debug("router advertisements not sent", reason=str(error))
+                return
+            if self._queue:
+                await self.drain(send)
 
     async def _serve(self, reason: Reason, port: int, frame: bytes, send: Send) -> Outcome:
         arrival = None if self._view is None else locate(frame, port, self._view)

@@ -3,7 +3,7 @@
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import TypeAlias
 
 from p4vpc.intent import IpAddress, Mac, link_local_of
@@ -36,15 +36,19 @@ class SubnetView:
     Attributes:
         gateway_mac: the anycast gateway's MAC.
         gateway_v4, gateway_v6: its addresses; None where the subnet has no prefix of that family.
+        prefix_v6: the subnet's IPv6 prefix, if it has one.
         mtu: octets of the longest IP packet that gets through.
         broadcasts: broadcast addresses of all subnets of the VPC.
+        is_vlan_transparent: tags are the tenant's own, and the gateway is in none of its VLANs.
     """
 
     gateway_mac: Mac
     gateway_v4: IPv4Address | None
     gateway_v6: IPv6Address | None
+    prefix_v6: IPv6Network | None
     mtu: int
     broadcasts: Set[IPv4Address]
+    is_vlan_transparent: bool = False
 
     @property
     def gateway_link_local(self) -> IPv6Address:
@@ -75,6 +79,7 @@ class SwitchView:
         vteps: its own tunnel ends.
         locals: who is at (port, VLAN), or may turn up there.
         foreign: which subnet is behind (foreign VTEP, VNI).
+        candidates: those of `locals` where somebody may turn up only.
     """
 
     router_mac: Mac
@@ -82,3 +87,9 @@ class SwitchView:
     vteps: Set[IpAddress]
     locals: Mapping[tuple[int, int], tuple[LocalAttachment, SubnetView]]
     foreign: Mapping[ForeignAttachment, SubnetView]
+    candidates: Set[tuple[int, int]] = frozenset()
+
+    @property
+    def attached(self) -> tuple[tuple[LocalAttachment, SubnetView], ...]:
+        """Who is at this switch, without those who may turn up."""
+        return tuple(found for place, found in self.locals.items() if place not in self.candidates)

@@ -13,6 +13,7 @@ def view_of_model(model: Model, switch: str) -> SwitchView:
     of = model.switches[switch]
     local: dict[tuple[int, int], tuple[LocalAttachment, SubnetView]] = {}
     foreign: dict[ForeignAttachment, SubnetView] = {}
+    candidates: set[tuple[int, int]] = set()
     for key in model.vpcs_of_switch.get(switch, ()):
         vpc = model.vpcs[key]
         broadcasts = frozenset(subnet.ipv4.broadcast_address for subnet in vpc.subnets if subnet.ipv4 is not None)
@@ -24,6 +25,8 @@ def view_of_model(model: Model, switch: str) -> SwitchView:
                     case LocalPlace(switch=name) if name == switch:
                         attachment = LocalAttachment(place.port, place.vlan_id, place.port_index)
                         local[place.port, place.vlan_id] = (attachment, subnet)
+                        if place is not port.place:
+                            candidates.add((place.port, place.vlan_id))
                     case Vtep() if switch in vpc.switches:
                         foreign[ForeignAttachment(place.address, port.subnet.vni)] = subnet
     return SwitchView(
@@ -32,6 +35,7 @@ def view_of_model(model: Model, switch: str) -> SwitchView:
         vteps=frozenset(() if of.vtep is None else (of.vtep,)),
         locals=MappingProxyType(local),
         foreign=MappingProxyType(foreign),
+        candidates=frozenset(candidates),
     )
 
 
@@ -40,6 +44,8 @@ def _subnet(subnet: ModelSubnet, broadcasts: frozenset[IPv4Address], mtu: int) -
         gateway_mac=subnet.gateway_mac,
         gateway_v4=subnet.gateway_v4,
         gateway_v6=subnet.gateway_v6,
+        prefix_v6=subnet.ipv6,
         mtu=mtu,
         broadcasts=broadcasts,
+        is_vlan_transparent=subnet.is_vlan_transparent,
     )

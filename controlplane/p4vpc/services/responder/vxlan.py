@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from p4vpc.intent import IpAddress, Mac
+from p4vpc.services.responder.checksum import internet_checksum, pseudo_header
 from p4vpc.services.responder.ethernet import (
     ETHER_TYPE_IPV4,
     ETHER_TYPE_IPV6,
@@ -22,6 +23,7 @@ _FIRST_SOURCE_PORT = 49152
 _SOURCE_PORT_MASK = 0x3FFF
 _FLOW_LABEL_MASK = 0xFFFFF
 _UDP = struct.Struct("!HHHH")
+_CHECKSUM_OFFSET = 6
 _VXLAN = struct.Struct("!B3xI")
 _VNI_IS_VALID = 0x08
 
@@ -61,11 +63,18 @@ def unwrap(frame: EthernetFrame) -> tuple[Tunnel, bytes] | None:
     return tunnel, packet.upper[_UDP.size + _VXLAN.size :]
 
 
+def _with_checksum(local: IPv6Address, remote: IPv6Address, udp: bytes) -> bytes:
+    """Return the datagram with its checksum, where `udp` has 0. A sum of 0 is sent as all ones (RFC 8200, 8.1)."""
+    checksum = internet_checksum(pseudo_header(local, remote, PROTOCOL_UDP, len(udp)) + udp) or 0xFFFF
+    return udp[:_CHECKSUM_OFFSET] + checksum.to_bytes(2) + udp[_UDP.size :]
+
+
 def wrap(tunnel: Tunnel, inner: bytes, flow_hash: int) -> bytes:
     """Return the frame that takes `inner` back.
 
-    The outer header is the pipeline's: TTL 64, DF, DSCP 0 and Not-ECT, UDP checksum 0 (in IPv6 after RFC 6935), the
-    flow in the UDP source port (RFC 7348 section 5), in IPv6 also in a flow label that is not 0 (RFC 6437).
+    The outer header is the pipeline's: TTL 64, DF, DSCP 0 and Not-ECT, the flow in the UDP source port (RFC 7348
+    section 5), in IPv6 also in a flow label that is not 0 (RFC 6437). The UDP checksum is 0 over IPv4, and calculated
+    over IPv6, as that is right in both modes of a tunnel.
 
     Raises TypeError if the tunnel's addresses are not of one family.
     """
@@ -77,6 +86,7 @@ def wrap(tunnel: Tunnel, inner: bytes, flow_hash: int) -> bytes:
             ether_type, packet = ETHER_TYPE_IPV4, build_ipv4(local, remote, PROTOCOL_UDP, udp)
         case IPv6Address() as local, IPv6Address() as remote:
             flow_label = flow_hash & _FLOW_LABEL_MASK or 1
+            udp = _with_checksum(local, remote, udp)
             ether_type, packet = ETHER_TYPE_IPV6, build_ipv6(local, remote, PROTOCOL_UDP, udp, flow_label=flow_label)
         case _:
             raise TypeError(f"{tunnel.local} and {tunnel.remote} are not of one family")

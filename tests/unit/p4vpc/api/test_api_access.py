@@ -23,7 +23,7 @@ PLACE = {"switch": "leaf1", "port": 11}
 BLUE = [{**document, **({"name": "blue"} if document["kind"] == "tenant" else {"tenant": "blue"})} for document in RED]
 PORT = "/v1/ports/red/prod/a"
 OPEN_PATHS = {"/healthz", "/readyz", "/v1/openapi.json"}
-FABRIC_KINDS = {"fabric", "switch", "link"}
+FABRIC_KINDS = {"fabric", "switch", "link", "vtep"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,16 @@ def test_fabric_ports_take_the_routers_mac_broadcast_and_lldp(it: World) -> None
     assert it.origins("leaf2", "fabric_ports", exact(9, own)) == (Origin("link", "leaf2-router"),)
 
 
+def test_the_tier_of_a_switch_is_0_for_leaves_and_1_for_spines_that_say_nothing() -> None:
+    of_switch = {"leaf1": ActionCall("set_fabric", (0,)), "spine1": ActionCall("set_fabric", (1,))}
+    super_spine = "kind: switch\nname: spine1\nrole: spine\ntier: 2\np4runtime: 127.0.0.1:9563\n"
+    it, other = World(), World(super_spine)
+    for name, action in of_switch.items():
+        assert set(it.table(name, "fabric_ports").values()) == {action}
+    assert set(other.table("leaf1", "fabric_ports").values()) == {of_switch["leaf1"]}
+    assert set(other.table("spine1", "fabric_ports").values()) == {ActionCall("set_fabric", (2,))}
+
+
 def test_leaves_trust_each_other_and_not_foreign_vteps(it: World) -> None:
     leaf1, leaf2, foreign = (it.n("tunnel_index", vtep) for vtep in ("10.255.0.1", "10.255.0.2", "10.255.9.1"))
     assert it.table("leaf1", "local_vteps_v4") == {exact(address("10.255.0.1")): ActionCall("terminate")}
@@ -107,8 +117,8 @@ def test_vnis_where_the_subnet_is_and_bridge_domains_where_it_can_be_reached(it:
     domain = {name: it.n("bridge_domain", name) for name in names}
     prod, lab = it.n("vrf", "red/prod"), it.n("vrf", "red/lab")
     assert it.table("leaf1", "vni_map") == {
-        exact(vni["red/lab/web"]): ActionCall("set_vni", (domain["red/lab/web"], lab, 1500)),
-        exact(vni["red/prod/web"]): ActionCall("set_vni", (domain["red/prod/web"], prod, 1500)),
+        exact(vni["red/lab/web"]): ActionCall("set_vni", (domain["red/lab/web"], lab, 1500, 0)),
+        exact(vni["red/prod/web"]): ActionCall("set_vni", (domain["red/prod/web"], prod, 1500, 0)),
     }
     assert it.table("leaf1", "bridge_domains") == {
         exact(domain[name]): ActionCall("set_bridge_domain", (vni[name], GATEWAY_MAC)) for name in names
@@ -193,9 +203,9 @@ def test_a_default_route_does_not_swallow_unused_addresses_and_an_unbound_next_h
 
 
 def test_every_drop_reason_is_counted_in_both_directions_and_shown_if_the_controller_answers(it: World) -> None:
-    reasons = [exact(reason) for reason in range(1, 35)]
+    reasons = [exact(reason) for reason in (*range(1, 35), 36)]
     drops = dict.fromkeys(reasons, ActionCall("count_drop"))
-    drops |= {exact(reason): ActionCall("punt_drop") for reason in (8, 19, 30, 33)}
+    drops |= {exact(reason): ActionCall("punt_drop") for reason in (8, 19, 30, 33, 36)}
     for switch in ("leaf1", "spine1"):
         assert it.table(switch, "drop_reasons") == drops
         assert it.table(switch, "egress_drop_reasons") == dict.fromkeys(reasons, ActionCall("count_egress_drop"))

@@ -112,8 +112,8 @@ def test_vteps_of_ipv6() -> None:
         exact(address("fd00::9:1")): ActionCall("set_peer", (foreign, 0, 0, 0)),
     }
     assert it.table("leaf1", "tunnels") == {
-        exact(leaf2): ActionCall("set_tunnel_v6", (address("fd00::1"), address("fd00::2"), 0, 0, 0, 0)),
-        exact(foreign): ActionCall("set_tunnel_v6", (address("fd00::1"), address("fd00::9:1"), 1, 0, 0, 0)),
+        exact(leaf2): ActionCall("set_tunnel_v6", (address("fd00::1"), address("fd00::2"), 0, 0, 0, 0, 0)),
+        exact(foreign): ActionCall("set_tunnel_v6", (address("fd00::1"), address("fd00::9:1"), 1, 0, 0, 0, 0)),
     }
     assert next_hops(it.model, "leaf1") == {leaf2: [1], foreign: [1]}
     assert routes(it.model, "spine1", "underlay_routes_v6") == {

@@ -64,6 +64,24 @@ candidates: [{switch: leaf1, port: 41}, {switch: leaf2, port: 41, vlan: 9}]
 qos: gold
 """
 
+TAGS = """
+kind: subnet
+tenant: red
+vpc: prod
+name: tags
+ipv4: 10.0.9.0/24
+vlan_transparent: true
+---
+kind: port
+tenant: red
+vpc: prod
+name: tags-1
+subnet: tags
+mac: 02:00:00:00:09:01
+addresses: [10.0.9.11]
+attachment: {switch: leaf1, port: 19}
+"""
+
 KINDS = {Exact: "EXACT", Lpm: "LPM", Ternary: "TERNARY", Range: "RANGE"}
 
 
@@ -80,6 +98,7 @@ def models() -> Iterator[Model]:
     yield build(world(DUAL_STACK))
     yield build(over_ipv6(world()))
     yield build(world(LIMITS))
+    yield build(world(TAGS))
 
 
 def entries() -> Iterator[TableEntry]:
@@ -150,7 +169,7 @@ def test_key_fields_and_parameters_are_in_the_order_that_the_compiler_writes(p4i
         assert keys[f"gateway_addresses_{family}"] == ["bridge_domain", "dst_address"]
         assert keys[f"hosts_{family}"] == keys[f"routes_{family}"] == ["vrf", "dst_address"]
         outer = ["src_address", "dst_address", "is_ecn_compatible", "is_dscp_uniform", "dscp", "is_gbp"]
-        assert params[f"set_tunnel_{family}"] == outer
+        assert params[f"set_tunnel_{family}"] == outer + (["is_udp_checksum"] if family == "v6" else [])
     assert keys["flood"] == ["bridge_domain", "is_terminated"]
     assert keys["policy"] == ["src_label", "dst_label", "ip_protocol", "l4_dst_port", "has_l4"]
     for table in ("acl_ingress_v4", "acl_ingress_v6", "acl_egress_v4", "acl_egress_v6"):
@@ -160,7 +179,7 @@ def test_key_fields_and_parameters_are_in_the_order_that_the_compiler_writes(p4i
     assert params["set_candidate"] == ["port_index", "bridge_domain"]
     assert params["redirect_mac"] == ["tunnel_index", "policy_label"]
     assert params["set_peer"] == ["tunnel_index", "is_trusted", "is_gbp", "is_dscp_uniform"]
-    assert params["set_vni"] == ["bridge_domain", "vrf", "mtu"]
+    assert params["set_vni"] == ["bridge_domain", "vrf", "mtu", "is_vlan_transparent"]
     assert params["set_local_host"] == ["egress_port", "port_index", "bridge_domain", "mac", "policy_label"]
     assert params["set_remote_host"] == ["tunnel_index", "bridge_domain", "mac", "policy_label"]
     assert params["set_local_mac"] == ["egress_port", "port_index", "policy_label"]

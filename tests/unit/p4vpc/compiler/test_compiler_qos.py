@@ -92,7 +92,7 @@ def test_limits_come_from_the_policy_and_the_port() -> None:
 
 
 def test_what_is_punted_is_bounded_by_reason_at_every_switch() -> None:
-    expected = {MeterEntry("punt_meter", reason, 100, 50, 100, 50) for reason in (8, 19, 30, 33)}
+    expected = {MeterEntry("punt_meter", reason, 100, 50, 100, 50) for reason in (8, 19, 30, 33, 36)}
     expected |= {MeterEntry(meter, 40 + egress, 10, 10, 10, 10) for egress, meter in enumerate(PUNT_METERS)}
     for switch in MODEL.switches:
         fabric = {desired.entry: desired.origins for desired in compile_fabric(MODEL, switch).values()}

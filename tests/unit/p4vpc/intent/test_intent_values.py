@@ -22,6 +22,7 @@ from p4vpc.intent import (
 GROUP = {"kind": "security_group", "tenant": "red", "vpc": "prod", "name": "web"}
 SUBNET = {"kind": "subnet", "tenant": "red", "vpc": "prod", "name": "web", "ipv4": "10.0.1.0/24"}
 SWITCH = {"kind": "switch", "name": "s", "role": "leaf", "vtep": "10.255.0.1", "p4runtime": "h:1"}
+SPINE = {"kind": "switch", "name": "s", "role": "spine", "p4runtime": "h:1"}
 LINK = {"kind": "link", "name": "l", "a": {"switch": "s", "port": 1}, "b": {"switch": "t", "port": 1}}
 
 
@@ -96,6 +97,9 @@ def test_wrong_ports(ports: object, remedy: str) -> None:
         ({**SUBNET, "gateway_mac": "ff:ff:ff:ff:ff:ff"}, "gateway_mac", "not a unicast MAC"),
         ({**SWITCH, "vtep": None}, "vtep", "a leaf needs a VTEP"),
         ({**SWITCH, "role": "spine"}, "vtep", "a spine has no VTEP"),
+        ({**SWITCH, "tier": 1}, "tier", "a leaf has no tier"),
+        ({**SPINE, "tier": 0}, "tier", "0 is too small"),
+        ({**SPINE, "tier": 4}, "tier", "4 is too large"),
         ({**SWITCH, "p4runtime": "h"}, "p4runtime", "not host:port"),
         ({**SWITCH, "p4runtime": "h:70000"}, "p4runtime", "not host:port"),
         ({**SWITCH, "device_id": 0}, "device_id", "too small"),

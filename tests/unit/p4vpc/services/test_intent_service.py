@@ -52,6 +52,24 @@ async def blocking() -> AsyncIterator[Blocking]:
     await threads.close()
 
 
+async def test_what_the_switches_cannot_do_is_refused_with_its_object(store: Store, blocking: Blocking) -> None:
+    computed = puts("kind: fabric\nudp_checksum: computed\n---\nkind: vtep\nname: far\naddress: fd00::9\n")
+    computed += puts("kind: vtep\nname: router\naddress: fd00::8\nudp_checksum: computed\n")
+    able = IntentService(store, blocking, architecture="v1model")
+    assert (await able.apply(computed, who="test", is_dry_run=True)).edits != ()
+    unable = IntentService(store, blocking, architecture="tna")
+    with pytest.raises(ModelError) as caught:
+        await unable.apply(computed, who="test")
+    refused = [(problem.object, problem.field, problem.remedy) for problem in caught.value.problems]
+    assert refused == [
+        ("fabric fabric", "udp_checksum", "udp_checksum: zero"),
+        ("vtep router", "udp_checksum", "udp_checksum: zero"),
+    ]
+    assert "(tna) cannot compute it" in caught.value.problems[0].message
+    assert store.revision == 0
+    assert (await unable.apply(puts(), who="test")).revision == 1
+
+
 async def test_a_commit_makes_a_revision_and_tells_the_difference(store: Store, blocking: Blocking) -> None:
     commits: list[int] = []
     service = IntentService(store, blocking, lambda: commits.append(store.revision))

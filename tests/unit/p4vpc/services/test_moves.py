@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from p4vpc.intent import ObjectId
-from p4vpc.model import LocalPlace, Model, Vtep
+from p4vpc.model import LocalPlace, Model
 from p4vpc.services.moves import Moves
 from p4vpc.store import Departure
 from tests.unit.p4vpc.model.world import build, world
@@ -18,7 +18,7 @@ BASE = build(world())
 def model(revision: int, switch: str | None) -> Model:
     """The world at a revision, with the port at a switch; behind a foreign VTEP for "far", unbound for None."""
     place = None if switch is None else LocalPlace(switch, 20, 0, 1)
-    far = Vtep(BASE.vpcs["red/prod"].foreign_vteps[0].address, 9, None)
+    far = replace(BASE.vpcs["red/prod"].foreign_vteps[0], tunnel_index=9)
     vpc = BASE.vpcs["red/prod"]
     ports = tuple(replace(it, place=far if switch == "far" else place) if it.id == PORT else it for it in vpc.ports)
     return replace(BASE, revision=revision, vpcs={**BASE.vpcs, "red/prod": replace(vpc, ports=ports)})

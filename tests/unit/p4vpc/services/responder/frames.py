@@ -2,7 +2,7 @@
 """A switch with a few attachments, frames that scapy builds, and an independent look at replies."""
 
 from collections.abc import Mapping
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from types import MappingProxyType
 
 from scapy.layers.inet import ICMP, IP, UDP
@@ -22,6 +22,7 @@ NEIGHBOR_MAC = "02:bb:00:00:00:01"
 
 HOST_V4, GATEWAY_V4, FAR_V4 = "10.0.1.11", "10.0.1.1", "10.0.2.21"
 HOST_V6, GATEWAY_V6, FAR_V6 = "2001:db8:1::b", "2001:db8:1::1", "2001:db8:2::15"
+PREFIX_V6 = "2001:db8:1::/64"
 GATEWAY_LINK_LOCAL = "fe80::5eff:fe00:101"
 HOST_LINK_LOCAL = "fe80::ff:fe00:10b"
 BROADCAST_V4, FAR_BROADCAST_V4 = "10.0.1.255", "10.0.2.255"
@@ -33,12 +34,13 @@ VNI = 5001
 FABRIC_PORT, PORT, TAGGED_PORT, VLAN_ID = 1, 11, 12, 7
 MTU = 1500
 
-TTL, TO_GATEWAY, TOO_BIG, LEARN = 8, 19, 30, 33
+TTL, TO_GATEWAY, TOO_BIG, LEARN, ROUTER_SOLICITATION = 8, 19, 30, 33, 36
 
 SUBNET = SubnetView(
     gateway_mac=Mac.parse(GATEWAY_MAC),
     gateway_v4=IPv4Address(GATEWAY_V4),
     gateway_v6=IPv6Address(GATEWAY_V6),
+    prefix_v6=IPv6Network(PREFIX_V6),
     mtu=MTU,
     broadcasts=frozenset({IPv4Address(BROADCAST_V4), IPv4Address(FAR_BROADCAST_V4)}),
 )
@@ -108,7 +110,11 @@ def check(frame: bytes) -> Packet:
     if found.haslayer(VXLAN):
         octets = bytes(found.payload)
         outer = check_v4(octets) if found.type == 0x0800 else check_v6(octets)
-        assert outer[UDP].chksum == 0
+        if found.type == 0x0800:
+            assert outer[UDP].chksum == 0
+        else:
+            assert outer[UDP].chksum != 0
+            assert in6_chksum(17, IPv6(src=outer.src, dst=outer.dst), octets[40:]) == 0
         assert outer[UDP].len == len(bytes(outer[UDP]))
         found = found[VXLAN].payload
     octets = bytes(found[Dot1Q].payload if found.haslayer(Dot1Q) else found.payload)

@@ -4,7 +4,14 @@
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scapy.layers.inet import ICMP, TCP, UDP
-from scapy.layers.inet6 import ICMPv6EchoRequest, ICMPv6TimeExceeded, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment
+from scapy.layers.inet6 import (
+    ICMPv6EchoRequest,
+    ICMPv6ND_RS,
+    ICMPv6NDOptSrcLLAddr,
+    ICMPv6TimeExceeded,
+    IPv6ExtHdrDestOpt,
+    IPv6ExtHdrFragment,
+)
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.layers.vxlan import VXLAN
 from scapy.packet import Packet, Raw
@@ -19,9 +26,11 @@ from tests.unit.p4vpc.services.responder.frames import (
     GATEWAY_MAC,
     GATEWAY_V4,
     GATEWAY_V6,
+    HOST_LINK_LOCAL,
     HOST_MAC,
     LEARN,
     PORT,
+    ROUTER_SOLICITATION,
     TAGGED_PORT,
     TO_GATEWAY,
     TOO_BIG,
@@ -36,7 +45,7 @@ from tests.unit.p4vpc.services.responder.frames import (
 )
 
 PORTS = st.sampled_from([FABRIC_PORT, PORT, TAGGED_PORT, 99])
-REASONS = st.sampled_from([TTL, TO_GATEWAY, TOO_BIG, LEARN])
+REASONS = st.sampled_from([TTL, TO_GATEWAY, TOO_BIG, LEARN, ROUTER_SOLICITATION])
 
 BODIES: list[Packet] = [
     v4(ttl=1) / UDP(dport=33434) / Raw(b"probe"),
@@ -48,6 +57,7 @@ BODIES: list[Packet] = [
     v6(hlim=1) / IPv6ExtHdrDestOpt() / IPv6ExtHdrFragment(m=1) / TCP() / Raw(bytes(1500)),
     v6(hlim=1) / ICMPv6TimeExceeded() / v6() / UDP(),
     ARP(hwsrc=HOST_MAC, psrc="10.0.1.11", pdst="10.0.1.11"),
+    v6(src=HOST_LINK_LOCAL, dst="ff02::2", hlim=255) / ICMPv6ND_RS() / ICMPv6NDOptSrcLLAddr(lladdr=HOST_MAC),
 ]
 FRAMES: list[tuple[bytes, int]] = [
     *((bytes(ether() / body), PORT) for body in BODIES),
@@ -112,7 +122,8 @@ def test_replies_to_whatever_resembles_a_packet_are_well_formed(arrived: tuple[b
     assert reply.egress_port == port
     said, inner = said_in(reply)
     assert inner.src == GATEWAY_MAC
-    assert Mac.parse(inner.dst).is_unicast  # whoever sent it: inside of a tunnel the MAC may be among what was changed
+    # Whoever sent it: inside of a tunnel the MAC may be among what was changed. An advertisement may be for all nodes.
+    assert Mac.parse(inner.dst).is_unicast or (reason, inner.dst) == (ROUTER_SOLICITATION, "33:33:00:00:00:01")
     assert inner.haslayer(Dot1Q) == (port == TAGGED_PORT)
     assert not is_error(said) or len(bytes(said)) <= (576 if said.version == 4 else 1280)
 
@@ -139,8 +150,10 @@ def test_the_core_is_a_function(arrived: tuple[bytes, int], reason: int) -> None
 
 def test_the_frames_of_these_tests_are_answered() -> None:
     answered = [
-        any(respond(frame, reason, port, VIEW) is not None for reason in (TTL, TO_GATEWAY, TOO_BIG))
+        any(
+            respond(frame, reason, port, VIEW) is not None for reason in (TTL, TO_GATEWAY, TOO_BIG, ROUTER_SOLICITATION)
+        )
         for frame, port in FRAMES
     ]
-    expected = [True, True, True, False, True, True, True, False, False]
+    expected = [True, True, True, False, True, True, True, False, False, True]
     assert answered == expected * 4

@@ -2,7 +2,7 @@
 """The task of one switch: what it takes, what it sends, how often, and what it survives. The clock is the test's."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from scapy.layers.inet import UDP
@@ -255,3 +255,49 @@ async def test_a_switch_that_takes_nothing_does_not_hold_up_its_packets_in() -> 
     task.cancel()
     await asyncio.wait((task,))
     assert world.count(Reason.TO_GATEWAY, Outcome.OVERFLOWED) == 8
+
+
+async def test_everybody_attached_is_told_of_the_router_now_and_then() -> None:
+    world = World(first_advertisement=600.0, advertisement_interval=900.0)
+    task = asyncio.create_task(world.responder.run(world.agent.packet_out))
+    try:
+        world.now = 599.0
+        assert world.offer(PING, TO_GATEWAY)
+        async with asyncio.timeout(BOUND_SECONDS):
+            await world.agent.has_sent.wait()
+        assert len(world.agent.sent) == 1
+        world.agent.has_sent.clear()
+        world.now = 600.0
+        assert world.offer(PING, TO_GATEWAY)
+        async with asyncio.timeout(BOUND_SECONDS):
+            while len(world.agent.sent) < 4:
+                world.agent.has_sent.clear()
+                await world.agent.has_sent.wait()
+    finally:
+        task.cancel()
+    _, answer, *unasked = world.agent.sent
+    assert answer.payload == world.agent.sent[0].payload
+    assert {packet.metadata["egress_port"] for packet in unasked} == {PORT, TAGGED_PORT}
+    assert all(packet.payload.startswith(bytes.fromhex("333300000001")) for packet in unasked)
+
+
+async def test_who_asks_does_not_wait_for_advertisements() -> None:
+    world = World()
+    assert world.offer(PING, TO_GATEWAY)
+    await world.responder.advertise(world.agent.packet_out)
+    assert [packet.metadata["egress_port"] for packet in world.agent.sent] == [PORT, PORT, TAGGED_PORT]
+    assert world.count(Reason.TO_GATEWAY, Outcome.ANSWERED) == 1
+
+
+async def test_a_switch_that_has_gone_is_told_nothing() -> None:
+    world = World()
+    world.agent.failures = [NotConnectedError("gone")]
+    await world.responder.advertise(world.agent.packet_out)
+    assert world.agent.sent == []
+
+
+async def test_where_nobody_has_turned_up_yet_nobody_is_told() -> None:
+    world = World()
+    world.responder.set_view(replace(VIEW, candidates=frozenset({(PORT, 0)})))
+    await world.responder.advertise(world.agent.packet_out)
+    assert [packet.metadata["egress_port"] for packet in world.agent.sent] == [TAGGED_PORT]
