@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bearer tokens (RFC 6750): every route but health and the description needs one."""
 
+from math import ceil
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -29,7 +30,7 @@ async def _caller(
         wait = rates.wait_of(principal.tenant)
         if wait:
             message = f"tenant {principal.tenant} asks more often than it may"
-            raise TooManyRequestsError(Problem("", "", message, f"wait {wait:.1f} seconds", "request"), wait)
+            raise TooManyRequestsError(Problem("", "", message, f"wait {ceil(wait)} s", "request"), wait)
     request.state.principal = principal
     return principal
 

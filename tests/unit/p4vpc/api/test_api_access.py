@@ -14,7 +14,7 @@ import pytest
 from p4vpc.api import create_app
 from p4vpc.api.first_token import TokenFileError, create_first_token
 from p4vpc.intent import KINDS
-from p4vpc.services import Controller
+from p4vpc.services import Controller, TenantLimits
 from p4vpc.store import Store
 from tests.unit.p4vpc.api.test_api import PIPELINE, RED, problems_of
 
@@ -41,7 +41,7 @@ class World:
 async def world() -> AsyncIterator[World]:
     with Store("sqlite://") as store:
         async with Controller(store, PIPELINE) as controller:
-            app = create_app(controller)
+            app = create_app(controller, limits=TenantLimits(burst=10**6))
             transport = httpx.ASGITransport(app)
 
             def client(secret: str | None) -> httpx.AsyncClient:
