@@ -198,7 +198,7 @@ control SwitchIngress(
     }
 
     @hidden
-    action flood() {
+    action replicate() {
         for_tm.mcast_grp_a = meta.group;
     }
 
@@ -218,9 +218,9 @@ control SwitchIngress(
     }
 
     @hidden
-    action decapsulate_and_flood() {
+    action decapsulate_and_replicate() {
         decapsulate();
-        flood();
+        replicate();
     }
 
     @hidden
@@ -243,17 +243,17 @@ control SwitchIngress(
         actions = {
             show;
             drop;
-            flood;
+            replicate;
             forward;
-            decapsulate_and_flood;
+            decapsulate_and_replicate;
             decapsulate_and_forward;
         }
         const entries = {
             // trapped punted logged color reason flooded terminated
             (1, _, _, _,           _,         _, _) : show();
             (_, 1, 0, COLOR_GREEN, _,         _, _) : show();
-            (_, _, _, _,           DROP_NONE, 1, 1) : decapsulate_and_flood();
-            (_, _, _, _,           DROP_NONE, 1, _) : flood();
+            (_, _, _, _,           DROP_NONE, 1, 1) : decapsulate_and_replicate();
+            (_, _, _, _,           DROP_NONE, 1, _) : replicate();
             (_, _, _, _,           DROP_NONE, _, 1) : decapsulate_and_forward();
             (_, _, _, _,           DROP_NONE, _, _) : forward();
         }

@@ -22,6 +22,7 @@ from p4vpc.compiler import NOBODY, DesiredState, Moved, compile_switch
 from p4vpc.errors import StoreError
 from p4vpc.intent import ObjectId
 from p4vpc.model import Model, ModelSwitch, build_model
+from p4vpc.services.access import AccessService
 from p4vpc.services.announced_moves import AnnouncedMoves
 from p4vpc.services.blocking import Blocking
 from p4vpc.services.damping import DampingOptions
@@ -155,6 +156,7 @@ class Controller:
         self._dirty = asyncio.Event()
         self._blocking = Blocking()
         self.intents = IntentService(store, self._blocking, self._dirty.set, pipeline.architecture)
+        self.access = AccessService(store, self._blocking)
         self._announced_moves = AnnouncedMoves(self.intents, options=self._mobility.damping)
         self._running: dict[str, _Running] = {}
         self._compiled: _Compiled | None = None

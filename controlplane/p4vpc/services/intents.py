@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
 
 import structlog
 
@@ -17,11 +18,26 @@ from p4vpc.errors import ModelError, NotFoundError, Problem, RevisionConflictErr
 from p4vpc.intent import Fabric, Intent, Malformed, ObjectId, closest
 from p4vpc.model import check_objects, plan_identifiers
 from p4vpc.services.abilities import check_abilities
+from p4vpc.services.access import tenant_of
 from p4vpc.services.blocking import Blocking
-from p4vpc.store import Change, Commit, Delete, Put, Snapshot, Store, StoredObject
+from p4vpc.store import (
+    AuditQuery,
+    AuditRecord,
+    Change,
+    ChangeRecord,
+    Commit,
+    Delete,
+    Put,
+    Snapshot,
+    Store,
+    StoredObject,
+)
 
 _ATTEMPTS = 5
 """How often a commit is tried again because another process has committed in between."""
+
+Plan: TypeAlias = Callable[[Snapshot], Sequence[Change]]
+"""Changes that depend on what is there; asked again if somebody else commits in between."""
 
 
 class Operation(StrEnum):
@@ -81,6 +97,8 @@ class IntentService:
         self._log = structlog.get_logger().bind(switch="-")
         self._lock = asyncio.Lock()
         self._snapshot: Snapshot | None = None
+        self._seen = 0
+        self._advanced = asyncio.Event()
 
     async def snapshot(self) -> Snapshot:
         """Everything at the current revision.
@@ -89,12 +107,33 @@ class IntentService:
             StoreError: the database cannot be used.
         """
         async with self._lock:
-            return await self._blocking.run(self._refresh)
+            snapshot = await self._blocking.run(self._refresh)
+        self._saw(snapshot.revision)
+        return snapshot
 
     def _refresh(self) -> Snapshot:
         if self._snapshot is None or self._snapshot.revision != self._store.revision:
             self._snapshot = self._store.snapshot()
         return self._snapshot
+
+    async def audit(self, query: AuditQuery, limit: int) -> Sequence[AuditRecord]:
+        """Who has changed what, newest first; at most `limit` commits."""
+        return await self._blocking.run(self._store.audit, query, limit)
+
+    async def changes_since(self, revision: int, limit: int) -> Sequence[ChangeRecord]:
+        """What was committed after `revision`, in order; about `limit` changes of whole commits."""
+        return await self._blocking.run(self._store.changes_since, revision, limit)
+
+    async def wait_beyond(self, revision: int) -> None:
+        """Wait until there is a later commit. Those of other processes are noticed when anybody reads."""
+        while self._seen <= revision:
+            await self._advanced.wait()
+
+    def _saw(self, revision: int) -> None:
+        if revision > self._seen:
+            self._seen = revision
+            self._advanced.set()
+            self._advanced = asyncio.Event()
 
     async def get(self, object_id: ObjectId) -> StoredObject:
         """One object.
@@ -110,12 +149,17 @@ class IntentService:
         return found
 
     async def apply(
-        self, changes: Sequence[Change], *, who: str, malformed: Malformed | None = None, is_dry_run: bool = False
+        self,
+        changes: Sequence[Change] | Plan,
+        *,
+        who: str,
+        malformed: Malformed | None = None,
+        is_dry_run: bool = False,
     ) -> Applied:
         """Commit all changes, or none.
 
         Args:
-            changes: at most one for each object.
+            changes: at most one for each object; or what makes them from the snapshot that they are checked against.
             who: for the audit log.
             malformed: objects that the same request has but which cannot be read: with any of these nothing is
                 committed, but references to them are no mistake of their own, and those that they have are checked.
@@ -131,14 +175,18 @@ class IntentService:
         async with self._lock:
             is_dry_run = is_dry_run or bool(malformed)
             applied = await self._blocking.run(self._apply, changes, who, malformed, is_dry_run)
+        self._saw(applied.revision)
         if applied.edits and not is_dry_run:
             self._log.info("committed", revision=applied.revision, who=who, changes=len(applied.edits))
             self._on_commit()
         return applied
 
-    def _apply(self, changes: Sequence[Change], who: str, malformed: Malformed | None, is_dry_run: bool) -> Applied:
+    def _apply(
+        self, wanted: Sequence[Change] | Plan, who: str, malformed: Malformed | None, is_dry_run: bool
+    ) -> Applied:
         for attempt in range(1, _ATTEMPTS + 1):
             snapshot = self._refresh()
+            changes = wanted(snapshot) if callable(wanted) else wanted
             _check_expectations(changes, snapshot)
             after = _apply_to(snapshot.objects, changes)
             deleted = {change.id for change in changes if isinstance(change, Delete)}
@@ -174,16 +222,13 @@ def refuse_inability(objects: Iterable[Intent], architecture: str) -> None:
 
 
 def not_found(ids: Iterable[ObjectId], snapshot: Snapshot) -> NotFoundError:
-    """The error for objects that do not exist, with what the author may have meant."""
-    return NotFoundError(
-        Problem(
-            str(object_id),
-            "",
-            "does not exist",
-            closest(object_id.key, [known.key for known in snapshot.objects if known.kind == object_id.kind]),
-        )
-        for object_id in ids
-    )
+    """The error for objects that do not exist, with what the author may have meant: never what is another tenant's."""
+    return NotFoundError(Problem(str(it), "", "does not exist", closest(it.key, _beside(it, snapshot))) for it in ids)
+
+
+def _beside(object_id: ObjectId, snapshot: Snapshot) -> Iterable[str]:
+    owner = tenant_of(object_id)
+    return (known.key for known in snapshot.objects if known.kind == object_id.kind and tenant_of(known) == owner)
 
 
 def _check_expectations(changes: Iterable[Change], snapshot: Snapshot) -> None:

@@ -17,7 +17,7 @@ START_SECONDS = 60.0
 class ServeProcess:
     """`p4vpc serve` on a free port."""
 
-    def __init__(self, directory: Path):
+    def __init__(self, directory: Path, *options: str):
         self._command = [
             *(sys.executable, "-c", "from p4vpc.cli.main import main; main()"),
             *(
@@ -29,8 +29,11 @@ class ServeProcess:
                 "--log-format",
                 "json",
             ),
+            *options,
         ]
+        self.database = f"sqlite:///{directory / 'p4vpc.db'}"
         self._log = directory / "serve.log"
+        self.token_file = directory / "p4vpc.token"
         self.url = ""
 
     def start(self) -> None:
@@ -39,7 +42,7 @@ class ServeProcess:
         assert self._process.stdout is not None
         readable, _, _ = select.select([self._process.stdout], [], [], START_SECONDS)
         line = self._process.stdout.readline() if readable else ""
-        assert line.startswith("p4vpc serves http://"), self.log()
+        assert line.startswith("p4vpc serves http"), self.log()
         self.url = line.split()[-1]
 
     def stop(self, number: int = signal.SIGTERM) -> int:

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from p4vpc.api import create_app
+from p4vpc.api.first_token import create_first_token
 from p4vpc.cli import show
 from p4vpc.cli.serve import default_pipeline
 from p4vpc.client import Status
@@ -317,7 +318,8 @@ async def test_links_are_shown(store: Store, fabric: Fabric, capsys: pytest.Capt
         fabric.cables.drivers["spine1"].set_link(2, is_up=False)
         await until_link(running, "leaf2-spine1", LinkState.DOWN)
         transport = httpx.ASGITransport(create_app(running))
-        async with httpx.AsyncClient(transport=transport, base_url="http://p4vpc") as client:
+        headers = {"Authorization": f"Bearer {await create_first_token(running.access, None)}"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://p4vpc", headers=headers) as client:
             status = Status.model_validate((await client.get("/v1/status")).json())
             metrics = (await client.get("/metrics")).text
     show.print_status(status)

@@ -21,6 +21,7 @@ from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Packet, Raw
 
 from p4vpc.api import create_app
+from p4vpc.api.first_token import create_first_token
 from p4vpc.cli.serve import default_pipeline
 from p4vpc.intent import load_yaml
 from p4vpc.services import Controller, Outcome
@@ -148,7 +149,8 @@ async def running(ports: MemoryPorts, tmp_path: Path) -> AsyncIterator[Controlle
 @pytest.fixture
 async def api(running: Controller) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(create_app(running))
-    async with httpx.AsyncClient(transport=transport, base_url="http://p4vpc") as client:
+    headers = {"Authorization": f"Bearer {await create_first_token(running.access, None)}"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://p4vpc", headers=headers) as client:
         yield client
 
 
@@ -297,7 +299,7 @@ async def p4vpc(server: ServeProcess, *words: str, text: str = "") -> str:
     """What a command prints; it has to end well."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", "from p4vpc.cli.main import main; main()", *words),
-        env={**os.environ, "P4VPC_SERVER": server.url},
+        env={**os.environ, "P4VPC_SERVER": server.url, "P4VPC_TOKEN_FILE": str(server.token_file)},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
