@@ -85,8 +85,6 @@ control DecideSource(inout metadata_t meta) {
 
 // Is there a destination, and may this packet go there? Questions, and what comes back to its sender, are decided after it.
 control DecideDestination(inout metadata_t meta) {
-    bit<1> is_too_big;
-
     @hidden
     action pass_destination() {
     }
@@ -114,7 +112,7 @@ control DecideDestination(inout metadata_t meta) {
             meta.source_kind               : ternary;
             meta.lkp.dst_v4[31:16]         : ternary;
             meta.lkp.dst_v6[127:112]       : ternary;
-            is_too_big                     : ternary;
+            meta.excess                    : ternary;
         }
         actions = {
             pass_destination;
@@ -122,7 +120,7 @@ control DecideDestination(inout metadata_t meta) {
         }
         const entries = {
             // transit guarded gateway routed known station flooded ttl group tunnel moved
-            //                                         kind        source             v4      v6     big
+            //                                         kind        source             v4      v6     excess
             (_, _, 1, _, _, _, _, _,          _, _, _, _,          _,                 _,      _,     _) : refuse_destination(DROP_TO_GATEWAY);
             (1, _, _, _, _, _, _, 0 &&& 0xfe, _, _, _, _,          _,                 _,      _,     _) : refuse_destination(DROP_UNDERLAY_TTL);
             (1, _, _, _, _, _, _, _,          _, _, _, _,          _,                 _,      _,     _) : pass_destination();
@@ -137,16 +135,13 @@ control DecideDestination(inout metadata_t meta) {
             // unknown here; what moved goes on until every leaf knows.
             (_, 0, _, 0, _, _, 0, _,          _, 1, 0, _,          _,                 _,      _,     _) : refuse_destination(DROP_UNKNOWN_DESTINATION);
             (_, 0, _, 1, _, _, 0, _,          _, 1, _, _,          _,                 _,      _,     _) : refuse_destination(DROP_SPLIT_HORIZON);
-            (_, 1, _, _, _, _, _, _,          _, _, _, _,          _,                 _,      _,     1) : refuse_destination(DROP_TOO_BIG);
+            (_, _, _, _, _, _, _, _,          _, _, _, _,          _,                 _,      _,     0) : pass_destination();
+            (_, 1, _, _, _, _, _, _,          _, _, _, _,          _,                 _,      _,     _) : refuse_destination(DROP_TOO_BIG);
         }
         const default_action = pass_destination;
     }
 
     apply {
-        is_too_big = 0;
-        if (meta.excess != 0) {
-            is_too_big = 1;
-        }
         destination_decision.apply();
     }
 }

@@ -23,6 +23,33 @@ control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
     }
 
     @hidden
+    action look_at_untagged() {
+        look_at_ethernet();
+        lkp.ether_type = hdr.ethernet.ether_type;
+    }
+
+    @hidden
+    action look_at_tagged() {
+        look_at_ethernet();
+        lkp.ether_type = hdr.vlan.ether_type;
+    }
+
+    @hidden
+    table ethernet_headers {
+        key = {
+            hdr.vlan.isValid() : exact;
+        }
+        actions = {
+            look_at_untagged;
+            look_at_tagged;
+        }
+        const entries = {
+            (true) : look_at_tagged();
+        }
+        const default_action = look_at_untagged;
+    }
+
+    @hidden
     action look_at_ipv4() {
         lkp.ttl = hdr.ipv4.ttl;
         lkp.ip_protocol = hdr.ipv4.protocol;
@@ -193,12 +220,7 @@ control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
     }
 
     apply {
-        look_at_ethernet();
-        if (hdr.vlan.isValid()) {
-            lkp.ether_type = hdr.vlan.ether_type;
-        } else {
-            lkp.ether_type = hdr.ethernet.ether_type;
-        }
+        ethernet_headers.apply();
         network_headers.apply();
         if (hdr.arp.isValid()) {
             if (hdr.arp.sender_address == hdr.arp.target_address) {

@@ -100,7 +100,7 @@ struct metadata_t {
     parsed_t         outer;
     parsed_t         inner;
     flow_time_t      now;
-    bit<16>          frame_length;      // egress: bytes of the frame, and its payload
+    bit<16>          frame_length;      // egress: bytes of the frame, and its payload; until `Measure` with LENGTH_EXCESS
     port_index_t     replica;           // egress: instance of a copy, 0 for the only one
 
     // Ingress.
@@ -167,6 +167,7 @@ struct metadata_t {
     bit<1>           has_neighbor;
     bit<8>           tos;               // of the tenant's packet, as it leaves
     bit<8>           old_tos;           // as it came
+    bit<8>           tunnel_tos;        // of the tunnel packet that it leaves in
     bit<1>           is_checksum_due;   // the IPv4 header checksum is to be set on the way out
     bit<1>           is_ecn_compatible;
     bit<1>           is_outer_dscp_uniform;

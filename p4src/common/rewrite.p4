@@ -44,40 +44,44 @@ control Measure(inout frame_headers_t hdr, inout metadata_t meta) {
 
     @hidden
     action measure() {
-        meta.missing_in_frame = meta.frame_length - ETHERNET_BYTES;
+        meta.missing_in_frame = meta.frame_length - (LENGTH_EXCESS + ETHERNET_BYTES);
+        meta.frame_length = meta.frame_length - LENGTH_EXCESS;
     }
 
     @hidden
     action measure_v6() {
-        meta.missing_in_frame = meta.frame_length - (ETHERNET_BYTES + IPV6_BYTES);
+        meta.missing_in_frame = meta.frame_length - (LENGTH_EXCESS + ETHERNET_BYTES + IPV6_BYTES);
+        meta.frame_length = meta.frame_length - LENGTH_EXCESS;
     }
 
     @hidden
     action measure_kept() {
-        meta.missing_in_frame = meta.frame_length - (ETHERNET_BYTES + VLAN_BYTES);
+        meta.missing_in_frame = meta.frame_length - (LENGTH_EXCESS + ETHERNET_BYTES + VLAN_BYTES);
+        meta.frame_length = meta.frame_length - LENGTH_EXCESS;
     }
 
     @hidden
     action measure_kept_v6() {
-        meta.missing_in_frame = meta.frame_length - (ETHERNET_BYTES + VLAN_BYTES + IPV6_BYTES);
+        meta.missing_in_frame = meta.frame_length - (LENGTH_EXCESS + ETHERNET_BYTES + VLAN_BYTES + IPV6_BYTES);
+        meta.frame_length = meta.frame_length - LENGTH_EXCESS;
     }
 
     @hidden
     action remove_tag() {
-        meta.frame_length = meta.frame_length - VLAN_BYTES;
+        meta.frame_length = meta.frame_length - (LENGTH_EXCESS + VLAN_BYTES);
         hdr.ethernet.ether_type = hdr.vlan.ether_type;
         hdr.vlan.setInvalid();
     }
 
     @hidden
     action measure_tagged() {
-        measure_kept();
+        meta.missing_in_frame = meta.frame_length - (LENGTH_EXCESS + ETHERNET_BYTES + VLAN_BYTES);
         remove_tag();
     }
 
     @hidden
     action measure_tagged_v6() {
-        measure_kept_v6();
+        meta.missing_in_frame = meta.frame_length - (LENGTH_EXCESS + ETHERNET_BYTES + VLAN_BYTES + IPV6_BYTES);
         remove_tag();
     }
 

@@ -4,7 +4,7 @@
 //
 // Tiers in a row must not choose alike: what the first has put on one path would all take the same next one. Each tier
 // beyond the first two turns the flow hash round by a number of bits of its own; docs/adr/0015 shows that this is as good as
-// another hash, and says why the seed of a CRC is not. `TurnHash` is the architecture's.
+// another hash, and says why the seed of a CRC is not. `TurnHash`, which is the architecture's, does it.
 #ifndef COMMON_UNDERLAY_P4
 #define COMMON_UNDERLAY_P4
 
@@ -13,8 +13,6 @@
 
 control Underlay(inout metadata_t meta)(
     selector_t tunnel_paths, selector_t paths_v4, selector_t paths_v6) {
-    TurnHash() turn_hash;
-
     @name(".set_next_hop") @id(0x1a)
     action set_next_hop(@id(1) @refers_to(neighbors, egress_port) port_id_t egress_port) {
         meta.has_next_hop = 1;
@@ -65,7 +63,6 @@ control Underlay(inout metadata_t meta)(
     }
 
     apply {
-        turn_hash.apply(meta);
         if (meta.is_transit == 1) {
             if (meta.lkp.kind == FRAME_IPV6) {
                 underlay_routes_v6.apply();

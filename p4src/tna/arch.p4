@@ -73,6 +73,9 @@ header bridged_t {
 }
 const bit<16> BRIDGED_BYTES = 31;
 
+// Bytes that the architecture counts with a frame in egress and that are not of it.
+const bit<16> LENGTH_EXCESS = BRIDGED_BYTES + FCS_BYTES;
+
 // What a copy is of: ingress makes it of the frame as it was received, egress of the frame as it leaves. The first byte of what
 // precedes a frame, as the rewrite mode is, from which it differs.
 const copy_kind_t COPY_BARE        = 0x10; // the tenant's frame
@@ -188,7 +191,7 @@ control PuntMeter(inout metadata_t meta) {
     Meter<drop_reason_t>(PUNT_METER_SIZE, MeterType_t.PACKETS) punt_meter;
 
     apply {
-        if (meta.is_punted == 1) {
+        if (meta.is_punted == 1 || meta.is_logged == 1) {
             meta.punt_color = punt_meter.execute(meta.egress.punt_reason);
         }
     }
@@ -200,7 +203,7 @@ control EgressPuntMeter(inout metadata_t meta) {
     Meter<drop_reason_t>(EGRESS_PUNT_METER_SIZE, MeterType_t.PACKETS) egress_punt_meter;
 
     apply {
-        if (meta.is_punted == 1) {
+        if (meta.is_punted == 1 || meta.is_logged == 1) {
             meta.punt_color = egress_punt_meter.execute(meta.egress.punt_reason);
         }
     }
@@ -408,9 +411,6 @@ control FlowRecords(in frame_headers_t hdr, inout metadata_t meta, in flow_time_
     };
 
     apply {
-        is_same_1 = 1;
-        is_same_2 = 1;
-        is_same_3 = 1;
         if (hdr.ipv6.isValid()) {
             words_v6_0.apply(
                 hdr.ipv6.src_addr[127:96], hdr.ipv6.dst_addr[127:96], meta.egress.is_unruled, meta.flow.index, is_same);
@@ -422,6 +422,9 @@ control FlowRecords(in frame_headers_t hdr, inout metadata_t meta, in flow_time_
                 hdr.ipv6.src_addr[31:0], hdr.ipv6.dst_addr[31:0], meta.egress.is_unruled, meta.flow.index, is_same_3);
         } else {
             words_v4.apply(hdr.ipv4.src_addr, hdr.ipv4.dst_addr, meta.egress.is_unruled, meta.flow.index, is_same);
+            is_same_1 = 1;
+            is_same_2 = 1;
+            is_same_3 = 1;
         }
         if (meta.egress.is_unruled == 0) {
             is_same_ports = record_ports.execute(meta.flow.index);

@@ -188,16 +188,18 @@ control SwitchIngress(
                 meta.is_parser_error = 1;
             }
             pipeline.apply(hdr.received, meta);
-            if (meta.is_trapped == 0 && meta.copy_session != 0) {
-                for_deparser.mirror_type = MIRROR_COPY;
+            if (meta.is_terminated == 0) {
                 meta.copy_kind = COPY_BARE;
-                if (meta.is_terminated == 1) {
-                    if (hdr.received.frame.ipv6.isValid()) {
-                        meta.copy_kind = COPY_RECEIVED_V6;
-                    } else {
-                        meta.copy_kind = COPY_RECEIVED_V4;
-                    }
-                }
+            } else if (hdr.received.frame.ipv6.isValid()) {
+                meta.copy_kind = COPY_RECEIVED_V6;
+            } else {
+                meta.copy_kind = COPY_RECEIVED_V4;
+            }
+            if (meta.is_trapped == 0 && meta.is_logged == 1 && meta.punt_color == COLOR_GREEN) {
+                meta.copy_session = meta.copy_session | COPY_TO_CONTROLLER;
+                for_deparser.mirror_type = MIRROR_COPY;
+            } else if (meta.is_trapped == 0 && meta.copy_session != 0) {
+                for_deparser.mirror_type = MIRROR_COPY;
             }
             if (meta.is_trapped == 1
                 || (meta.is_punted == 1 && meta.is_logged == 0 && meta.punt_color == COLOR_GREEN)) {
@@ -482,16 +484,20 @@ control SwitchEgress(
     apply {
         meta.egress.egress_port = intrinsic.egress_port;
         meta.replica = intrinsic.egress_rid;
-        meta.frame_length = intrinsic.pkt_length - (BRIDGED_BYTES + FCS_BYTES);
+        meta.frame_length = intrinsic.pkt_length;
         pipeline.apply(hdr.added, hdr.frame, meta, from_parser.global_tstamp[47:32]);
-        if (meta.copy_session != 0) {
-            for_deparser.mirror_type = MIRROR_COPY;
+        if (hdr.added.encap_ipv4.isValid()) {
+            meta.copy_kind = COPY_SENT_V4;
+        } else if (hdr.added.encap_ipv6.isValid()) {
+            meta.copy_kind = COPY_SENT_V6;
+        } else {
             meta.copy_kind = COPY_BARE;
-            if (hdr.added.encap_ipv4.isValid()) {
-                meta.copy_kind = COPY_SENT_V4;
-            } else if (hdr.added.encap_ipv6.isValid()) {
-                meta.copy_kind = COPY_SENT_V6;
-            }
+        }
+        if ((meta.is_punted == 1 || meta.is_logged == 1) && meta.punt_color == COLOR_GREEN) {
+            meta.copy_session = meta.copy_session | COPY_TO_CONTROLLER;
+            for_deparser.mirror_type = MIRROR_COPY;
+        } else if (meta.copy_session != 0) {
+            for_deparser.mirror_type = MIRROR_COPY;
         }
         if (meta.drop_reason != DROP_NONE || meta.is_pruned == 1) {
             for_deparser.drop_ctl = 1;

@@ -22,6 +22,9 @@ const bit<32> INGRESS_CLONE = 1;
 const bit<32> EGRESS_CLONE  = 2;
 const bit<8> COPY_FIELDS    = 1;
 
+// Bytes that the architecture counts with a frame and that are not of it.
+const bit<16> LENGTH_EXCESS = 0;
+
 typedef direct_counter table_counter_t;
 const CounterType TABLE_COUNTER = CounterType.packets_and_bytes;
 
@@ -129,7 +132,7 @@ control PuntMeter(inout metadata_t meta) {
     meter(PUNT_METER_SIZE, MeterType.packets) punt_meter;
 
     apply {
-        if (meta.is_punted == 1) {
+        if (meta.is_punted == 1 || meta.is_logged == 1) {
             punt_meter.execute_meter((bit<32>)meta.egress.punt_reason, meta.punt_color);
         }
     }
@@ -141,7 +144,7 @@ control EgressPuntMeter(inout metadata_t meta) {
     meter(EGRESS_PUNT_METER_SIZE, MeterType.packets) egress_punt_meter;
 
     apply {
-        if (meta.is_punted == 1) {
+        if (meta.is_punted == 1 || meta.is_logged == 1) {
             egress_punt_meter.execute_meter((bit<32>)meta.egress.punt_reason, meta.punt_color);
         }
     }
