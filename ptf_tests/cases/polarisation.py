@@ -6,12 +6,14 @@ from collections import Counter, defaultdict
 from ipaddress import ip_network
 from itertools import product
 
+from scapy.layers.inet import UDP
+
 from ptf_tests import entries
 from ptf_tests.base import BURST
 from ptf_tests.leaf import NEIGHBOR_MACS, RED_WEB1, RED_WEB3, ROUTER_MAC, Host, by_family
 from ptf_tests.p4info import Entry
 from ptf_tests.spine import PATHS, neighbor_mac
-from ptf_tests.tunnels import OVER_V4, OVER_V6, TunnelTest
+from ptf_tests.tunnels import OVER_V4, OVER_V6, TunnelTest, with_source_port
 
 _UPLINKS = (5, 6, 7, 8)
 _INTO_SPINE = 8
@@ -50,10 +52,13 @@ class _TwoTiersTest(TunnelTest):
         """What the leaf makes of many flows, by uplink."""
         self.overwrite(entries.tunnel_next_hop(2, *_UPLINKS[:width]))
         count = _FLOWS_PER_PAIR * width**2
+        frame = source.udp_to(destination, length=1)
+        frame[UDP].chksum = 0
+        flow = bytes(frame)
         sent: dict[int, list[bytes]] = defaultdict(list)
         for start in range(0, count, BURST):
             numbers = range(start, min(count, start + BURST))
-            self.send(1, *[source.udp_to(destination, sport=1024 + number, length=1) for number in numbers])
+            self.send(1, *(with_source_port(flow, 1024 + number) for number in numbers))
             for port, raw in self.receive(len(numbers)):
                 sent[port].append(raw)
         self.expect_silence()
