@@ -235,20 +235,56 @@ control WriteTrafficClass(inout ipv6_t ipv6, in bit<8> tos) {
 // The deparser adds up a header of 20 bytes, which ingress has verified, anew. One with options it cannot: there the checksum
 // moves by what the time to live moves (RFC 1624), and congestion marks stay as they are.
 control ChecksumMoves(inout frame_headers_t hdr, inout metadata_t meta) {
-    apply {
-        if (hdr.ipv4.version_ihl == IPV4_VERSION_IHL) {
-            meta.is_checksum_due = 1;
-        } else {
-            meta.tos = meta.old_tos;
-            if (meta.egress.rewrite_mode == REWRITE_ROUTED || meta.egress.rewrite_mode == REWRITE_TRANSIT) {
-                // From 0xfeff on the sum needs an end-around carry.
-                if (hdr.ipv4.checksum[15:8] == 0xff || hdr.ipv4.checksum == 0xfeff) {
-                    hdr.ipv4.checksum = hdr.ipv4.checksum + 0x0101;
-                } else {
-                    hdr.ipv4.checksum = hdr.ipv4.checksum + 0x0100;
-                }
-            }
+    @hidden
+    action add_up() {
+        meta.is_checksum_due = 1;
+    }
+
+    @hidden
+    action keep() {
+        meta.tos = meta.old_tos;
+    }
+
+    @hidden
+    action move() {
+        meta.tos = meta.old_tos;
+        hdr.ipv4.checksum = hdr.ipv4.checksum + 0x0100;
+    }
+
+    @hidden
+    action move_with_carry() {
+        meta.tos = meta.old_tos;
+        hdr.ipv4.checksum = hdr.ipv4.checksum + 0x0101;
+    }
+
+    @hidden
+    table checksum_moves {
+        key = {
+            hdr.ipv4.version_ihl     : ternary;
+            meta.egress.rewrite_mode : ternary;
+            hdr.ipv4.checksum        : ternary;
         }
+        actions = {
+            add_up;
+            keep;
+            move;
+            move_with_carry;
+        }
+        const entries = {
+            (IPV4_VERSION_IHL, _,               _)                 : add_up();
+            // From 0xfeff on the sum needs an end-around carry.
+            (_,                REWRITE_ROUTED,  0xff00 &&& 0xff00) : move_with_carry();
+            (_,                REWRITE_ROUTED,  0xfeff)            : move_with_carry();
+            (_,                REWRITE_ROUTED,  _)                 : move();
+            (_,                REWRITE_TRANSIT, 0xff00 &&& 0xff00) : move_with_carry();
+            (_,                REWRITE_TRANSIT, 0xfeff)            : move_with_carry();
+            (_,                REWRITE_TRANSIT, _)                 : move();
+        }
+        const default_action = keep;
+    }
+
+    apply {
+        checksum_moves.apply();
     }
 }
 
@@ -277,7 +313,7 @@ struct flow_life_t {
 }
 
 // One word of the addresses.
-control FlowAddressWord(in bit<32> src, in bit<32> dst, in bit<1> is_reply, in flow_index_t index, out bit<1> is_same) {
+control FlowAddressWord(in bit<32> src, in bit<32> dst, in bit<1> is_reply, in flow_index_t index, inout bit<1> is_same) {
     Register<flow_words_t, flow_index_t>(FLOW_STATE_SIZE) words;
 
     RegisterAction<flow_words_t, flow_index_t, bit<1>>(words) record = {
@@ -297,12 +333,36 @@ control FlowAddressWord(in bit<32> src, in bit<32> dst, in bit<1> is_reply, in f
         }
     };
 
-    apply {
-        if (is_reply == 0) {
-            is_same = record.execute(index);
-        } else {
-            is_same = compare.execute(index);
+    @hidden
+    action record_word() {
+        is_same = record.execute(index);
+    }
+
+    @hidden
+    action compare_word() {
+        is_same = compare.execute(index);
+    }
+
+    @hidden
+    table access {
+        key = {
+            is_reply : exact;
         }
+        actions = {
+            record_word;
+            compare_word;
+            NoAction;
+        }
+        // Not by default, which could not use the index.
+        const entries = {
+            0 : record_word();
+            1 : compare_word();
+        }
+        const default_action = NoAction;
+    }
+
+    apply {
+        access.apply();
     }
 }
 
