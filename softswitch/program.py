@@ -6,7 +6,7 @@ from __future__ import annotations
 import linecache
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
@@ -43,6 +43,7 @@ class Program:
 
     ir: ir.ProgramIr
     source: str
+    _codes: Mapping[str, int] = field(repr=False)
     _code: CodeType = field(repr=False)
 
     @classmethod
@@ -53,15 +54,16 @@ class Program:
         :raises UnsupportedProgramError: names everything that the engine does not do.
         """
         program = read_program(text)
-        source = generate(program, _action_codes(program), is_traced=False)
-        compiled = cls(program, source, _compile(source, "path"))
+        codes = _action_codes(program)
+        source = generate(program, codes, is_traced=False)
+        compiled = cls(program, source, codes, _compile(source, "path"))
         compiled.instantiate()  # refuses entries of the program that do not fit its own tables
         return compiled
 
     @cached_property
     def traced_source(self) -> str:
         """The generated Python of the variant that tells what it does."""
-        return generate(self.ir, _action_codes(self.ir), is_traced=True)
+        return generate(self.ir, self._codes, is_traced=True)
 
     @cached_property
     def _traced_code(self) -> CodeType:
@@ -90,9 +92,9 @@ class Program:
 
         program = self.ir
         down_ports: set[int] = set()
-        profiles = _make_profiles(program, down_ports)
+        profiles = self._make_profiles(down_ports)
         switch = Switch(
-            tables={table.name: _make_table(table, program, profiles) for table in _tables(program)},
+            tables={table.name: self._make_table(table, profiles) for table in _tables(program)},
             action_profiles=profiles,
             counters={name: Counter(name, size) for name, size in program.counters.items()},
             meters={
@@ -114,6 +116,42 @@ class Program:
         switch.bind(_bind(code, env, coverage), lambda trace: _bind(self._traced_code, env, trace))
         return switch
 
+    def _infos(self, action_ids: tuple[int, ...]) -> dict[str, ActionInfo]:
+        actions = [self.ir.actions[number] for number in action_ids]
+        return {action.name: ActionInfo(action.name, action.params, self._codes[action.name]) for action in actions}
+
+    def _make_profiles(self, down_ports: set[int]) -> dict[str, ActionProfile]:
+        profiles: dict[str, ActionProfile] = {}
+        for name, info in self.ir.profiles.items():
+            infos: dict[str, ActionInfo] = {}
+            for table in _tables(self.ir):
+                if table.profile == name:
+                    infos.update(self._infos(table.actions))
+            profiles[name] = ActionProfile(
+                name, info.max_size, infos, has_selector=info.selector is not None, down_ports=down_ports
+            )
+        return profiles
+
+    def _make_table(self, node: ir.TableNode, profiles: dict[str, ActionProfile]) -> Table:
+        table = Table(
+            node.name,
+            tuple(key.field for key in node.key),
+            self._infos(node.actions),
+            node.max_size,
+            default_action=node.default,
+            has_const_default=node.has_const_default,
+            profile=profiles[node.profile] if node.profile else None,
+            has_counter=node.has_counter,
+            meter_name=node.meter,
+            has_idle_timeout=node.has_idle_timeout,
+        )
+        try:
+            for entry in node.entries:
+                table.load(entry.key, entry.action, entry.priority, is_const=True)
+        except StateError as error:
+            raise InvalidProgramError([str(error)]) from None
+        return table
+
 
 class _Environment:
     """What generated code binds: the state of one switch under the names that the generator uses."""
@@ -129,7 +167,7 @@ class _Environment:
         self.drop_port = switch.drop_port
         self.now_us = switch.now_us
         self.random_between = generator.randint
-        self.action_names = {code: name for name, code in _action_codes(program.ir).items()}
+        self.action_names = {code: name for name, code in program._codes.items()}
         calculations = dict(program.ir.calculations)
         for profile in program.ir.profiles.values():
             if profile.selector is not None:
@@ -171,43 +209,3 @@ def _action_codes(program: ir.ProgramIr) -> dict[str, int]:
 def _tables(program: ir.ProgramIr) -> list[ir.TableNode]:
     nodes = (*program.ingress.nodes, *program.egress.nodes)
     return [node for node in nodes if isinstance(node, ir.TableNode)]
-
-
-def _infos(program: ir.ProgramIr, action_ids: tuple[int, ...]) -> dict[str, ActionInfo]:
-    codes = _action_codes(program)
-    actions = [program.actions[number] for number in action_ids]
-    return {action.name: ActionInfo(action.name, action.params, codes[action.name]) for action in actions}
-
-
-def _make_profiles(program: ir.ProgramIr, down_ports: set[int]) -> dict[str, ActionProfile]:
-    profiles: dict[str, ActionProfile] = {}
-    for name, info in program.profiles.items():
-        infos: dict[str, ActionInfo] = {}
-        for table in _tables(program):
-            if table.profile == name:
-                infos.update(_infos(program, table.actions))
-        profiles[name] = ActionProfile(
-            name, info.max_size, infos, has_selector=info.selector is not None, down_ports=down_ports
-        )
-    return profiles
-
-
-def _make_table(node: ir.TableNode, program: ir.ProgramIr, profiles: dict[str, ActionProfile]) -> Table:
-    table = Table(
-        node.name,
-        tuple(key.field for key in node.key),
-        _infos(program, node.actions),
-        node.max_size,
-        default_action=node.default,
-        has_const_default=node.has_const_default,
-        profile=profiles[node.profile] if node.profile else None,
-        has_counter=node.has_counter,
-        meter_name=node.meter,
-        has_idle_timeout=node.has_idle_timeout,
-    )
-    try:
-        for entry in node.entries:
-            table.load(entry.key, entry.action, entry.priority, is_const=True)
-    except StateError as error:
-        raise InvalidProgramError([str(error)]) from None
-    return table

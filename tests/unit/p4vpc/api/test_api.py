@@ -382,7 +382,7 @@ any_object = st.builds(
 )
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(documents=st.lists(any_object, max_size=3))
 async def test_no_object_whatever_makes_the_server_fail(
     api: httpx.AsyncClient, documents: list[dict[str, Any]]
