@@ -39,11 +39,12 @@ class Program:
 
     :ivar ir: the typed program.
     :ivar source: the generated Python, for reading.
+    :ivar codes: the number of each action, by which generated code tells them apart.
     """
 
     ir: ir.ProgramIr
     source: str
-    _codes: Mapping[str, int] = field(repr=False)
+    codes: Mapping[str, int] = field(repr=False)
     _code: CodeType = field(repr=False)
 
     @classmethod
@@ -63,7 +64,7 @@ class Program:
     @cached_property
     def traced_source(self) -> str:
         """The generated Python of the variant that tells what it does."""
-        return generate(self.ir, self._codes, is_traced=True)
+        return generate(self.ir, self.codes, is_traced=True)
 
     @cached_property
     def _traced_code(self) -> CodeType:
@@ -92,9 +93,9 @@ class Program:
 
         program = self.ir
         down_ports: set[int] = set()
-        profiles = self._make_profiles(down_ports)
+        profiles = _make_profiles(self, down_ports)
         switch = Switch(
-            tables={table.name: self._make_table(table, profiles) for table in _tables(program)},
+            tables={table.name: _make_table(table, self, profiles) for table in _tables(program)},
             action_profiles=profiles,
             counters={name: Counter(name, size) for name, size in program.counters.items()},
             meters={
@@ -116,42 +117,6 @@ class Program:
         switch.bind(_bind(code, env, coverage), lambda trace: _bind(self._traced_code, env, trace))
         return switch
 
-    def _infos(self, action_ids: tuple[int, ...]) -> dict[str, ActionInfo]:
-        actions = [self.ir.actions[number] for number in action_ids]
-        return {action.name: ActionInfo(action.name, action.params, self._codes[action.name]) for action in actions}
-
-    def _make_profiles(self, down_ports: set[int]) -> dict[str, ActionProfile]:
-        profiles: dict[str, ActionProfile] = {}
-        for name, info in self.ir.profiles.items():
-            infos: dict[str, ActionInfo] = {}
-            for table in _tables(self.ir):
-                if table.profile == name:
-                    infos.update(self._infos(table.actions))
-            profiles[name] = ActionProfile(
-                name, info.max_size, infos, has_selector=info.selector is not None, down_ports=down_ports
-            )
-        return profiles
-
-    def _make_table(self, node: ir.TableNode, profiles: dict[str, ActionProfile]) -> Table:
-        table = Table(
-            node.name,
-            tuple(key.field for key in node.key),
-            self._infos(node.actions),
-            node.max_size,
-            default_action=node.default,
-            has_const_default=node.has_const_default,
-            profile=profiles[node.profile] if node.profile else None,
-            has_counter=node.has_counter,
-            meter_name=node.meter,
-            has_idle_timeout=node.has_idle_timeout,
-        )
-        try:
-            for entry in node.entries:
-                table.load(entry.key, entry.action, entry.priority, is_const=True)
-        except StateError as error:
-            raise InvalidProgramError([str(error)]) from None
-        return table
-
 
 class _Environment:
     """What generated code binds: the state of one switch under the names that the generator uses."""
@@ -167,7 +132,7 @@ class _Environment:
         self.drop_port = switch.drop_port
         self.now_us = switch.now_us
         self.random_between = generator.randint
-        self.action_names = {code: name for name, code in program._codes.items()}
+        self.action_names = {code: name for name, code in program.codes.items()}
         calculations = dict(program.ir.calculations)
         for profile in program.ir.profiles.values():
             if profile.selector is not None:
@@ -209,3 +174,42 @@ def _action_codes(program: ir.ProgramIr) -> dict[str, int]:
 def _tables(program: ir.ProgramIr) -> list[ir.TableNode]:
     nodes = (*program.ingress.nodes, *program.egress.nodes)
     return [node for node in nodes if isinstance(node, ir.TableNode)]
+
+
+def _infos(program: Program, action_ids: tuple[int, ...]) -> dict[str, ActionInfo]:
+    actions = [program.ir.actions[number] for number in action_ids]
+    return {action.name: ActionInfo(action.name, action.params, program.codes[action.name]) for action in actions}
+
+
+def _make_profiles(program: Program, down_ports: set[int]) -> dict[str, ActionProfile]:
+    profiles: dict[str, ActionProfile] = {}
+    for name, info in program.ir.profiles.items():
+        infos: dict[str, ActionInfo] = {}
+        for table in _tables(program.ir):
+            if table.profile == name:
+                infos.update(_infos(program, table.actions))
+        profiles[name] = ActionProfile(
+            name, info.max_size, infos, has_selector=info.selector is not None, down_ports=down_ports
+        )
+    return profiles
+
+
+def _make_table(node: ir.TableNode, program: Program, profiles: dict[str, ActionProfile]) -> Table:
+    table = Table(
+        node.name,
+        tuple(key.field for key in node.key),
+        _infos(program, node.actions),
+        node.max_size,
+        default_action=node.default,
+        has_const_default=node.has_const_default,
+        profile=profiles[node.profile] if node.profile else None,
+        has_counter=node.has_counter,
+        meter_name=node.meter,
+        has_idle_timeout=node.has_idle_timeout,
+    )
+    try:
+        for entry in node.entries:
+            table.load(entry.key, entry.action, entry.priority, is_const=True)
+    except StateError as error:
+        raise InvalidProgramError([str(error)]) from None
+    return table
