@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A controller as a process, shared by the tests of one module."""
+"""A controller as a process, shared by the tests of one module, and a store for one in this process."""
 
 import os
 import select
@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from p4vpc.store import Store
 
 START_SECONDS = 60.0
 
@@ -65,3 +67,9 @@ def serve_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServePro
     process.start()
     yield process
     assert process.stop() == os.EX_OK, process.log()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(f"sqlite:///{tmp_path / 'p4vpc.db'}") as opened:
+        yield opened

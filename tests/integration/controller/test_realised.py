@@ -10,7 +10,8 @@ from p4vpc.intent import Intent, ObjectId
 from p4vpc.services import Controller, Realised, RealisedState, read_realised
 from p4vpc.store import Store
 from tests.integration.controller.fake_switch import BOUND_SECONDS
-from tests.integration.controller.test_controller import PIPELINE, PORTS, apply, controlling, fabric, fakes, port
+from tests.integration.controller.running import PIPELINE, apply, controlling
+from tests.integration.controller.test_controller import PORTS, fabric, fakes, port
 
 
 @pytest.fixture

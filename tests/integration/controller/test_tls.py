@@ -18,7 +18,7 @@ from softswitch.p4runtime import P4RuntimeServer, TlsFiles
 from softswitch.ports import MemoryPorts
 from tests.integration.controller.conftest import ServeProcess
 from tests.integration.controller.fake_switch import BOUND_SECONDS
-from tests.integration.controller.test_controller import PIPELINE
+from tests.integration.controller.running import PIPELINE
 
 SWITCH = "kind: switch\nname: leaf1\nrole: leaf\nvtep: 10.255.0.1\np4runtime: {address}\n"
 
