@@ -279,7 +279,10 @@ def test_a_configuration_file_names_server_and_token(
 
 def test_get_w_shows_what_changes_until_it_is_interrupted(run: Run, serve_process: ServeProcess, tenant: str) -> None:
     run("apply", "-f", "-", stdin=f"kind: tenant\nname: {tenant}\n")
-    command = [sys.executable, "-c", "from p4vpc.cli.main import main; main()", "get", "tenants", "--tenant", tenant]
+    # Where these tests run as a background job, SIGINT is ignored, and children inherit that.
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = f"{heed}; from p4vpc.cli.main import main; main()"
+    command = [sys.executable, "-c", program, "get", "tenants", "--tenant", tenant]
     watcher = subprocess.Popen(
         [*command, "-w", "-o", "json"], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
     )
