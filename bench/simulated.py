@@ -17,6 +17,7 @@ from finsy.proto import p4r
 from p4vpc.southbound.pipeline import Pipeline
 from p4vpc.southbound.rpc import RpcError, UpdateError
 from p4vpc.southbound.session import Listener
+from p4vpc.southbound.tls import SwitchTls
 
 _READ_AT_ONCE = 1000
 
@@ -137,7 +138,7 @@ class Fleet:
 
     @asynccontextmanager
     async def connect(
-        self, address: str, device_id: int, election_id: int, listener: Listener
+        self, address: str, device_id: int, election_id: int, listener: Listener, *, tls: SwitchTls | None = None
     ) -> AsyncIterator[SimulatedSession]:
         """Stands for `southbound.session.connect`."""
         await asyncio.sleep(0)

@@ -8,8 +8,16 @@ and the assembler, tell.
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 TOFINO_1_STAGES = 12
+TOFINO_1_SRAM = 960
+"""Blocks of 128 kbit, 80 in a stage."""
+TOFINO_1_TCAM = 288
+"""Blocks of 512 words of 44 bits, 24 in a stage."""
 NO_ALLOCATION = "PHV allocation was not successful"
 """What the compiler says when it finds no containers for all headers and metadata; it places no table then."""
 
@@ -35,21 +43,87 @@ def placement(assembly: str, tables: list[str]) -> dict[str, tuple[str, list[int
     return found
 
 
-def render(assembly: str, tables: list[str], verdict: str) -> str:
-    """The report as text: stages against the chip's, the assembler's verdict, the stages of each table."""
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a table takes: blocks of memory, hash bits, meter and stateful units, statistics units, actions."""
+
+    sram: int = 0
+    tcam: int = 0
+    hash_bits: int = 0
+    meters: int = 0
+    counters: int = 0
+    actions: int = 0
+
+
+_KINDS = {
+    "sram": ("rams", "srams"),
+    "tcam": ("tcams", "tcams"),
+    "hash_bits": ("hash_bits", "bits"),
+    "meters": ("meter_alus", "meters"),
+    "counters": ("statistic_alus", "stats"),
+}
+
+
+def usage(resources: Mapping[str, Any]) -> tuple[dict[str, Usage], Usage]:
+    """What each table takes, by the compiler's name of it, and what all take together.
+
+    `resources` is the compiler's `resources.json`. Blocks that tables share count for each of them, once in the sum.
+    """
+    by_kind: dict[str, Counter[str]] = {kind: Counter() for kind in (*_KINDS, "actions")}
+    totals: Counter[str] = Counter()
+    for stage in resources["resources"]["mau"]["mau_stages"]:
+        for kind, (part, items) in _KINDS.items():
+            for item in stage[part][items]:
+                users = {_base(name) for name in _users(item)}
+                totals[kind] += bool(users)
+                by_kind[kind].update(users)
+        for instruction in stage["vliw"]["instructions"]:
+            users = {_base(name) for color in instruction["color_usages"] for name in _users(color)}
+            totals["actions"] += bool(users)
+            by_kind["actions"].update(users)
+    names = {name for counts in by_kind.values() for name in counts}
+    return {name: Usage(**{kind: by_kind[kind][name] for kind in by_kind}) for name in names}, Usage(**totals)
+
+
+def render(assembly: str, tables: Mapping[str, int], verdict: str, resources: Mapping[str, Any]) -> str:
+    """The report as text: stages and memory against the chip's, what the assembler says, what each table takes.
+
+    `tables` has the size of each, by name.
+    """
     needed = stages(assembly)
+    used, total = usage(resources)
+    fits = all(count <= TOFINO_1_STAGES for count in needed.values())
     lines = [
-        "Tofino 1, as placed by the compiler. Stages in use / of the chip:",
+        f"Tofino 1: {'fits' if fits else 'does not fit'}. All headers and metadata have containers; tables are placed.",
+        "Stages in use / of the chip:",
         *(f"  {direction:<8} {count:>3} / {TOFINO_1_STAGES}" for direction, count in needed.items()),
         f"assembler: {verdict}",
+        f"SRAM blocks: {total.sram} / {TOFINO_1_SRAM}, TCAM blocks: {total.tcam} / {TOFINO_1_TCAM}",
         "",
-        f"{'table':<22} {'direction':<10} stages",
+        f"{'table':<22} {'size':>6}  {'sram':>4} {'tcam':>4} {'hash':>4} {'act':>3}  {'direction':<10} stages",
     ]
-    places = placement(assembly, tables)
-    for table in tables:
+    places = placement(assembly, list(tables))
+    for table, size in tables.items():
         direction, numbers = places.get(table, ("-", []))
-        lines.append(f"{table:<22} {direction:<10} {', '.join(map(str, numbers))}".rstrip())
+        takes = used.get(table, Usage())
+        lines.append(
+            f"{table:<22} {size:>6}  {takes.sram:>4} {takes.tcam:>4} {takes.hash_bits:>4} {takes.actions:>3}  "
+            f"{direction:<10} {', '.join(map(str, numbers))}".rstrip()
+        )
     return "\n".join(lines) + "\n"
+
+
+def _users(item: Mapping[str, Any]) -> list[str]:
+    if "used_by_table" in item:
+        return [item["used_by_table"]]
+    if "used_by" in item:
+        return [item["used_by"]]
+    return [user["used_by"] for user in item.get("usages", ())]
+
+
+def _base(name: str) -> str:
+    """The table's name, without what the compiler adds for its parts."""
+    return name.partition("$")[0]
 
 
 def render_failure(said: str) -> str:

@@ -4,7 +4,6 @@
 from collections import Counter
 from ipaddress import ip_network
 
-from scapy.layers.inet import UDP
 from scapy.packet import Packet
 
 from ptf_tests import entries, packets, tunnels
@@ -21,6 +20,11 @@ TIER = 1
 def neighbor_mac(port: int) -> str:
     """The MAC address at the other end of a link."""
     return f"02:fa:00:00:01:{port:02x}"
+
+
+def _entropy(flow: int) -> int:
+    """The outer source port of a flow."""
+    return 49152 + flow * 13 % 16384
 
 
 class SpineTest(PipelineTest):
@@ -51,7 +55,7 @@ class SpineTest(PipelineTest):
         """VXLAN between two VTEPs, with an entropy port for each flow."""
         inner = packets.frame("02:00:00:00:00:01", "02:00:00:00:00:02", packets.udp("10.0.0.1", "10.0.0.2"))
         way = tunnels.Way(packets.Link(neighbor_mac(SENDER), ROUTER_MAC), self.source, self.destination, 5010)
-        return way.around(inner, sport=49152 + number * 13 % 16384)
+        return way.around(inner, sport=_entropy(number))
 
     def route(self, *ports: int) -> Entry:
         """The destination's VTEP behind these paths."""
@@ -60,14 +64,15 @@ class SpineTest(PipelineTest):
     def paths(self, flows: int = FLOWS) -> list[int]:
         """The port by which each flow leaves; every frame comes out exactly once, rewritten right."""
         result: list[int] = []
+        frame = self.flow(0)
+        sent, routed = bytes(frame), {port: bytes(self.through(port, frame)) for port in PATHS}
         for start in range(0, flows, BURST):
-            frames = [self.flow(number) for number in range(start, min(flows, start + BURST))]
-            for frame in frames:
-                self.send(SENDER, frame)
-            by_source_port = {tunnels.source_port(raw): (port, raw) for port, raw in self.receive(len(frames))}
-            for frame in frames:
-                port, raw = by_source_port[frame[UDP].sport]
-                self.assertEqual(bytes(self.through(port, frame)), raw)
+            source_ports = [_entropy(number) for number in range(start, min(flows, start + BURST))]
+            self.send(SENDER, *(tunnels.with_source_port(sent, source_port) for source_port in source_ports))
+            received = {tunnels.source_port(raw): (port, raw) for port, raw in self.receive(len(source_ports))}
+            for source_port in source_ports:
+                port, raw = received[source_port]
+                self.assertEqual(tunnels.with_source_port(routed[port], source_port), raw)
                 result.append(port)
         self.expect_silence()
         return result

@@ -6,7 +6,7 @@ from __future__ import annotations
 import linecache
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
@@ -39,10 +39,12 @@ class Program:
 
     :ivar ir: the typed program.
     :ivar source: the generated Python, for reading.
+    :ivar codes: the number of each action, by which generated code tells them apart.
     """
 
     ir: ir.ProgramIr
     source: str
+    codes: Mapping[str, int] = field(repr=False)
     _code: CodeType = field(repr=False)
 
     @classmethod
@@ -53,15 +55,16 @@ class Program:
         :raises UnsupportedProgramError: names everything that the engine does not do.
         """
         program = read_program(text)
-        source = generate(program, _action_codes(program), is_traced=False)
-        compiled = cls(program, source, _compile(source, "path"))
+        codes = _action_codes(program)
+        source = generate(program, codes, is_traced=False)
+        compiled = cls(program, source, codes, _compile(source, "path"))
         compiled.instantiate()  # refuses entries of the program that do not fit its own tables
         return compiled
 
     @cached_property
     def traced_source(self) -> str:
         """The generated Python of the variant that tells what it does."""
-        return generate(self.ir, _action_codes(self.ir), is_traced=True)
+        return generate(self.ir, self.codes, is_traced=True)
 
     @cached_property
     def _traced_code(self) -> CodeType:
@@ -90,9 +93,9 @@ class Program:
 
         program = self.ir
         down_ports: set[int] = set()
-        profiles = _make_profiles(program, down_ports)
+        profiles = _make_profiles(self, down_ports)
         switch = Switch(
-            tables={table.name: _make_table(table, program, profiles) for table in _tables(program)},
+            tables={table.name: _make_table(table, self, profiles) for table in _tables(program)},
             action_profiles=profiles,
             counters={name: Counter(name, size) for name, size in program.counters.items()},
             meters={
@@ -129,7 +132,7 @@ class _Environment:
         self.drop_port = switch.drop_port
         self.now_us = switch.now_us
         self.random_between = generator.randint
-        self.action_names = {code: name for name, code in _action_codes(program.ir).items()}
+        self.action_names = {code: name for name, code in program.codes.items()}
         calculations = dict(program.ir.calculations)
         for profile in program.ir.profiles.values():
             if profile.selector is not None:
@@ -173,17 +176,16 @@ def _tables(program: ir.ProgramIr) -> list[ir.TableNode]:
     return [node for node in nodes if isinstance(node, ir.TableNode)]
 
 
-def _infos(program: ir.ProgramIr, action_ids: tuple[int, ...]) -> dict[str, ActionInfo]:
-    codes = _action_codes(program)
-    actions = [program.actions[number] for number in action_ids]
-    return {action.name: ActionInfo(action.name, action.params, codes[action.name]) for action in actions}
+def _infos(program: Program, action_ids: tuple[int, ...]) -> dict[str, ActionInfo]:
+    actions = [program.ir.actions[number] for number in action_ids]
+    return {action.name: ActionInfo(action.name, action.params, program.codes[action.name]) for action in actions}
 
 
-def _make_profiles(program: ir.ProgramIr, down_ports: set[int]) -> dict[str, ActionProfile]:
+def _make_profiles(program: Program, down_ports: set[int]) -> dict[str, ActionProfile]:
     profiles: dict[str, ActionProfile] = {}
-    for name, info in program.profiles.items():
+    for name, info in program.ir.profiles.items():
         infos: dict[str, ActionInfo] = {}
-        for table in _tables(program):
+        for table in _tables(program.ir):
             if table.profile == name:
                 infos.update(_infos(program, table.actions))
         profiles[name] = ActionProfile(
@@ -192,7 +194,7 @@ def _make_profiles(program: ir.ProgramIr, down_ports: set[int]) -> dict[str, Act
     return profiles
 
 
-def _make_table(node: ir.TableNode, program: ir.ProgramIr, profiles: dict[str, ActionProfile]) -> Table:
+def _make_table(node: ir.TableNode, program: Program, profiles: dict[str, ActionProfile]) -> Table:
     table = Table(
         node.name,
         tuple(key.field for key in node.key),

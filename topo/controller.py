@@ -31,7 +31,14 @@ class Controller:
         self.url = f"http://127.0.0.1:{API_PORT}"
         self._namespace = namespace
         self._directory = directory
-        self._environment = {RUN_VARIABLE: run_name, "P4VPC_SERVER": self.url}
+        self.token_file = directory / "p4vpc.token"
+        """Where the controller keeps the operator token that it makes at its first start."""
+        self._environment = {
+            RUN_VARIABLE: run_name,
+            "P4VPC_SERVER": self.url,
+            "P4VPC_TOKEN_FILE": str(self.token_file),
+            "P4VPC_TOKEN": "",
+        }
         self._process: ManagedProcess | None = None
         self._http = httpx.AsyncClient(base_url=self.url)
 
@@ -64,7 +71,11 @@ class Controller:
     async def get(self, path: str, timeout_s: float = _HTTP_TIMEOUT_S) -> Any:
         """Read a resource of the API; TopoError if that fails."""
         try:
-            response = await self._http.get(path, timeout=timeout_s)
+            headers = {"Authorization": f"Bearer {self.token_file.read_text(encoding='ascii').strip()}"}
+        except OSError as error:
+            raise TopoError(f"the controller has made no token yet: {error}") from error
+        try:
+            response = await self._http.get(path, headers=headers, timeout=timeout_s)
             response.raise_for_status()
         except httpx.HTTPError as error:
             raise TopoError(f"the controller did not answer GET {path}: {error or type(error).__name__}") from error

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
+from typing import Any
 
 from topo.errors import CommandError
 from topo.namespaces import Namespace
@@ -87,34 +88,24 @@ def enable_ipv6(namespace: Namespace, interface: str) -> None:
         Path(f"/proc/sys/net/ipv6/conf/{interface}/disable_ipv6").write_text("0", encoding="ascii")
 
 
-def neighbor_mac(namespace: Namespace, address: IPv4Address | IPv6Address) -> str | None:
-    """What ARP or neighbour discovery has learned for an address; CommandError if `ip` cannot tell."""
+def _show(namespace: Namespace, *arguments: str) -> list[dict[str, Any]]:
     with namespace.entered():
-        process = subprocess.run(
-            ["ip", "-json", "neighbor", "show", "to", str(address)],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+        process = subprocess.run(["ip", "-json", *arguments], capture_output=True, text=True, check=False, timeout=60)
     if process.returncode != 0:
         raise CommandError(f"ip failed in namespace {namespace.name}: {process.stderr.strip()}")
-    return next((row["lladdr"] for row in json.loads(process.stdout) if "lladdr" in row), None)
+    rows: list[dict[str, Any]] = json.loads(process.stdout)
+    return rows
+
+
+def neighbor_mac(namespace: Namespace, address: IPv4Address | IPv6Address) -> str | None:
+    """What ARP or neighbour discovery has learned for an address; CommandError if `ip` cannot tell."""
+    rows = _show(namespace, "neighbor", "show", "to", str(address))
+    return next((row["lladdr"] for row in rows if "lladdr" in row), None)
 
 
 def sent_packets(namespace: Namespace, interface: str) -> int:
     """How many packets have left by an interface so far; CommandError if `ip` cannot tell."""
-    with namespace.entered():
-        process = subprocess.run(
-            ["ip", "-json", "-statistics", "link", "show", "dev", interface],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-    if process.returncode != 0:
-        raise CommandError(f"ip failed in namespace {namespace.name}: {process.stderr.strip()}")
-    [shown] = json.loads(process.stdout)
+    [shown] = _show(namespace, "-statistics", "link", "show", "dev", interface)
     return int(shown["stats64"]["tx"]["packets"])
 
 

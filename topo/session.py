@@ -80,7 +80,7 @@ async def run(console: Console, plan: FabricPlan, doors: Sequence[Door], options
             content = {"is_good": is_good, "pings": render.as_json(outcomes), "demos": demos}
             options.report.write_text(json.dumps(content, indent=2), encoding="utf-8")
         if not options.is_once:
-            _print_hints(console, plan, doors)
+            _print_hints(console, plan, doors, fabric.controller.token_file)
             await _until_cancelled()
             say("stopping")
     return EXIT_OK if is_good else EXIT_UNEXPECTED
@@ -117,7 +117,7 @@ def _stopwatch(console: Console) -> Callable[[str], None]:
     return say
 
 
-def _print_hints(console: Console, plan: FabricPlan, doors: Sequence[Door]) -> None:
+def _print_hints(console: Console, plan: FabricPlan, doors: Sequence[Door], token_file: Path) -> None:
     api = doors[0].outer_port
     host, other = plan.hosts[0], plan.hosts[-1]
     addresses = [str(other.address(family)) for family in other.families]
@@ -126,6 +126,7 @@ def _print_hints(console: Console, plan: FabricPlan, doors: Sequence[Door]) -> N
         f"\nThe API is at http://127.0.0.1:{api} (description: /v1/openapi.json). In another shell, try:",
         highlight=False,
     )
+    console.print(f"  export P4VPC_TOKEN_FILE={token_file}", highlight=False, soft_wrap=True)
     for line in (
         f"p4vpc status{option}",
         f"p4vpc get port {host.key} -o yaml{option}",

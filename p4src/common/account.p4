@@ -42,18 +42,15 @@ control IngressAccount(inout metadata_t meta) {
     }
 
     apply {
-        meta.egress.punt_reason = meta.drop_reason;
+        if (meta.is_logged == 1) {
+            meta.egress.punt_reason = LOGGED_OUTBOUND;
+        } else {
+            meta.egress.punt_reason = meta.drop_reason;
+        }
         if (meta.drop_reason != DROP_NONE) {
             drop_reasons.apply();
         }
-        if (meta.is_logged == 1) {
-            meta.is_punted = 1;
-            meta.egress.punt_reason = LOGGED_OUTBOUND;
-        }
         punt_meter.apply(meta);
-        if (meta.is_logged == 1 && meta.punt_color == COLOR_GREEN) {
-            meta.copy_session = meta.copy_session | COPY_TO_CONTROLLER;
-        }
     }
 }
 
@@ -91,18 +88,15 @@ control EgressAccount(inout metadata_t meta) {
     }
 
     apply {
-        meta.egress.punt_reason = meta.drop_reason;
+        if (meta.is_logged == 1) {
+            meta.egress.punt_reason = LOGGED_INBOUND;
+        } else {
+            meta.egress.punt_reason = meta.drop_reason;
+        }
         if (meta.drop_reason != DROP_NONE) {
             egress_drop_reasons.apply();
         }
-        if (meta.is_logged == 1) {
-            meta.is_punted = 1;
-            meta.egress.punt_reason = LOGGED_INBOUND;
-        }
         punt_meter.apply(meta);
-        if (meta.is_punted == 1 && meta.punt_color == COLOR_GREEN) {
-            meta.copy_session = meta.copy_session | COPY_TO_CONTROLLER;
-        }
     }
 }
 

@@ -58,22 +58,64 @@ control Answer(inout metadata_t meta) {
 // An ARP request or a neighbour solicitation is answered by way of its own reversal: back to where it came from, with the
 // address that was asked for.
 control Reply(inout metadata_t meta) {
-    apply {
-        if (meta.is_gateway == 1) {
-            meta.egress.dst_mac = meta.gateway_mac;
-        }
-        meta.egress.is_gateway = meta.is_gateway;
-        if (meta.lkp.kind == FRAME_ARP) {
-            meta.egress.rewrite_mode = REWRITE_ARP_REPLY;
-        } else {
-            meta.egress.rewrite_mode = REWRITE_ND_REPLY;
-        }
-        if (meta.source_kind == SOURCE_UNSPECIFIED) {
-            meta.egress.is_dad = 1;
-        }
+    @hidden
+    action reply() {
         meta.egress.bridge_domain = meta.bridge_domain;
         meta.egress.egress_port = meta.ingress_port;
         meta.egress.port_index = meta.port_index;
+    }
+
+    @hidden
+    action reply_arp() {
+        reply();
+        meta.egress.rewrite_mode = REWRITE_ARP_REPLY;
+    }
+
+    @hidden
+    action reply_arp_for_gateway() {
+        reply_arp();
+        meta.egress.dst_mac = meta.gateway_mac;
+    }
+
+    @hidden
+    action reply_nd(bit<1> is_dad) {
+        reply();
+        meta.egress.rewrite_mode = REWRITE_ND_REPLY;
+        meta.egress.is_dad = is_dad;
+    }
+
+    @hidden
+    action reply_nd_for_gateway(bit<1> is_dad) {
+        reply_nd(is_dad);
+        meta.egress.is_gateway = 1;
+        meta.egress.dst_mac = meta.gateway_mac;
+    }
+
+    @hidden
+    table replies {
+        key = {
+            meta.lkp.kind    : ternary;
+            meta.is_gateway  : ternary;
+            meta.source_kind : ternary;
+        }
+        actions = {
+            reply_arp;
+            reply_arp_for_gateway;
+            reply_nd;
+            reply_nd_for_gateway;
+        }
+        const entries = {
+            (FRAME_ARP, 1, _)                  : reply_arp_for_gateway();
+            (FRAME_ARP, _, _)                  : reply_arp();
+            (_,         1, SOURCE_UNSPECIFIED) : reply_nd_for_gateway(1);
+            (_,         1, _)                  : reply_nd_for_gateway(0);
+            (_,         _, SOURCE_UNSPECIFIED) : reply_nd(1);
+        }
+        const default_action = reply_nd(0);
+    }
+
+    apply {
+        replies.apply();
     }
 }
 

@@ -30,8 +30,8 @@ control DecideSource(inout metadata_t meta) {
             meta.source_kind           : ternary;
             meta.is_source_mac         : ternary;
             meta.is_source_address     : ternary;
-            meta.lkp.sender_difference : ternary;
-            meta.lkp.target_difference : ternary;
+            meta.lkp.is_wrong_sender   : ternary;
+            meta.lkp.is_gratuitous     : ternary;
             meta.lkp.ttl               : ternary;
             meta.lkp.ip_protocol       : ternary;
             meta.lkp.is_fragment       : ternary;
@@ -41,7 +41,7 @@ control DecideSource(inout metadata_t meta) {
             refuse_source;
         }
         const entries = {
-            // guarded candidate kind query announces router neighbour source mac addr sender target ttl protocol fragment
+            // guarded candidate kind query announces router neighbour source mac addr wrong-sender gratuitous ttl protocol fragment
             (_, _, FRAME_IPV4, _, _, _, _, SOURCE_MARTIAN,     _, _, _, _, _, _, _) : refuse_source(DROP_MARTIAN);
             (_, _, FRAME_IPV4, _, _, _, _, SOURCE_UNSPECIFIED, _, _, _, _, _, _, _) : refuse_source(DROP_MARTIAN);
             (_, _, FRAME_IPV6, _, _, _, _, SOURCE_MARTIAN,     _, _, _, _, _, _, _) : refuse_source(DROP_MARTIAN);
@@ -70,7 +70,7 @@ control DecideSource(inout metadata_t meta) {
             (1, _, _,          _, _, _, _, _,                  _, 0, _, _, _, _, _) : refuse_source(DROP_SPOOF);
             (1, _, _,          _, 1, _, _, _,                  _, _, 0, _, _, _, _) : refuse_source(DROP_LEARN);
             (1, 0, _,          0, 0, _, 1, _,                  _, _, _, _, _, _, _) : refuse_source(DROP_ROUTER_SOLICITATION);
-            (1, _, FRAME_ARP,  _, _, _, _, _,                  _, _, 0, 0, _, _, _) : refuse_source(DROP_LEARN);
+            (1, _, FRAME_ARP,  _, _, _, _, _,                  _, _, 0, 1, _, _, _) : refuse_source(DROP_LEARN);
             (1, 0, _,          _, _, _, _, _,                  _, _, 0, _, _, _, _) : pass_source();
             (1, _, _,          _, _, _, _, _,                  _, _, 0, _, _, _, _) : refuse_source(DROP_CANDIDATE);
             (1, _, _,          _, _, _, _, _,                  _, _, _, _, _, _, _) : refuse_source(DROP_SPOOF);
@@ -85,8 +85,6 @@ control DecideSource(inout metadata_t meta) {
 
 // Is there a destination, and may this packet go there? Questions, and what comes back to its sender, are decided after it.
 control DecideDestination(inout metadata_t meta) {
-    bit<1> is_too_big;
-
     @hidden
     action pass_destination() {
     }
@@ -113,8 +111,8 @@ control DecideDestination(inout metadata_t meta) {
             meta.lkp.kind                  : ternary;
             meta.source_kind               : ternary;
             meta.lkp.dst_v4[31:16]         : ternary;
-            meta.lkp.dst_v6[127:118]       : ternary;
-            is_too_big                     : ternary;
+            meta.lkp.dst_v6[127:112]       : ternary;
+            meta.excess                    : ternary;
         }
         actions = {
             pass_destination;
@@ -122,13 +120,13 @@ control DecideDestination(inout metadata_t meta) {
         }
         const entries = {
             // transit guarded gateway routed known station flooded ttl group tunnel moved
-            //                                         kind        source             v4      v6     big
+            //                                         kind        source             v4      v6     excess
             (_, _, 1, _, _, _, _, _,          _, _, _, _,          _,                 _,      _,     _) : refuse_destination(DROP_TO_GATEWAY);
             (1, _, _, _, _, _, _, 0 &&& 0xfe, _, _, _, _,          _,                 _,      _,     _) : refuse_destination(DROP_UNDERLAY_TTL);
             (1, _, _, _, _, _, _, _,          _, _, _, _,          _,                 _,      _,     _) : pass_destination();
             (_, _, _, 1, _, _, _, _,          _, _, _, _,          SOURCE_LINK_LOCAL, _,      _,     _) : refuse_destination(DROP_LINK_LOCAL);
             (_, _, _, 1, _, _, _, _,          _, _, _, FRAME_IPV4, _,                 0xa9fe, _,     _) : refuse_destination(DROP_LINK_LOCAL);
-            (_, _, _, 1, _, _, _, _,          _, _, _, FRAME_IPV6, _,                 _,      0x3fa, _) : refuse_destination(DROP_LINK_LOCAL);
+            (_, _, _, 1, _, _, _, _,          _, _, _, FRAME_IPV6, _,                 _,      0xfe80 &&& 0xffc0, _) : refuse_destination(DROP_LINK_LOCAL);
             (_, _, _, 1, _, _, _, 0 &&& 0xfe, _, _, _, _,          _,                 _,      _,     _) : refuse_destination(DROP_TTL);
             (_, _, _, 1, 0, _, _, _,          _, _, _, _,          _,                 _,      _,     _) : refuse_destination(DROP_NO_ROUTE);
             (_, _, _, 0, _, 0, _, _,          1, _, _, _,          _,                 _,      _,     _) : refuse_destination(DROP_BROADCAST);
@@ -137,16 +135,13 @@ control DecideDestination(inout metadata_t meta) {
             // unknown here; what moved goes on until every leaf knows.
             (_, 0, _, 0, _, _, 0, _,          _, 1, 0, _,          _,                 _,      _,     _) : refuse_destination(DROP_UNKNOWN_DESTINATION);
             (_, 0, _, 1, _, _, 0, _,          _, 1, _, _,          _,                 _,      _,     _) : refuse_destination(DROP_SPLIT_HORIZON);
-            (_, 1, _, _, _, _, _, _,          _, _, _, _,          _,                 _,      _,     1) : refuse_destination(DROP_TOO_BIG);
+            (_, _, _, _, _, _, _, _,          _, _, _, _,          _,                 _,      _,     0) : pass_destination();
+            (_, 1, _, _, _, _, _, _,          _, _, _, _,          _,                 _,      _,     _) : refuse_destination(DROP_TOO_BIG);
         }
         const default_action = pass_destination;
     }
 
     apply {
-        is_too_big = 0;
-        if (meta.excess != 0) {
-            is_too_big = 1;
-        }
         destination_decision.apply();
     }
 }

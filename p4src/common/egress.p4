@@ -16,7 +16,8 @@
 #include "encap.p4"
 #include "account.p4"
 
-control EgressPipeline(inout added_headers_t added, inout frame_headers_t hdr, inout metadata_t meta) {
+control EgressPipeline(
+    inout added_headers_t added, inout frame_headers_t hdr, inout metadata_t meta, in flow_time_t now) {
     Rewrite() rewrite;
     FlowFacts() flow_facts;
     Neighbors() neighbors;
@@ -60,7 +61,7 @@ control EgressPipeline(inout added_headers_t added, inout frame_headers_t hdr, i
                     meta.drop_reason = DROP_ACL;
                 } else if (meta.flow.is_tracked == 1
                     && (meta.egress.rewrite_mode == REWRITE_BRIDGED || meta.egress.rewrite_mode == REWRITE_ROUTED)) {
-                    flow_records.apply(hdr, meta);
+                    flow_records.apply(hdr, meta, now);
                 }
             }
             if (meta.drop_reason == DROP_NONE && meta.is_pruned == 0) {

@@ -154,26 +154,64 @@ control Neighbors(inout added_headers_t added, inout metadata_t meta) {
 
 control OuterHeaders(inout added_headers_t added, inout metadata_t meta) {
     WriteTrafficClass() write_traffic_class;
-    bit<8> outer_tos;
+
+    @hidden
+    action copy_marks() {
+        meta.tunnel_tos = meta.tos;
+    }
+
+    @hidden
+    action copy_dscp() {
+        meta.tunnel_tos[7:2] = meta.tos[7:2];
+        meta.tunnel_tos[1:0] = 0;
+    }
+
+    @hidden
+    action copy_ecn() {
+        meta.tunnel_tos[7:2] = meta.dscp;
+        meta.tunnel_tos[1:0] = meta.tos[1:0];
+    }
+
+    @hidden
+    action copy_no_mark() {
+        meta.tunnel_tos[7:2] = meta.dscp;
+        meta.tunnel_tos[1:0] = 0;
+    }
+
+    // RFC 6040 section 4.1, RFC 2983.
+    @hidden
+    table outer_marks {
+        key = {
+            meta.is_outer_dscp_uniform : exact;
+            meta.is_ecn_compatible     : exact;
+        }
+        actions = {
+            copy_marks;
+            copy_dscp;
+            copy_ecn;
+            copy_no_mark;
+        }
+        const entries = {
+            (0, 0) : copy_ecn();
+            (0, 1) : copy_no_mark();
+            (1, 0) : copy_marks();
+            (1, 1) : copy_dscp();
+        }
+        const default_action = copy_no_mark;
+    }
 
     apply {
-        outer_tos = meta.tos;
-        if (meta.is_outer_dscp_uniform == 0) {
-            outer_tos[7:2] = meta.dscp;
-        }
-        if (meta.is_ecn_compatible == 1) {
-            outer_tos[1:0] = 0;
-        }
+        outer_marks.apply();
         if (added.encap_ipv6.isValid()) {
             added.encap_ethernet.ether_type = ETHER_TYPE_IPV6;
-            write_traffic_class.apply(added.encap_ipv6, outer_tos);
+            write_traffic_class.apply(added.encap_ipv6, meta.tunnel_tos);
             added.encap_ipv6.payload_length = meta.frame_length + ENCAP_UDP_BYTES;
             added.encap_ipv6.next_header = IP_PROTOCOL_UDP;
             added.encap_ipv6.hop_limit = ENCAP_TTL;
         } else {
             added.encap_ethernet.ether_type = ETHER_TYPE_IPV4;
             added.encap_ipv4.version_ihl = IPV4_VERSION_IHL;
-            added.encap_ipv4.tos = outer_tos;
+            added.encap_ipv4.tos = meta.tunnel_tos;
             added.encap_ipv4.total_length = meta.frame_length + ENCAP_IPV4_BYTES;
             added.encap_ipv4.identification = 0;
             added.encap_ipv4.flags = IPV4_DONT_FRAGMENT;
@@ -188,15 +226,16 @@ control OuterHeaders(inout added_headers_t added, inout metadata_t meta) {
         added.encap_udp.length = meta.frame_length + ENCAP_UDP_BYTES;
         added.encap_udp.checksum = 0; // calculated on the way out where that is wanted and the architecture can (docs/adr/0013)
         added.encap_vxlan.setValid();
-        added.encap_vxlan.flags = VXLAN_FLAGS;
-        added.encap_vxlan.policy_flags = 0;
-        added.encap_vxlan.group_policy = 0;
         added.encap_vxlan.vni = meta.vni;
         added.encap_vxlan.reserved2 = 0;
         if (meta.is_gbp == 1) {
             added.encap_vxlan.flags = VXLAN_GBP_FLAGS;
             added.encap_vxlan.policy_flags = VXLAN_GBP_APPLIED;
             added.encap_vxlan.group_policy = meta.egress.src_label;
+        } else {
+            added.encap_vxlan.flags = VXLAN_FLAGS;
+            added.encap_vxlan.policy_flags = 0;
+            added.encap_vxlan.group_policy = 0;
         }
     }
 }

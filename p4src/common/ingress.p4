@@ -36,6 +36,7 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
     Traps() traps;
     Admit() admit;
     FlowHash() flow_hash;
+    TurnHash() turn_hash;
     SourceKind() source_kind;
     Guard() guard;
     Answer() answer;
@@ -77,6 +78,7 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
         traps.apply(meta);
         admit.apply(hdr, meta);
         flow_hash.apply(meta);
+        turn_hash.apply(meta);
         source_kind.apply(meta);
         guard.apply(meta);
         answer.apply(meta);
@@ -84,10 +86,12 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
         if (meta.lkp.is_query == 1 && meta.lkp.kind == FRAME_IPV6) {
             link_local_query.apply(meta.lkp);
         }
+        // What the fabric brings and no tunnel holds is no tenant's: transit, or a question about a link.
+        if (meta.is_fabric == 0 || meta.is_terminated == 1) {
+            route.apply(meta);
+        }
         if (meta.is_transit == 1) {
             meta.egress.rewrite_mode = REWRITE_TRANSIT;
-        } else {
-            route.apply(meta);
         }
         if (meta.drop_reason == DROP_NONE && meta.is_transit == 0) {
             decide_source.apply(meta);

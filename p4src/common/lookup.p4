@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fills the lookup fields from one frame: the inner one where a tunnel ended, else the frame itself. Lists and not chains of
-// conditions, so that it is done in one stage of Tofino.
+// conditions, so that it is done in one stage of Tofino, whose conditions compare 32 bits at most.
 #ifndef COMMON_LOOKUP_P4
 #define COMMON_LOOKUP_P4
 
@@ -23,6 +23,33 @@ control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
     }
 
     @hidden
+    action look_at_untagged() {
+        look_at_ethernet();
+        lkp.ether_type = hdr.ethernet.ether_type;
+    }
+
+    @hidden
+    action look_at_tagged() {
+        look_at_ethernet();
+        lkp.ether_type = hdr.vlan.ether_type;
+    }
+
+    @hidden
+    table ethernet_headers {
+        key = {
+            hdr.vlan.isValid() : exact;
+        }
+        actions = {
+            look_at_untagged;
+            look_at_tagged;
+        }
+        const entries = {
+            (true) : look_at_tagged();
+        }
+        const default_action = look_at_untagged;
+    }
+
+    @hidden
     action look_at_ipv4() {
         lkp.ttl = hdr.ipv4.ttl;
         lkp.ip_protocol = hdr.ipv4.protocol;
@@ -33,7 +60,6 @@ control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
 
     @hidden
     action look_at_arp() {
-        lkp.target_difference = hdr.arp.sender_address ^ hdr.arp.target_address;
         lkp.src_v4 = hdr.arp.sender_address;
         lkp.dst_v4 = hdr.arp.target_address;
     }
@@ -139,36 +165,6 @@ control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
     }
 
     @hidden
-    action compare_arp_sender() {
-        lkp.sender_difference = hdr.arp.sender_mac ^ hdr.ethernet.src_addr;
-    }
-
-    @hidden
-    action compare_neighbor_sender() {
-        lkp.sender_difference = hdr.link_layer_option.mac ^ hdr.ethernet.src_addr;
-    }
-
-    @hidden
-    table senders {
-        key = {
-            hdr.arp.isValid()               : ternary;
-            hdr.link_layer_option.isValid() : ternary;
-            hdr.link_layer_option.type      : ternary;
-        }
-        actions = {
-            compare_arp_sender;
-            compare_neighbor_sender;
-            NoAction;
-        }
-        const entries = {
-            (true, _,    _)          : compare_arp_sender();
-            // A nonce (RFC 3971, for enhanced duplicate address detection) has the same shape and says nothing.
-            (_,    true, 0 &&& 0xfc) : compare_neighbor_sender();
-        }
-        const default_action = NoAction;
-    }
-
-    @hidden
     action look_at_tcp() {
         lkp.has_l4 = 1;
         lkp.l4_src_port = hdr.tcp.src_port;
@@ -224,14 +220,25 @@ control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
     }
 
     apply {
-        look_at_ethernet();
-        if (hdr.vlan.isValid()) {
-            lkp.ether_type = hdr.vlan.ether_type;
-        } else {
-            lkp.ether_type = hdr.ethernet.ether_type;
-        }
+        ethernet_headers.apply();
         network_headers.apply();
-        senders.apply();
+        if (hdr.arp.isValid()) {
+            if (hdr.arp.sender_address == hdr.arp.target_address) {
+                lkp.is_gratuitous = 1;
+            }
+            if (hdr.arp.sender_mac[47:32] != hdr.ethernet.src_addr[47:32]) {
+                lkp.is_wrong_sender = 1;
+            } else if (hdr.arp.sender_mac[31:0] != hdr.ethernet.src_addr[31:0]) {
+                lkp.is_wrong_sender = 1;
+            }
+        } else if (hdr.link_layer_option.isValid() && hdr.link_layer_option.type[7:2] == 0) {
+            // A nonce (RFC 3971, for enhanced duplicate address detection) has the same shape and says nothing.
+            if (hdr.link_layer_option.mac[47:32] != hdr.ethernet.src_addr[47:32]) {
+                lkp.is_wrong_sender = 1;
+            } else if (hdr.link_layer_option.mac[31:0] != hdr.ethernet.src_addr[31:0]) {
+                lkp.is_wrong_sender = 1;
+            }
+        }
         transport_headers.apply();
     }
 }

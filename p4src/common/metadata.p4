@@ -33,12 +33,12 @@ struct lookup_t {
     bit<1>       is_neighbor;       // neighbour discovery, or a router solicitation
     bit<1>       is_fragment;       // first or later
     bit<1>       is_query;          // ARP request, neighbour solicitation
-    bit<1>       is_announcement;   // RARP, neighbour advertisement; of ARP see target_difference
+    bit<1>       is_announcement;   // RARP, neighbour advertisement; of ARP see is_gratuitous
+    bit<1>       is_gratuitous;     // ARP for the sender's own address
     bit<1>       is_router_message; // router advertisement or redirect
     bit<1>       is_eui64_query;    // neighbour solicitation for a link-local address that carries a MAC
     bit<1>       is_long_neighbor;
-    mac_addr_t   sender_difference; // ARP, ND: bits in which the sender MAC differs from the Ethernet source
-    ipv4_addr_t  target_difference; // ARP: bits in which the target differs from the sender; 0 announces
+    bit<1>       is_wrong_sender;   // ARP, ND: the sender's MAC is not the Ethernet source
     bit<8>       ttl;               // or hop limit
     bit<8>       ip_protocol;
     bit<16>      ip_length;         // bytes of the IP packet, header included
@@ -60,6 +60,12 @@ struct flow_t {
     bit<16>      dst_port;        // of an echo request: 0; of a reply: its identifier
     bit<8>       protocol;        // highest bit: IPv6
     flow_index_t index;           // its cell in the register arrays
+    bit<1>       is_same;         // TNA: what is on record agrees, for each register array
+    bit<1>       is_same_1;
+    bit<1>       is_same_2;
+    bit<1>       is_same_3;
+    bit<1>       is_same_ports;
+    bit<1>       is_same_protocol;
 }
 
 // What ingress decides and egress does. v1model: copies keep the fields of the field list 1.
@@ -100,7 +106,7 @@ struct metadata_t {
     parsed_t         outer;
     parsed_t         inner;
     flow_time_t      now;
-    bit<16>          frame_length;      // egress: bytes of the frame, and its payload
+    bit<16>          frame_length;      // egress: bytes of the frame, and its payload; until `Measure` with LENGTH_EXCESS
     port_index_t     replica;           // egress: instance of a copy, 0 for the only one
 
     // Ingress.
@@ -160,13 +166,14 @@ struct metadata_t {
     vni_t            vni;
     bit<1>           is_pruned;         // a copy for the attachment that the frame came from
     flow_t           flow;
-    bit<16>          missing_in_frame;    // bytes that the IP length promises and the frame does not have
-    bit<16>          missing_in_datagram; // bytes that the IPv4 header length promises and the datagram does not have
+    bit<16>          missing_in_frame;    // first the room for IP, then bytes that the IP length promises and the frame does not have
+    bit<16>          missing_in_datagram; // first bytes of the IPv4 header, then those of it that the datagram does not have
     bit<1>           is_unknown_domain;
     bit<1>           is_refused_mark;   // congestion mark for a flow that does not know them
     bit<1>           has_neighbor;
     bit<8>           tos;               // of the tenant's packet, as it leaves
     bit<8>           old_tos;           // as it came
+    bit<8>           tunnel_tos;        // of the tunnel packet that it leaves in
     bit<1>           is_checksum_due;   // the IPv4 header checksum is to be set on the way out
     bit<1>           is_ecn_compatible;
     bit<1>           is_outer_dscp_uniform;

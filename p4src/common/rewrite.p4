@@ -8,16 +8,13 @@
 #include "metadata.p4"
 #include "sizes.p4"
 
-// Takes the tag off, if it is not the tenant's own, and measures IP lengths against the frame (RFC 791, RFC 8200): the header fits the datagram, the datagram
-// fits the frame. Here and not in ingress, because a switch that cuts through does not know the frame's length there.
+// Takes the tag off, if it is not the tenant's own, and measures IP lengths against the frame (RFC 791, RFC 8200): the header fits
+// the datagram, the datagram fits the frame. Here and not in ingress, because a switch that cuts through does not know the
+// frame's length there.
 control Measure(inout frame_headers_t hdr, inout metadata_t meta) {
-    bit<16> room_v4;
-    bit<16> room_v6;
-    bit<16> header_bytes;
-
     @hidden
     action set_header_bytes(bit<16> bytes) {
-        header_bytes = bytes;
+        meta.missing_in_datagram = bytes;
     }
 
     // A table, because Tofino moves no four bits of a byte into a longer field.
@@ -47,51 +44,100 @@ control Measure(inout frame_headers_t hdr, inout metadata_t meta) {
 
     @hidden
     action measure() {
-        room_v4 = meta.frame_length - ETHERNET_BYTES;
-        room_v6 = meta.frame_length - (ETHERNET_BYTES + IPV6_BYTES);
+        meta.missing_in_frame = meta.frame_length - (LENGTH_EXCESS + ETHERNET_BYTES);
+        meta.frame_length = meta.frame_length - LENGTH_EXCESS;
     }
 
     @hidden
-    action measure_tagged() {
-        room_v4 = meta.frame_length - (ETHERNET_BYTES + VLAN_BYTES);
-        room_v6 = meta.frame_length - (ETHERNET_BYTES + VLAN_BYTES + IPV6_BYTES);
-        meta.frame_length = meta.frame_length - VLAN_BYTES;
+    action measure_v6() {
+        meta.missing_in_frame = meta.frame_length - (LENGTH_EXCESS + ETHERNET_BYTES + IPV6_BYTES);
+        meta.frame_length = meta.frame_length - LENGTH_EXCESS;
+    }
+
+    @hidden
+    action measure_kept() {
+        meta.missing_in_frame = meta.frame_length - (LENGTH_EXCESS + ETHERNET_BYTES + VLAN_BYTES);
+        meta.frame_length = meta.frame_length - LENGTH_EXCESS;
+    }
+
+    @hidden
+    action measure_kept_v6() {
+        meta.missing_in_frame = meta.frame_length - (LENGTH_EXCESS + ETHERNET_BYTES + VLAN_BYTES + IPV6_BYTES);
+        meta.frame_length = meta.frame_length - LENGTH_EXCESS;
+    }
+
+    @hidden
+    action remove_tag() {
+        meta.frame_length = meta.frame_length - (LENGTH_EXCESS + VLAN_BYTES);
         hdr.ethernet.ether_type = hdr.vlan.ether_type;
         hdr.vlan.setInvalid();
     }
 
     @hidden
-    action measure_kept() {
-        room_v4 = meta.frame_length - (ETHERNET_BYTES + VLAN_BYTES);
-        room_v6 = meta.frame_length - (ETHERNET_BYTES + VLAN_BYTES + IPV6_BYTES);
+    action measure_tagged() {
+        meta.missing_in_frame = meta.frame_length - (LENGTH_EXCESS + ETHERNET_BYTES + VLAN_BYTES);
+        remove_tag();
+    }
+
+    @hidden
+    action measure_tagged_v6() {
+        meta.missing_in_frame = meta.frame_length - (LENGTH_EXCESS + ETHERNET_BYTES + VLAN_BYTES + IPV6_BYTES);
+        remove_tag();
+    }
+
+    @hidden
+    table frame_lengths {
+        key = {
+            hdr.vlan.isValid()    : ternary;
+            meta.egress.keeps_tag : ternary;
+            hdr.ipv6.isValid()    : ternary;
+        }
+        actions = {
+            measure;
+            measure_v6;
+            measure_kept;
+            measure_kept_v6;
+            measure_tagged;
+            measure_tagged_v6;
+        }
+        const entries = {
+            (false, _, false) : measure();
+            (false, _, true)  : measure_v6();
+            (true,  1, false) : measure_kept();
+            (true,  1, true)  : measure_kept_v6();
+            (true,  _, false) : measure_tagged();
+            (true,  _, true)  : measure_tagged_v6();
+        }
+        const default_action = measure;
     }
 
     @hidden
     action compare_v4() {
-        meta.missing_in_frame = hdr.ipv4.total_length |-| room_v4;
-        meta.missing_in_datagram = header_bytes |-| hdr.ipv4.total_length;
+        meta.missing_in_frame = hdr.ipv4.total_length |-| meta.missing_in_frame;
+        meta.missing_in_datagram = meta.missing_in_datagram |-| hdr.ipv4.total_length;
     }
 
     @hidden
     action compare_v6() {
-        meta.missing_in_frame = hdr.ipv6.payload_length |-| room_v6;
+        meta.missing_in_frame = hdr.ipv6.payload_length |-| meta.missing_in_frame;
+        meta.missing_in_datagram = 0;
+    }
+
+    @hidden
+    action compare_nothing() {
+        meta.missing_in_frame = 0;
+        meta.missing_in_datagram = 0;
     }
 
     apply {
-        if (hdr.vlan.isValid()) {
-            if (meta.egress.keeps_tag == 1) {
-                measure_kept();
-            } else {
-                measure_tagged();
-            }
-        } else {
-            measure();
-        }
+        frame_lengths.apply();
         header_lengths.apply();
         if (hdr.ipv4.isValid()) {
             compare_v4();
         } else if (hdr.ipv6.isValid()) {
             compare_v6();
+        } else {
+            compare_nothing();
         }
     }
 }
@@ -230,6 +276,124 @@ control Rewrite(inout frame_headers_t hdr, inout metadata_t meta) {
         size = BRIDGE_DOMAINS_SIZE;
     }
 
+    @hidden
+    action answer_arp() {
+        ipv4_addr_t asked_for = hdr.arp.target_address;
+        hdr.arp.operation = ARP_REPLY;
+        hdr.arp.target_address = hdr.arp.sender_address;
+        hdr.arp.sender_address = asked_for;
+        hdr.arp.target_mac = hdr.arp.sender_mac;
+        hdr.arp.sender_mac = meta.egress.dst_mac;
+        hdr.ethernet.dst_addr = hdr.ethernet.src_addr;
+        hdr.ethernet.src_addr = meta.egress.dst_mac;
+    }
+
+    // RFC 4861 section 7.2.4.
+    @hidden
+    action advertise(bit<32> flags) {
+        hdr.ethernet.src_addr = meta.egress.dst_mac;
+        hdr.ipv6.src_addr = hdr.neighbor.target;
+        hdr.ipv6.hop_limit = ND_HOP_LIMIT;
+        hdr.ipv6.payload_length = ND_BYTES + ND_OPTION_BYTES;
+        hdr.icmp.type = ICMPV6_NEIGHBOR_ADVERTISEMENT;
+        hdr.neighbor.flags = flags;
+        hdr.link_layer_option.setValid();
+        hdr.link_layer_option.type = ND_TARGET_LINK_LAYER_ADDRESS;
+        hdr.link_layer_option.length = ND_OPTION_LENGTH;
+        hdr.link_layer_option.mac = meta.egress.dst_mac;
+    }
+
+    @hidden
+    action answer_neighbor(bit<32> flags) {
+        hdr.ipv6.dst_addr = hdr.ipv6.src_addr;
+        hdr.ethernet.dst_addr = hdr.ethernet.src_addr;
+        advertise(flags);
+    }
+
+    @hidden
+    action answer_neighbor_without_option(bit<32> flags) {
+        answer_neighbor(flags);
+        meta.frame_length = meta.frame_length + ND_OPTION_BYTES;
+    }
+
+    // Who has no address yet is told with everybody else.
+    @hidden
+    action answer_everybody(bit<32> flags) {
+        hdr.ipv6.dst_addr = IPV6_ALL_NODES;
+        hdr.ethernet.dst_addr = IPV6_ALL_NODES_MAC;
+        advertise(flags);
+    }
+
+    @hidden
+    action answer_everybody_without_option(bit<32> flags) {
+        answer_everybody(flags);
+        meta.frame_length = meta.frame_length + ND_OPTION_BYTES;
+    }
+
+    @hidden
+    action age_v4() {
+        hdr.ipv4.ttl = hdr.ipv4.ttl - 1;
+    }
+
+    @hidden
+    action age_v6() {
+        hdr.ipv6.hop_limit = hdr.ipv6.hop_limit - 1;
+    }
+
+    @hidden
+    action route_v4() {
+        hdr.ethernet.dst_addr = meta.egress.dst_mac;
+        hdr.ethernet.src_addr = meta.gateway_mac;
+        age_v4();
+    }
+
+    @hidden
+    action route_v6() {
+        hdr.ethernet.dst_addr = meta.egress.dst_mac;
+        hdr.ethernet.src_addr = meta.gateway_mac;
+        age_v6();
+    }
+
+    @hidden
+    table rewrites {
+        key = {
+            meta.egress.rewrite_mode        : ternary;
+            hdr.ipv4.isValid()              : ternary;
+            meta.egress.is_dad              : ternary;
+            meta.egress.is_gateway          : ternary;
+            hdr.link_layer_option.isValid() : ternary;
+        }
+        actions = {
+            answer_arp;
+            answer_neighbor;
+            answer_neighbor_without_option;
+            answer_everybody;
+            answer_everybody_without_option;
+            route_v4;
+            route_v6;
+            age_v4;
+            age_v6;
+            NoAction;
+        }
+        const entries = {
+            // mode            ipv4  dad gateway option
+            (REWRITE_ROUTED,    true, _, _, _)     : route_v4();
+            (REWRITE_ROUTED,    _,    _, _, _)     : route_v6();
+            (REWRITE_TRANSIT,   true, _, _, _)     : age_v4();
+            (REWRITE_TRANSIT,   _,    _, _, _)     : age_v6();
+            (REWRITE_ARP_REPLY, _,    _, _, _)     : answer_arp();
+            (REWRITE_ND_REPLY,  _,    1, 1, true)  : answer_everybody(ND_ROUTER | ND_OVERRIDE);
+            (REWRITE_ND_REPLY,  _,    1, 1, false) : answer_everybody_without_option(ND_ROUTER | ND_OVERRIDE);
+            (REWRITE_ND_REPLY,  _,    1, 0, true)  : answer_everybody(ND_OVERRIDE);
+            (REWRITE_ND_REPLY,  _,    1, 0, false) : answer_everybody_without_option(ND_OVERRIDE);
+            (REWRITE_ND_REPLY,  _,    0, 1, true)  : answer_neighbor(ND_ROUTER | ND_SOLICITED | ND_OVERRIDE);
+            (REWRITE_ND_REPLY,  _,    0, 1, false) : answer_neighbor_without_option(ND_ROUTER | ND_SOLICITED | ND_OVERRIDE);
+            (REWRITE_ND_REPLY,  _,    0, 0, true)  : answer_neighbor(ND_SOLICITED | ND_OVERRIDE);
+            (REWRITE_ND_REPLY,  _,    0, 0, false) : answer_neighbor_without_option(ND_SOLICITED | ND_OVERRIDE);
+        }
+        const default_action = NoAction;
+    }
+
     apply {
         measure.apply(hdr, meta);
         if (meta.egress.rewrite_mode == REWRITE_ROUTED || meta.egress.port_index[15:15] == BEHIND_TUNNEL) {
@@ -252,58 +416,7 @@ control Rewrite(inout frame_headers_t hdr, inout metadata_t meta) {
         } else if (hdr.ipv6.isValid()) {
             write_traffic_class.apply(hdr.ipv6, meta.tos);
         }
-        if (meta.egress.rewrite_mode == REWRITE_ARP_REPLY) {
-            ipv4_addr_t asked_for = hdr.arp.target_address;
-            hdr.arp.operation = ARP_REPLY;
-            hdr.arp.target_address = hdr.arp.sender_address;
-            hdr.arp.sender_address = asked_for;
-            hdr.arp.target_mac = hdr.arp.sender_mac;
-            hdr.arp.sender_mac = meta.egress.dst_mac;
-            hdr.ethernet.dst_addr = hdr.ethernet.src_addr;
-            hdr.ethernet.src_addr = meta.egress.dst_mac;
-        } else if (meta.egress.rewrite_mode == REWRITE_ND_REPLY) {
-            // RFC 4861 section 7.2.4; who has no address yet is told with everybody else.
-            if (meta.egress.is_dad == 1) {
-                hdr.ipv6.dst_addr = IPV6_ALL_NODES;
-                hdr.ethernet.dst_addr = IPV6_ALL_NODES_MAC;
-            } else {
-                hdr.ipv6.dst_addr = hdr.ipv6.src_addr;
-                hdr.ethernet.dst_addr = hdr.ethernet.src_addr;
-            }
-            hdr.ethernet.src_addr = meta.egress.dst_mac;
-            hdr.ipv6.src_addr = hdr.neighbor.target;
-            hdr.ipv6.hop_limit = ND_HOP_LIMIT;
-            hdr.ipv6.payload_length = ND_BYTES + ND_OPTION_BYTES;
-            hdr.icmp.type = ICMPV6_NEIGHBOR_ADVERTISEMENT;
-            if (meta.egress.is_gateway == 1) {
-                if (meta.egress.is_dad == 1) {
-                    hdr.neighbor.flags = ND_ROUTER | ND_OVERRIDE;
-                } else {
-                    hdr.neighbor.flags = ND_ROUTER | ND_SOLICITED | ND_OVERRIDE;
-                }
-            } else if (meta.egress.is_dad == 1) {
-                hdr.neighbor.flags = ND_OVERRIDE;
-            } else {
-                hdr.neighbor.flags = ND_SOLICITED | ND_OVERRIDE;
-            }
-            if (!hdr.link_layer_option.isValid()) {
-                hdr.link_layer_option.setValid();
-                meta.frame_length = meta.frame_length + ND_OPTION_BYTES;
-            }
-            hdr.link_layer_option.type = ND_TARGET_LINK_LAYER_ADDRESS;
-            hdr.link_layer_option.length = ND_OPTION_LENGTH;
-            hdr.link_layer_option.mac = meta.egress.dst_mac;
-        } else if (meta.egress.rewrite_mode == REWRITE_ROUTED) {
-            hdr.ethernet.dst_addr = meta.egress.dst_mac;
-            hdr.ethernet.src_addr = meta.gateway_mac;
-        }
-        if (meta.egress.rewrite_mode == REWRITE_ROUTED || meta.egress.rewrite_mode == REWRITE_TRANSIT) {
-            if (hdr.ipv4.isValid()) {
-                hdr.ipv4.ttl = hdr.ipv4.ttl - 1;
-            } else {
-                hdr.ipv6.hop_limit = hdr.ipv6.hop_limit - 1;
-            }
-        }
+        rewrites.apply();
     }
 }
 

@@ -4,7 +4,7 @@
 //
 // Tiers in a row must not choose alike: what the first has put on one path would all take the same next one. Each tier
 // beyond the first two turns the flow hash round by a number of bits of its own; docs/adr/0015 shows that this is as good as
-// another hash, and says why the seed of a CRC is not.
+// another hash, and says why the seed of a CRC is not. `TurnHash`, which is the architecture's, does it.
 #ifndef COMMON_UNDERLAY_P4
 #define COMMON_UNDERLAY_P4
 
@@ -63,11 +63,6 @@ control Underlay(inout metadata_t meta)(
     }
 
     apply {
-        if (meta.tier == TIER_SUPER_SPINE) {
-            meta.flow_hash = meta.flow_hash[15:0] ++ meta.flow_hash[31:16];
-        } else if (meta.tier == TIER_CORE) {
-            meta.flow_hash = meta.flow_hash[7:0] ++ meta.flow_hash[31:8];
-        }
         if (meta.is_transit == 1) {
             if (meta.lkp.kind == FRAME_IPV6) {
                 underlay_routes_v6.apply();

@@ -73,6 +73,9 @@ header bridged_t {
 }
 const bit<16> BRIDGED_BYTES = 31;
 
+// Bytes that the architecture counts with a frame in egress and that are not of it.
+const bit<16> LENGTH_EXCESS = BRIDGED_BYTES + FCS_BYTES;
+
 // What a copy is of: ingress makes it of the frame as it was received, egress of the frame as it leaves. The first byte of what
 // precedes a frame, as the rewrite mode is, from which it differs.
 const copy_kind_t COPY_BARE        = 0x10; // the tenant's frame
@@ -148,6 +151,20 @@ control FlowHash(inout metadata_t meta) {
     }
 }
 
+// An identity hash moves bits to other containers.
+control TurnHash(inout metadata_t meta) {
+    Hash<bit<32>>(HashAlgorithm_t.IDENTITY) turn_16;
+    Hash<bit<32>>(HashAlgorithm_t.IDENTITY) turn_8;
+
+    apply {
+        if (meta.tier == TIER_SUPER_SPINE) {
+            meta.flow_hash = turn_16.get({ meta.flow_hash[15:0], meta.flow_hash[31:16] });
+        } else if (meta.tier == TIER_CORE) {
+            meta.flow_hash = turn_8.get({ meta.flow_hash[7:0], meta.flow_hash[31:8] });
+        }
+    }
+}
+
 // Frames of a tenant's port against its rate.
 control PortIngressMeter(inout metadata_t meta) {
     @name(".port_ingress_meter") @id(0x01)
@@ -174,7 +191,7 @@ control PuntMeter(inout metadata_t meta) {
     Meter<drop_reason_t>(PUNT_METER_SIZE, MeterType_t.PACKETS) punt_meter;
 
     apply {
-        if (meta.is_punted == 1) {
+        if (meta.is_punted == 1 || meta.is_logged == 1) {
             meta.punt_color = punt_meter.execute(meta.egress.punt_reason);
         }
     }
@@ -186,7 +203,7 @@ control EgressPuntMeter(inout metadata_t meta) {
     Meter<drop_reason_t>(EGRESS_PUNT_METER_SIZE, MeterType_t.PACKETS) egress_punt_meter;
 
     apply {
-        if (meta.is_punted == 1) {
+        if (meta.is_punted == 1 || meta.is_logged == 1) {
             meta.punt_color = egress_punt_meter.execute(meta.egress.punt_reason);
         }
     }
@@ -218,20 +235,56 @@ control WriteTrafficClass(inout ipv6_t ipv6, in bit<8> tos) {
 // The deparser adds up a header of 20 bytes, which ingress has verified, anew. One with options it cannot: there the checksum
 // moves by what the time to live moves (RFC 1624), and congestion marks stay as they are.
 control ChecksumMoves(inout frame_headers_t hdr, inout metadata_t meta) {
-    apply {
-        if (hdr.ipv4.version_ihl == IPV4_VERSION_IHL) {
-            meta.is_checksum_due = 1;
-        } else {
-            meta.tos = meta.old_tos;
-            if (meta.egress.rewrite_mode == REWRITE_ROUTED || meta.egress.rewrite_mode == REWRITE_TRANSIT) {
-                // From 0xfeff on the sum needs an end-around carry.
-                if (hdr.ipv4.checksum[15:8] == 0xff || hdr.ipv4.checksum == 0xfeff) {
-                    hdr.ipv4.checksum = hdr.ipv4.checksum + 0x0101;
-                } else {
-                    hdr.ipv4.checksum = hdr.ipv4.checksum + 0x0100;
-                }
-            }
+    @hidden
+    action add_up() {
+        meta.is_checksum_due = 1;
+    }
+
+    @hidden
+    action keep() {
+        meta.tos = meta.old_tos;
+    }
+
+    @hidden
+    action move() {
+        meta.tos = meta.old_tos;
+        hdr.ipv4.checksum = hdr.ipv4.checksum + 0x0100;
+    }
+
+    @hidden
+    action move_with_carry() {
+        meta.tos = meta.old_tos;
+        hdr.ipv4.checksum = hdr.ipv4.checksum + 0x0101;
+    }
+
+    @hidden
+    table checksum_moves {
+        key = {
+            hdr.ipv4.version_ihl     : ternary;
+            meta.egress.rewrite_mode : ternary;
+            hdr.ipv4.checksum        : ternary;
         }
+        actions = {
+            add_up;
+            keep;
+            move;
+            move_with_carry;
+        }
+        const entries = {
+            (IPV4_VERSION_IHL, _,               _)                 : add_up();
+            // From 0xfeff on the sum needs an end-around carry.
+            (_,                REWRITE_ROUTED,  0xff00 &&& 0xff00) : move_with_carry();
+            (_,                REWRITE_ROUTED,  0xfeff)            : move_with_carry();
+            (_,                REWRITE_ROUTED,  _)                 : move();
+            (_,                REWRITE_TRANSIT, 0xff00 &&& 0xff00) : move_with_carry();
+            (_,                REWRITE_TRANSIT, 0xfeff)            : move_with_carry();
+            (_,                REWRITE_TRANSIT, _)                 : move();
+        }
+        const default_action = keep;
+    }
+
+    apply {
+        checksum_moves.apply();
     }
 }
 
@@ -260,7 +313,7 @@ struct flow_life_t {
 }
 
 // One word of the addresses.
-control FlowAddressWord(in bit<32> src, in bit<32> dst, in bit<1> is_reply, in flow_index_t index, out bit<1> is_same) {
+control FlowAddressWord(in bit<32> src, in bit<32> dst, in bit<1> is_reply, in flow_index_t index, inout bit<1> is_same) {
     Register<flow_words_t, flow_index_t>(FLOW_STATE_SIZE) words;
 
     RegisterAction<flow_words_t, flow_index_t, bit<1>>(words) record = {
@@ -280,12 +333,36 @@ control FlowAddressWord(in bit<32> src, in bit<32> dst, in bit<1> is_reply, in f
         }
     };
 
-    apply {
-        if (is_reply == 0) {
-            is_same = record.execute(index);
-        } else {
-            is_same = compare.execute(index);
+    @hidden
+    action record_word() {
+        is_same = record.execute(index);
+    }
+
+    @hidden
+    action compare_word() {
+        is_same = compare.execute(index);
+    }
+
+    @hidden
+    table access {
+        key = {
+            is_reply : exact;
         }
+        actions = {
+            record_word;
+            compare_word;
+            NoAction;
+        }
+        // Not by default, which could not use the index.
+        const entries = {
+            0 : record_word();
+            1 : compare_word();
+        }
+        const default_action = NoAction;
+    }
+
+    apply {
+        access.apply();
     }
 }
 
@@ -326,7 +403,7 @@ control FlowCell(in frame_headers_t hdr, inout metadata_t meta) {
 }
 
 // The cells of flow_state, for each pipe of the chip its own: docs/adr/0008 says what follows.
-control FlowRecords(in frame_headers_t hdr, inout metadata_t meta) {
+control FlowRecords(in frame_headers_t hdr, inout metadata_t meta, in flow_time_t now) {
     FlowAddressWord() words_v4;
     FlowAddressWord() words_v6_0;
     FlowAddressWord() words_v6_1;
@@ -335,12 +412,6 @@ control FlowRecords(in frame_headers_t hdr, inout metadata_t meta) {
     Register<flow_ports_t, flow_index_t>(FLOW_STATE_SIZE) flow_ports;
     Register<bit<8>, flow_index_t>(FLOW_STATE_SIZE) flow_protocols;
     Register<flow_life_t, flow_index_t>(FLOW_STATE_SIZE) flow_lives;
-    bit<1> is_same;
-    bit<1> is_same_1;
-    bit<1> is_same_2;
-    bit<1> is_same_3;
-    bit<1> is_same_ports;
-    bit<1> is_same_protocol;
 
     RegisterAction<flow_ports_t, flow_index_t, bit<1>>(flow_ports) record_ports = {
         void apply(inout flow_ports_t cell, out bit<1> result) {
@@ -377,7 +448,7 @@ control FlowRecords(in frame_headers_t hdr, inout metadata_t meta) {
 
     RegisterAction<flow_life_t, flow_index_t, bit<1>>(flow_lives) record_life = {
         void apply(inout flow_life_t cell, out bit<1> result) {
-            cell.time = meta.now;
+            cell.time = now;
             cell.vrf = meta.egress.vrf;
             result = 0;
         }
@@ -386,38 +457,43 @@ control FlowRecords(in frame_headers_t hdr, inout metadata_t meta) {
     RegisterAction<flow_life_t, flow_index_t, bit<1>>(flow_lives) refresh = {
         void apply(inout flow_life_t cell, out bit<1> result) {
             result = 0;
-            if (meta.now - cell.time < FLOW_LIFETIME && cell.vrf == meta.egress.vrf) {
-                cell.time = meta.now;
+            if (now - cell.time < FLOW_LIFETIME && cell.vrf == meta.egress.vrf) {
+                cell.time = now;
                 result = 1;
             }
         }
     };
 
     apply {
-        is_same_1 = 1;
-        is_same_2 = 1;
-        is_same_3 = 1;
         if (hdr.ipv6.isValid()) {
             words_v6_0.apply(
-                hdr.ipv6.src_addr[127:96], hdr.ipv6.dst_addr[127:96], meta.egress.is_unruled, meta.flow.index, is_same);
+                hdr.ipv6.src_addr[127:96], hdr.ipv6.dst_addr[127:96], meta.egress.is_unruled, meta.flow.index,
+                meta.flow.is_same);
             words_v6_1.apply(
-                hdr.ipv6.src_addr[95:64], hdr.ipv6.dst_addr[95:64], meta.egress.is_unruled, meta.flow.index, is_same_1);
+                hdr.ipv6.src_addr[95:64], hdr.ipv6.dst_addr[95:64], meta.egress.is_unruled, meta.flow.index,
+                meta.flow.is_same_1);
             words_v6_2.apply(
-                hdr.ipv6.src_addr[63:32], hdr.ipv6.dst_addr[63:32], meta.egress.is_unruled, meta.flow.index, is_same_2);
+                hdr.ipv6.src_addr[63:32], hdr.ipv6.dst_addr[63:32], meta.egress.is_unruled, meta.flow.index,
+                meta.flow.is_same_2);
             words_v6_3.apply(
-                hdr.ipv6.src_addr[31:0], hdr.ipv6.dst_addr[31:0], meta.egress.is_unruled, meta.flow.index, is_same_3);
+                hdr.ipv6.src_addr[31:0], hdr.ipv6.dst_addr[31:0], meta.egress.is_unruled, meta.flow.index,
+                meta.flow.is_same_3);
         } else {
-            words_v4.apply(hdr.ipv4.src_addr, hdr.ipv4.dst_addr, meta.egress.is_unruled, meta.flow.index, is_same);
+            words_v4.apply(
+                hdr.ipv4.src_addr, hdr.ipv4.dst_addr, meta.egress.is_unruled, meta.flow.index, meta.flow.is_same);
+            meta.flow.is_same_1 = 1;
+            meta.flow.is_same_2 = 1;
+            meta.flow.is_same_3 = 1;
         }
         if (meta.egress.is_unruled == 0) {
-            is_same_ports = record_ports.execute(meta.flow.index);
-            is_same_protocol = record_protocol.execute(meta.flow.index);
+            meta.flow.is_same_ports = record_ports.execute(meta.flow.index);
+            meta.flow.is_same_protocol = record_protocol.execute(meta.flow.index);
             record_life.execute(meta.flow.index);
         } else {
-            is_same_ports = compare_ports.execute(meta.flow.index);
-            is_same_protocol = compare_protocol.execute(meta.flow.index);
-            if (is_same == 1 && is_same_1 == 1 && is_same_2 == 1 && is_same_3 == 1 && is_same_ports == 1
-                && is_same_protocol == 1) {
+            meta.flow.is_same_ports = compare_ports.execute(meta.flow.index);
+            meta.flow.is_same_protocol = compare_protocol.execute(meta.flow.index);
+            if (meta.flow.is_same == 1 && meta.flow.is_same_1 == 1 && meta.flow.is_same_2 == 1 && meta.flow.is_same_3 == 1
+                && meta.flow.is_same_ports == 1 && meta.flow.is_same_protocol == 1) {
                 meta.flow.is_established = refresh.execute(meta.flow.index);
             }
         }

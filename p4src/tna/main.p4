@@ -63,17 +63,6 @@ control Bridge(inout ingress_headers_t hdr, in egress_verdict_t verdict) {
     }
 }
 
-// Removes the underlay headers: egress parses the tenant's frame as if it had come in bare.
-control Decapsulate(inout headers_t hdr) {
-    apply {
-        hdr.frame.ethernet.setInvalid();
-        hdr.frame.ipv4.setInvalid();
-        hdr.frame.ipv6.setInvalid();
-        hdr.frame.udp.setInvalid();
-        hdr.vxlan.setInvalid();
-    }
-}
-
 // Container sizes, which the compiler does not find by itself in useful time: every header that is copied to the lookup fields is
 // tied to all others that are.
 @pa_container_size("ingress", "hdr.received.frame.ipv4.version_ihl", 8)
@@ -141,7 +130,6 @@ control Decapsulate(inout headers_t hdr) {
 @pa_container_size("ingress", "meta.lkp.ip_length", 16)
 @pa_container_size("ingress", "meta.lkp.l4_src_port", 16)
 @pa_container_size("ingress", "meta.lkp.l4_dst_port", 16)
-@pa_container_size("ingress", "meta.lkp.target_difference", 32)
 @pa_container_size("ingress", "meta.lkp.ether_type", 16)
 @pa_container_size("ingress", "meta.lkp.kind", 8)
 control SwitchIngress(
@@ -176,7 +164,101 @@ control SwitchIngress(
 
     IngressPipeline(tunnel_selector, underlay_selector_v4, underlay_selector_v6) pipeline;
     Bridge() bridge_verdict;
-    Decapsulate() decapsulate;
+
+    @hidden
+    action set_copy_kind(copy_kind_t kind) {
+        meta.copy_kind = kind;
+    }
+
+    @hidden
+    table copy_kinds {
+        key = {
+            meta.is_terminated            : exact;
+            hdr.received.frame.ipv6.isValid() : exact;
+        }
+        actions = {
+            set_copy_kind;
+        }
+        const entries = {
+            (1, false) : set_copy_kind(COPY_RECEIVED_V4);
+            (1, true)  : set_copy_kind(COPY_RECEIVED_V6);
+        }
+        const default_action = set_copy_kind(COPY_BARE);
+    }
+
+    @hidden
+    action show() {
+        meta.egress.rewrite_mode = REWRITE_PUNT;
+        for_tm.ucast_egress_port = CPU_PORT;
+    }
+
+    @hidden
+    action drop() {
+        for_deparser.drop_ctl = 1;
+    }
+
+    @hidden
+    action replicate() {
+        for_tm.mcast_grp_a = meta.group;
+    }
+
+    @hidden
+    action forward() {
+        for_tm.ucast_egress_port = meta.egress.egress_port;
+    }
+
+    // Removes the underlay headers: egress parses the tenant's frame as if it had come in bare.
+    @hidden
+    action decapsulate() {
+        hdr.received.frame.ethernet.setInvalid();
+        hdr.received.frame.ipv4.setInvalid();
+        hdr.received.frame.ipv6.setInvalid();
+        hdr.received.frame.udp.setInvalid();
+        hdr.received.vxlan.setInvalid();
+    }
+
+    @hidden
+    action decapsulate_and_replicate() {
+        decapsulate();
+        replicate();
+    }
+
+    @hidden
+    action decapsulate_and_forward() {
+        decapsulate();
+        forward();
+    }
+
+    @hidden
+    table fates {
+        key = {
+            meta.is_trapped    : ternary;
+            meta.is_punted     : ternary;
+            meta.is_logged     : ternary;
+            meta.punt_color    : ternary;
+            meta.drop_reason   : ternary;
+            meta.is_flooded    : ternary;
+            meta.is_terminated : ternary;
+        }
+        actions = {
+            show;
+            drop;
+            replicate;
+            forward;
+            decapsulate_and_replicate;
+            decapsulate_and_forward;
+        }
+        const entries = {
+            // trapped punted logged color reason flooded terminated
+            (1, _, _, _,           _,         _, _) : show();
+            (_, 1, 0, COLOR_GREEN, _,         _, _) : show();
+            (_, _, _, _,           DROP_NONE, 1, 1) : decapsulate_and_replicate();
+            (_, _, _, _,           DROP_NONE, 1, _) : replicate();
+            (_, _, _, _,           DROP_NONE, _, 1) : decapsulate_and_forward();
+            (_, _, _, _,           DROP_NONE, _, _) : forward();
+        }
+        const default_action = drop;
+    }
 
     apply {
         if (hdr.received.packet_out.isValid()) {
@@ -189,34 +271,15 @@ control SwitchIngress(
                 meta.is_parser_error = 1;
             }
             pipeline.apply(hdr.received, meta);
-            bridge_verdict.apply(hdr, meta.egress);
-            if (meta.is_trapped == 0 && meta.copy_session != 0) {
+            copy_kinds.apply();
+            if (meta.is_trapped == 0 && meta.is_logged == 1 && meta.punt_color == COLOR_GREEN) {
+                meta.copy_session = meta.copy_session | COPY_TO_CONTROLLER;
                 for_deparser.mirror_type = MIRROR_COPY;
-                meta.copy_kind = COPY_BARE;
-                if (meta.is_terminated == 1) {
-                    if (hdr.received.frame.ipv6.isValid()) {
-                        meta.copy_kind = COPY_RECEIVED_V6;
-                    } else {
-                        meta.copy_kind = COPY_RECEIVED_V4;
-                    }
-                }
+            } else if (meta.is_trapped == 0 && meta.copy_session != 0) {
+                for_deparser.mirror_type = MIRROR_COPY;
             }
-            if (meta.is_trapped == 1
-                || (meta.is_punted == 1 && meta.is_logged == 0 && meta.punt_color == COLOR_GREEN)) {
-                hdr.bridged.rewrite_mode = REWRITE_PUNT;
-                for_tm.ucast_egress_port = CPU_PORT;
-            } else if (meta.drop_reason != DROP_NONE) {
-                for_deparser.drop_ctl = 1;
-            } else {
-                if (meta.is_flooded == 1) {
-                    for_tm.mcast_grp_a = meta.group;
-                } else {
-                    for_tm.ucast_egress_port = meta.egress.egress_port;
-                }
-                if (meta.is_terminated == 1) {
-                    decapsulate.apply(hdr.received);
-                }
-            }
+            fates.apply();
+            bridge_verdict.apply(hdr, meta.egress);
         }
     }
 }
@@ -231,7 +294,7 @@ control SwitchIngressDeparser(
     apply {
         if (for_deparser.mirror_type == MIRROR_COPY) {
             copy.emit<copied_t>(meta.copy_session, {
-                meta.copy_kind, meta.egress.punt_reason, 0, meta.egress.ingress_port, meta.egress.vrf
+                meta.copy_kind, hdr.bridged.punt_reason, 0, hdr.bridged.ingress_port, hdr.bridged.vrf
             });
         }
         packet.emit(hdr.bridged);
@@ -395,6 +458,10 @@ parser SwitchEgressParser(
 }
 
 // As in ingress.
+@pa_mutually_exclusive("egress", "hdr.added.packet_in.ingress_port", "hdr.added.encap_udp.dst_port")
+@pa_mutually_exclusive("egress", "hdr.added.packet_in.pad", "hdr.added.encap_udp.dst_port")
+@pa_mutually_exclusive("egress", "hdr.added.packet_in.vrf", "hdr.added.encap_udp.src_port")
+@pa_mutually_exclusive("egress", "hdr.added.packet_in.reason", "hdr.added.encap_vxlan.flags")
 @pa_container_size("egress", "hdr.added.encap_udp.src_port", 16)
 @pa_container_size("egress", "hdr.added.encap_udp.dst_port", 16)
 @pa_mutually_exclusive("egress", "hdr.added.encap_ipv4.src_addr", "hdr.added.encap_ipv6.src_addr")
@@ -476,20 +543,38 @@ control SwitchEgress(
     inout egress_intrinsic_metadata_for_output_port_t for_output_port) {
     EgressPipeline() pipeline;
 
+    @hidden
+    action set_copy_kind(copy_kind_t kind) {
+        meta.copy_kind = kind;
+    }
+
+    @hidden
+    table copy_kinds {
+        key = {
+            hdr.added.encap_ipv4.isValid() : exact;
+            hdr.added.encap_ipv6.isValid() : exact;
+        }
+        actions = {
+            set_copy_kind;
+        }
+        const entries = {
+            (true, false) : set_copy_kind(COPY_SENT_V4);
+            (false, true) : set_copy_kind(COPY_SENT_V6);
+        }
+        const default_action = set_copy_kind(COPY_BARE);
+    }
+
     apply {
         meta.egress.egress_port = intrinsic.egress_port;
         meta.replica = intrinsic.egress_rid;
-        meta.frame_length = intrinsic.pkt_length - (BRIDGED_BYTES + FCS_BYTES);
-        meta.now = from_parser.global_tstamp[47:32];
-        pipeline.apply(hdr.added, hdr.frame, meta);
-        if (meta.copy_session != 0) {
+        meta.frame_length = intrinsic.pkt_length;
+        pipeline.apply(hdr.added, hdr.frame, meta, from_parser.global_tstamp[47:32]);
+        copy_kinds.apply();
+        if ((meta.is_punted == 1 || meta.is_logged == 1) && meta.punt_color == COLOR_GREEN) {
+            meta.copy_session = meta.copy_session | COPY_TO_CONTROLLER;
             for_deparser.mirror_type = MIRROR_COPY;
-            meta.copy_kind = COPY_BARE;
-            if (hdr.added.encap_ipv4.isValid()) {
-                meta.copy_kind = COPY_SENT_V4;
-            } else if (hdr.added.encap_ipv6.isValid()) {
-                meta.copy_kind = COPY_SENT_V6;
-            }
+        } else if (meta.copy_session != 0) {
+            for_deparser.mirror_type = MIRROR_COPY;
         }
         if (meta.drop_reason != DROP_NONE || meta.is_pruned == 1) {
             for_deparser.drop_ctl = 1;

@@ -22,6 +22,9 @@ const bit<32> INGRESS_CLONE = 1;
 const bit<32> EGRESS_CLONE  = 2;
 const bit<8> COPY_FIELDS    = 1;
 
+// Bytes that the architecture counts with a frame and that are not of it.
+const bit<16> LENGTH_EXCESS = 0;
+
 typedef direct_counter table_counter_t;
 const CounterType TABLE_COUNTER = CounterType.packets_and_bytes;
 
@@ -93,6 +96,16 @@ control FlowHash(inout metadata_t meta) {
     }
 }
 
+control TurnHash(inout metadata_t meta) {
+    apply {
+        if (meta.tier == TIER_SUPER_SPINE) {
+            meta.flow_hash = meta.flow_hash[15:0] ++ meta.flow_hash[31:16];
+        } else if (meta.tier == TIER_CORE) {
+            meta.flow_hash = meta.flow_hash[7:0] ++ meta.flow_hash[31:8];
+        }
+    }
+}
+
 // Frames of a tenant's port against its rate. `execute_meter` answers green for a cell that nobody has configured.
 control PortIngressMeter(inout metadata_t meta) {
     @name(".port_ingress_meter") @id(0x01)
@@ -119,7 +132,7 @@ control PuntMeter(inout metadata_t meta) {
     meter(PUNT_METER_SIZE, MeterType.packets) punt_meter;
 
     apply {
-        if (meta.is_punted == 1) {
+        if (meta.is_punted == 1 || meta.is_logged == 1) {
             punt_meter.execute_meter((bit<32>)meta.egress.punt_reason, meta.punt_color);
         }
     }
@@ -131,7 +144,7 @@ control EgressPuntMeter(inout metadata_t meta) {
     meter(EGRESS_PUNT_METER_SIZE, MeterType.packets) egress_punt_meter;
 
     apply {
-        if (meta.is_punted == 1) {
+        if (meta.is_punted == 1 || meta.is_logged == 1) {
             egress_punt_meter.execute_meter((bit<32>)meta.egress.punt_reason, meta.punt_color);
         }
     }
@@ -232,7 +245,7 @@ control FlowCell(in frame_headers_t hdr, inout metadata_t meta) {
 }
 
 // The cells of flow_state. Making a record writes the arrays; needing one reads them, and refreshes what it finds.
-control FlowRecords(in frame_headers_t hdr, inout metadata_t meta) {
+control FlowRecords(in frame_headers_t hdr, inout metadata_t meta, in flow_time_t now) {
     // Source and destination address of the flow.
     @name(".flow_addresses_v4") @id(0x01)
     register<bit<64>>(FLOW_STATE_SIZE) flow_addresses_v4;
@@ -273,13 +286,13 @@ control FlowRecords(in frame_headers_t hdr, inout metadata_t meta) {
         if (meta.egress.is_unruled == 0) {
             flow_ports.write(
                 (bit<32>)meta.flow.index,
-                meta.flow.src_port ++ meta.flow.dst_port ++ meta.flow.protocol ++ meta.now);
+                meta.flow.src_port ++ meta.flow.dst_port ++ meta.flow.protocol ++ now);
         } else if (is_same == 1) {
             flow_ports.read(ports, (bit<32>)meta.flow.index);
             if (ports[63:24] == meta.flow.dst_port ++ meta.flow.src_port ++ meta.flow.protocol
-                && meta.now - ports[23:0] < FLOW_LIFETIME) {
+                && now - ports[23:0] < FLOW_LIFETIME) {
                 meta.flow.is_established = 1;
-                flow_ports.write((bit<32>)meta.flow.index, ports[63:24] ++ meta.now);
+                flow_ports.write((bit<32>)meta.flow.index, ports[63:24] ++ now);
             }
         }
     }

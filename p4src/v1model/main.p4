@@ -93,6 +93,9 @@ control SwitchIngress(inout switch_headers_t hdr, inout metadata_t meta, inout s
             checksum_verify.apply(hdr.received.frame.ipv4, meta.outer.is_bad_checksum);
             inner_checksum_verify.apply(hdr.received.inner.ipv4, meta.inner.is_bad_checksum);
             pipeline.apply(hdr.received, meta);
+            if (meta.is_trapped == 0 && meta.is_logged == 1 && meta.punt_color == COLOR_GREEN) {
+                meta.copy_session = meta.copy_session | COPY_TO_CONTROLLER;
+            }
             if (meta.is_trapped == 0 && meta.copy_session != 0) {
                 clone_preserving_field_list(CloneType.I2E, (bit<32>)meta.copy_session, COPY_FIELDS);
             }
@@ -147,7 +150,10 @@ control SwitchEgress(inout switch_headers_t hdr, inout metadata_t meta, inout st
         if (standard_metadata.instance_type == INGRESS_CLONE || standard_metadata.instance_type == EGRESS_CLONE) {
             receive_copy.apply(hdr.received, meta, standard_metadata);
         }
-        pipeline.apply(hdr.added, hdr.received.frame, meta);
+        pipeline.apply(hdr.added, hdr.received.frame, meta, meta.now);
+        if ((meta.is_punted == 1 || meta.is_logged == 1) && meta.punt_color == COLOR_GREEN) {
+            meta.copy_session = meta.copy_session | COPY_TO_CONTROLLER;
+        }
         if (standard_metadata.instance_type == EGRESS_CLONE) {
             // One that egress has made is the frame as it left, without the tunnel that it left into.
             hdr.added.encap_ethernet.setInvalid();

@@ -80,6 +80,21 @@ class ForeignSourcesAreGuarded(LeafTest):
                     self.drops_with("spoof", 5, from_tunnel(9, vni, frame))
 
 
+class ForeignQuestionsAreGuarded(LeafTest):
+    """A question of a foreign workload that names another MAC than its own, by any octet, is dropped with spoof."""
+
+    def runTest(self) -> None:
+        mac, address, target = RED_FOREIGN.mac, RED_FOREIGN.v6.address, RED_WEB1.v6.address
+        for forged in (f"06{mac[2:]}", f"{mac[:-2]}67"):
+            with self.subTest("ARP", forged=forged):
+                question = packets.arp_request(mac, RED_FOREIGN.address, RED_WEB1.address)
+                question[ARP].hwsrc = forged
+                self.drops_with("spoof", 5, from_tunnel(9, RED_WEB.vni, question))
+            with self.subTest("neighbour discovery", forged=forged):
+                question = discovery.solicitation(mac, address, target, options=discovery.source_option(forged))
+                self.drops_with("spoof", 5, from_tunnel(9, RED_WEB.vni, question))
+
+
 class ForeignWorkloadsObeyPolicy(LeafTest):
     """Policy is applied here to what comes from a foreign VTEP, with the label of the guard's entry."""
 
@@ -139,13 +154,18 @@ class ArpFromForeignVtepIsAnswered(LeafTest):
 
 
 class ArpFromForeignVtepForNobody(LeafTest):
-    """An ARP request from a foreign workload for an unknown address is not answered."""
+    """An ARP request from a foreign workload for an unknown address is not answered, and a reply goes nowhere."""
 
     def runTest(self) -> None:
         for target in ("10.0.1.200", RED_DB1.address):
             with self.subTest(target=target):
                 request = _padded_request(RED_FOREIGN, target, 42)
                 self.drops_with("arp_unknown", 5, from_tunnel(9, RED_WEB.vni, request))
+        with self.subTest("reply"):
+            reply = packets.arp_reply(
+                packets.arp_request(RED_WEB1.mac, RED_WEB1.address, RED_FOREIGN.address), RED_FOREIGN.mac
+            )
+            self.drops_with("arp_unknown", 5, from_tunnel(9, RED_WEB.vni, reply))
 
 
 class ForeignSubnetsGatewayIsReal(LeafTest):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from softswitch import ir
 from softswitch.codegen.graph import FlowGraph, Go, emit_structured
@@ -75,7 +76,7 @@ class PipelineWriter:
                 self._emit_condition(node, go)
             case ir.ActionNode():
                 action = self._program.actions[node.action_id]
-                self._statements.trace("action", action.name)
+                self._statements.trace_fixed("action", action.name)
                 self._statements.emit_body(action.body)
             case ir.TableNode():
                 self._emit_table(node, go)
@@ -88,11 +89,13 @@ class PipelineWriter:
     def _emit_condition(self, node: ir.ConditionNode, go: Go[str]) -> None:
         condition = self._statements.expressions.condition(node.condition)
         if self._statements.is_traced:
-            self._statements.trace("condition", node.text, detail=f"'true' if {condition} else 'false'")
+            step = partial(self._statements.fixed_step, "condition", node.text)
+            when_true, when_false = step(detail="'true'"), step(detail="'false'")
+            self._writer.line(f"trace.add({when_true} if {condition} else {when_false})")
         if node.next_true == node.next_false:
             return
-        when_true = self._capture(lambda: go(node.next_true))
-        self._writer.branch([(condition, when_true)], self._capture(lambda: go(node.next_false)))
+        then = self._capture(lambda: go(node.next_true))
+        self._writer.branch([(condition, then)], self._capture(lambda: go(node.next_false)))
 
     # -- tables -------------------------------------------------------------------------------------------------
 
@@ -107,8 +110,7 @@ class PipelineWriter:
             self._emit_lookup(table, label, handle, default)
         else:
             self._writer.line(f"entry = {default}")
-            if self._statements.is_traced:
-                self._statements.trace("table", table.name, detail="'miss'")
+            self._statements.trace_fixed("table", table.name, detail="'miss'")
         source = "entry"
         if table.profile is not None and self._program.profiles[table.profile].selector is not None:
             source = self._emit_selection(table)
@@ -116,8 +118,8 @@ class PipelineWriter:
 
     def _emit_fixed_call(self, table: ir.TableNode, call: ActionCall) -> None:
         action = next(item for item in self._actions(table) if item.name == call.name)
-        if self._statements.is_traced and action.body:
-            self._statements.trace("action", action.name, detail=repr(table.name), args=repr(call.params))
+        if action.body:
+            self._statements.trace_fixed("action", action.name, detail=repr(table.name), args=repr(call.params))
         self._statements.emit_body(action.body, [hex(value) for value in call.params])
 
     def _emit_lookup(self, table: ir.TableNode, label: str, handle: str, default: str) -> None:

@@ -163,7 +163,7 @@ class _Module:
             with writer.block("else:"):
                 self._set("ingress_port", f"port & {storage.intrinsic_mask('ingress_port'):#x}")
         else:
-            self._statements.trace("ingress", "", detail="'normal'")
+            self._statements.trace_fixed("ingress", "", detail="'normal'")
             self._set("ingress_port", f"port & {storage.intrinsic_mask('ingress_port'):#x}")
         self._set("packet_length", f"size & {storage.intrinsic_mask('packet_length'):#x}")
         if storage.intrinsic("ingress_timestamp"):
@@ -211,7 +211,7 @@ class _Module:
         if self._resubmits:
             with writer.block(f"if {storage.read('resubmit_list')}:"):
                 self._keep("resubmit_list")
-                self._statements.trace("copy", "resubmit")
+                self._statements.trace_fixed("copy", "resubmit")
                 with writer.block("if out.take_pass():"):
                     writer.line(f"ingress(out, port, data, {RESUBMITTED}, resubmit_list, kept)")
                 writer.line("return")
@@ -232,7 +232,7 @@ class _Module:
                 writer.line("return")
         spec = storage.read(storage.intrinsic("egress_spec") or "")
         with writer.block(f"if {spec} == DROP_SPEC:"):
-            self._statements.trace("drop", "ingress")
+            self._statements.trace_fixed("drop", "ingress")
             writer.line("return")
         self._set("instance_type", str(NORMAL))
         writer.line(f"egress(out, data, off, size, {limit}, {spec}, 0{EGRESS_CALL})")
@@ -338,13 +338,13 @@ class _Module:
             self._clone_egress()
         if spec is not None:
             with writer.block(f"if {spec} == DROP_SPEC:"):
-                self._statements.trace("drop", "egress")
+                self._statements.trace_fixed("drop", "egress")
                 writer.line("return")
         self._deparse()
         if self._recirculates:
             with writer.block(f"if {storage.read('recirculate_list')}:"):
                 self._keep("recirculate_list")
-                self._statements.trace("copy", "recirculate")
+                self._statements.trace_fixed("copy", "recirculate")
                 with writer.block("if out.take_pass():"):
                     writer.line(f"ingress(out, port, frame, {RECIRCULATED}, recirculate_list, kept)")
                 writer.line("return")

@@ -121,7 +121,7 @@ class ParserWriter:
     # -- operations ---------------------------------------------------------------------------------------------
 
     def _emit_ops(self, state: ir.ParserState) -> None:
-        self._statements.trace("parse", state.name)
+        self._statements.trace_fixed("parse", state.name)
         for op in state.ops:
             match op:
                 case ir.Extract(header, is_stack):
@@ -234,7 +234,7 @@ class ParserWriter:
         """Tell the traced variant the name of the error, before the ``break`` that `_fail` wrote."""
         if self._statements.is_traced:
             last = self._writer.lines.pop()
-            self._statements.trace("error", error)
+            self._statements.trace_fixed("error", error)
             self._writer.lines.append(last)
 
     def _fail(self, code: str) -> None:

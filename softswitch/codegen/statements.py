@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from softswitch import ir
 from softswitch.codegen.calculations import Calculations
@@ -116,10 +116,18 @@ class Statements:
                         go(ways[0])
 
     def trace(self, kind: str, name: str, **details: str) -> None:
-        """Write a trace step in the traced variant; details are Python expressions."""
+        """Write a trace step in the traced variant; details are Python expressions, worked out for each packet."""
         if self.is_traced:
-            extra = "".join(f", {key}={text}" for key, text in details.items())
-            self.writer.line(f"trace.add(Step({kind!r}, {name!r}{extra}))")
+            self.writer.line(f"trace.add({_step(kind, name, details)})")
+
+    def trace_fixed(self, kind: str, name: str, **details: str) -> None:
+        """Write a trace step whose details are literals, so that all packets share one object."""
+        if self.is_traced:
+            self.writer.line(f"trace.add({self.fixed_step(kind, name, **details)})")
+
+    def fixed_step(self, kind: str, name: str, **details: str) -> str:
+        """Return the name of a trace step that is made once; details are literals."""
+        return self.storage.bound(_step(kind, name, details), f"step_{kind}")
 
     # -- assignment ---------------------------------------------------------------------------------------------
 
@@ -341,4 +349,9 @@ class Statements:
     def _assert(self, statement: ir.Assert) -> None:
         with self.writer.block(f"if not {self.expressions.condition(ir.Unary('d2b', statement.condition))}:"):
             self.writer.line(f"env.log({statement.text!r})")
-            self.trace("log", statement.text)
+            self.trace_fixed("log", statement.text)
+
+
+def _step(kind: str, name: str, details: Mapping[str, str]) -> str:
+    extra = "".join(f", {key}={text}" for key, text in details.items())
+    return f"Step({kind!r}, {name!r}{extra})"

@@ -175,6 +175,12 @@ class Meter:
         cell = self._cells.get(index)
         return cell.config if cell else None
 
+    def configured(self) -> Iterator[tuple[int, MeterConfig]]:
+        """The cells that have rates, by index; an array is large and mostly has none."""
+        for index, cell in sorted(self._cells.items()):
+            if cell.config is not None:
+                yield index, cell.config
+
     def execute(self, index: int, length: int) -> int:
         """Colour of a packet of ``length`` bytes."""
         cell = self._cells.get(index)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from tests.e2e.staying import ROOT, TIMEOUT_S, staying
+from tests.e2e.staying import ROOT, TIMEOUT_S, credentials, staying
 from topo.fabric import FabricPlan, HostPlan, read
 from topo.network import HOST_INTERFACE
 from topo.rundir import live
@@ -161,7 +161,7 @@ def running(environment: Mapping[str, str], target: str, files: Sequence[Path]) 
         stack.callback(inside.wait, TIMEOUT_S)
         stack.enter_context(ours)  # closed first, which ends the program inside
         ours.settimeout(TIMEOUT_S)
-        api = stack.enter_context(httpx.Client(base_url=url, timeout=TIMEOUT_S))
+        api = stack.enter_context(httpx.Client(base_url=url, headers=credentials(output), timeout=TIMEOUT_S))
         lab = Lab(read(files), api, ours)
         stack.callback(lab.close_sockets)
         yield lab

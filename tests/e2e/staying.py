@@ -13,6 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 READY = "Ctrl-C ends everything."
 TIMEOUT_S = 60.0
+TOKEN_FILE = "P4VPC_TOKEN_FILE="
 
 
 @contextmanager
@@ -34,6 +35,12 @@ def staying(environment: Mapping[str, str], *arguments: str) -> Iterator[tuple[s
         process.wait(TIMEOUT_S)
         if process.stdout is not None:
             process.stdout.close()
+
+
+def credentials(output: str) -> dict[str, str]:
+    """Headers of the operator whose token file a run has told."""
+    path = next(word for word in output.split() if word.startswith(TOKEN_FILE)).removeprefix(TOKEN_FILE)
+    return {"Authorization": f"Bearer {Path(path).read_text(encoding='ascii').strip()}"}
 
 
 def read_until(process: subprocess.Popen[str], text: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.staying import ROOT, TIMEOUT_S, staying
+from tests.e2e.staying import ROOT, TIMEOUT_S, credentials, staying
 from topo.processes import RUN_VARIABLE
 from topo.rundir import RunDirectory
 
@@ -90,7 +90,9 @@ def test_the_api_and_the_hosts_are_reached_from_the_users_shell_until_ctrl_c_and
 ) -> None:
     with staying(environment) as (process, output):
         url = next(word for word in output.split() if word.startswith("http://"))
-        assert httpx.get(f"{url}/v1/status", timeout=TIMEOUT_S).status_code == 200
+        assert httpx.get(f"{url}/v1/status", timeout=TIMEOUT_S).status_code == 401
+        response = httpx.get(f"{url}/v1/status", headers=credentials(output), timeout=TIMEOUT_S)
+        assert response.status_code == 200
         inside = topo(environment, "exec", "blue/prod/db-1", "ip", "-4", "address", "show", "eth0")
         assert "10.0.2.21/24" in inside.stdout, inside.stderr
         assert_ended_by(process, signal.SIGINT, Path(environment["TMPDIR"]))

@@ -63,11 +63,9 @@ def read_back(switch: Switch, tables: Iterable[str]) -> dict[Identity, Entry]:
             entry = TableEntry(name, key, held.priority, _to_neutral_action(held.action))
             found[entry.identity] = entry
     for name, meter in switch.meters.items():
-        for index in range(meter.size):
-            it = meter.read(index)
-            if it is not None:
-                cell = MeterEntry(name, index, it.committed_rate, it.committed_burst, it.peak_rate, it.peak_burst)
-                found[cell.identity] = cell
+        for index, it in meter.configured():
+            cell = MeterEntry(name, index, it.committed_rate, it.committed_burst, it.peak_rate, it.peak_burst)
+            found[cell.identity] = cell
     for group_id, members in switch.multicast.items():
         group = MulticastEntry(group_id, tuple(sorted((replica.port, replica.instance) for replica in members)))
         found[group.identity] = group

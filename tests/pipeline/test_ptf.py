@@ -11,7 +11,7 @@ from ptf_tests import targets
 
 ROOT = Path(__file__).parents[2]
 # The process ends itself long before; this bound is for the case that it hangs.
-BOUND_S = 420
+BOUND_S = 600
 LINK_OPTIONS = tuple(
     f"--test={name}" for name in ("bridging", "classification", "encapsulation", "malformed", "packet_io")
 )

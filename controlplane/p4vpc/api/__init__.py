@@ -3,5 +3,6 @@
 
 from p4vpc.api.app import create_app
 from p4vpc.api.server import ServerOptions, serve
+from p4vpc.api.tls import ApiTls
 
-__all__ = ("ServerOptions", "create_app", "serve")
+__all__ = ("ApiTls", "ServerOptions", "create_app", "serve")

@@ -1,19 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """The application: routes, errors, life cycle."""
 
+import asyncio
 from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from p4vpc.api import bulk, objects, operations, problems
+from p4vpc.api import bulk, history, objects, operations, problems, tokens
 from p4vpc.api.bodies import DEFAULT_MAX_BODY_BYTES, BodyReader
 from p4vpc.api.context import Context
+from p4vpc.api.description import describe
 from p4vpc.api.schemas import ProblemModel
-from p4vpc.services import Controller
+from p4vpc.services import Controller, RequestRates, TenantLimits
 
 
-def create_app(controller: Controller, *, max_body_bytes: int = DEFAULT_MAX_BODY_BYTES) -> FastAPI:
-    """The API of a controller, which whoever calls has started and will end."""
+def create_app(
+    controller: Controller, *, max_body_bytes: int = DEFAULT_MAX_BODY_BYTES, limits: TenantLimits | None = None
+) -> FastAPI:
+    """The API of a controller, which whoever calls has started and will end.
+
+    Streams end when `app.state.closing` is set.
+    """
     app = FastAPI(
         title="p4vpc",
         version=version("p4vpc"),
@@ -22,11 +29,18 @@ def create_app(controller: Controller, *, max_body_bytes: int = DEFAULT_MAX_BODY
         docs_url=None,
         redoc_url=None,
         default_response_class=problems.AsciiJsonResponse,
-        responses={"4XX": {"model": ProblemModel, "description": "refused, with all reasons"}},
+        responses={"4XX": {"model": ProblemModel}},
     )
     problems.install(app)
-    context = Context(controller, BodyReader(max_body_bytes))
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
+    app.state.access = controller.access
+    app.state.closing = asyncio.Event()
+    limits = limits or TenantLimits()
+    app.state.rates = RequestRates(limits)
+    context = Context(controller, BodyReader(max_body_bytes, limits.body_bytes), limits)
     app.include_router(operations.router(context))
     app.include_router(bulk.router(context))
+    app.include_router(tokens.router(context))
+    app.include_router(history.router(context, app.state.closing))
     app.include_router(objects.router(context))
     return app

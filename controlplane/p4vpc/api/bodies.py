@@ -10,9 +10,11 @@ from typing import Any
 import yaml
 from fastapi import Request
 
+from p4vpc.api.merge_patch import MEDIA_TYPE as MERGE_PATCH
 from p4vpc.api.problems import BadRequestError, BodyTooLargeError, UnsupportedMediaTypeError
 from p4vpc.errors import IntentError, Problem
 from p4vpc.intent import Malformed, ObjectId, Reading, Reference, parse_id, read_documents, read_yaml
+from p4vpc.services import Principal
 
 DEFAULT_MAX_BODY_BYTES = 32 * 1024 * 1024
 _YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"})
@@ -37,10 +39,11 @@ class Submission:
 
 
 class BodyReader:
-    """Reads bodies of at most so many bytes."""
+    """Reads bodies of at most so many bytes, of tenants of fewer. Whoever calls has been asked who it is."""
 
-    def __init__(self, max_bytes: int):
+    def __init__(self, max_bytes: int, tenant_max_bytes: int):
         self._max_bytes = max_bytes
+        self._tenant_max_bytes = min(max_bytes, tenant_max_bytes)
 
     async def submission(self, request: Request) -> Submission:
         """A stream of YAML documents, a JSON list of objects, one JSON object, or `{objects, malformed}`.
@@ -73,13 +76,30 @@ class BodyReader:
             raise _bad("the body is not an object", "one object with its fields")
         return value
 
+    async def patch(self, request: Request) -> Mapping[str, Any]:
+        """A merge patch of one object.
+
+        Raises:
+            UnsupportedMediaTypeError, BodyTooLargeError, BadRequestError: the body is no such thing.
+        """
+        media_type = _media_type(request)
+        if media_type not in (MERGE_PATCH, "application/json"):
+            message = f"Content-Type is {media_type[:80]!r}" if media_type else "Content-Type is missing"
+            raise UnsupportedMediaTypeError(Problem("", "", message, MERGE_PATCH, _SOURCE))
+        value = _parse_json(await self._bytes(request))
+        if not isinstance(value, dict):
+            raise _bad("the body is not an object", "the fields that are to change")
+        return value
+
     async def _bytes(self, request: Request) -> bytes:
+        principal: Principal = request.state.principal
+        limit = self._max_bytes if principal.is_operator else self._tenant_max_bytes
         chunks: list[bytes] = []
         size = 0
         async for chunk in request.stream():
             size += len(chunk)
-            if size > self._max_bytes:
-                message = f"the body is longer than {self._max_bytes} bytes"
+            if size > limit:
+                message = f"the body is longer than {limit} bytes"
                 raise BodyTooLargeError(Problem("", "", message, "send it in parts", _SOURCE))
             chunks.append(chunk)
         return b"".join(chunks)
@@ -94,13 +114,17 @@ def _is_yaml(request: Request) -> bool:
     Raises:
         UnsupportedMediaTypeError: it is neither.
     """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media_type = _media_type(request)
     if media_type == "application/json":
         return False
     if media_type in _YAML_TYPES:
         return True
     message = f"Content-Type is {media_type[:80]!r}" if media_type else "Content-Type is missing"
     raise UnsupportedMediaTypeError(Problem("", "", message, "application/json or application/yaml", _SOURCE))
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _bad(message: str, remedy: str) -> BadRequestError:

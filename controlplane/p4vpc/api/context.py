@@ -9,9 +9,19 @@ from fastapi import Query
 
 from p4vpc.api.bodies import BodyReader
 from p4vpc.api.schemas import ApplyResult
-from p4vpc.intent import Malformed
-from p4vpc.services import Controller, IntentService
-from p4vpc.store import Change
+from p4vpc.errors import ExhaustedError, ModelError, Problem
+from p4vpc.intent import ForeignVtep, Malformed, Switch
+from p4vpc.services import (
+    Controller,
+    ForbiddenError,
+    IntentService,
+    Plan,
+    Principal,
+    TenantLimits,
+    check_limits,
+    permitted,
+)
+from p4vpc.store import Change, Role, Snapshot
 
 MAX_WAIT_SECONDS = 600
 
@@ -26,10 +36,11 @@ DryRun = Annotated[bool, Query(description="check everything and tell the differ
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The controller, and how bodies are read."""
+    """The controller, how bodies are read, and what tenants may take."""
 
     controller: Controller
     bodies: BodyReader
+    limits: TenantLimits
 
     @property
     def intents(self) -> IntentService:
@@ -38,15 +49,43 @@ class Context:
 
     async def apply(
         self,
-        changes: Sequence[Change],
+        caller: Principal,
+        changes: Sequence[Change] | Plan,
         *,
         malformed: Malformed | None = None,
         is_dry_run: bool = False,
         wait: float | None = None,
     ) -> ApplyResult:
-        """Commit, and wait if asked to."""
-        applied = await self.intents.apply(changes, who="api", malformed=malformed, is_dry_run=is_dry_run)
+        """Commit what the caller may change, and wait if asked to.
+
+        Raises:
+            ForbiddenError: the caller may not do all of that.
+            LimitError: its tenant would have more than it may.
+            UserError: as `IntentService.apply`, without what is not the caller's to know.
+        """
+        if caller.role is Role.TENANT_VIEWER and not is_dry_run:
+            raise ForbiddenError(Problem("", "", f"token {caller.name} is for reading only", "ask the operator"))
+
+        def plan(snapshot: Snapshot) -> Sequence[Change]:
+            allowed = permitted(caller, changes(snapshot) if callable(changes) else changes, snapshot)
+            check_limits(self.limits, caller, allowed, snapshot)
+            return allowed
+
+        readable = None if malformed is None else caller.readable(malformed)
+        try:
+            applied = await self.intents.apply(plan, who=caller.name, malformed=readable, is_dry_run=is_dry_run)
+        except (ModelError, ExhaustedError) as error:
+            error.problems = caller.told(error.problems, _places(await self.intents.snapshot()))
+            raise
         outcome = None
         if wait is not None and not is_dry_run:
             outcome = await self.controller.wait_realised(applied.revision, wait)
-        return ApplyResult.of(applied, outcome, is_dry_run=is_dry_run)
+        return ApplyResult.of(caller, applied, outcome, is_dry_run=is_dry_run)
+
+
+def _places(snapshot: Snapshot) -> set[str]:
+    """What names a place in the fabric."""
+    objects = [stored.object for stored in snapshot.objects.values()]
+    switches = [intent for intent in objects if isinstance(intent, Switch)]
+    vteps = {str(intent.address) for intent in objects if isinstance(intent, ForeignVtep)}
+    return vteps | {switch.name for switch in switches} | {str(switch.vtep) for switch in switches if switch.vtep}

@@ -1,21 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """Routes of the objects: one collection for each kind."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from p4vpc.api import filters
+from p4vpc.api.access import Caller, check_visible, check_visible_object
 from p4vpc.api.context import Context, DryRun, Wait
-from p4vpc.api.problems import AsciiJsonResponse, BadRequestError, PreconditionFailedError, StillReferencedError
-from p4vpc.api.schemas import ApplyResult
+from p4vpc.api.description import body_of
+from p4vpc.api.merge_patch import MEDIA_TYPE as MERGE_PATCH
+from p4vpc.api.merge_patch import merge_patch
+from p4vpc.api.paging import MAX_PAGE, Cursor, Limit, cursor_after, position_of
+from p4vpc.api.preconditions import etag, expected_revision
+from p4vpc.api.problems import AsciiJsonResponse, PreconditionFailedError, StillReferencedError
+from p4vpc.api.schemas import ApplyResult, ObjectsModel, ObjectStatus
 from p4vpc.errors import IntentError, ModelError, Problem, RevisionConflictError
 from p4vpc.intent import KINDS, Intent, ObjectId, from_document, parse_id
-from p4vpc.services import Operation
-from p4vpc.store import Delete, Put, StoredObject
+from p4vpc.services import Operation, Plan, Principal, read_realised
+from p4vpc.services.intents import not_found
+from p4vpc.store import Change, Delete, Put, Snapshot
 
-_ENTITY_TAG = re.compile(r'(W/)?"([^"]*)"')
+_FABRIC_KINDS = frozenset(kind for kind in KINDS if kind != "tenant" and "tenant" not in KINDS[kind].name_fields)
 
 
 def router(context: Context) -> APIRouter:
@@ -34,8 +41,7 @@ def _add_collection(routes: APIRouter, context: Context, kind: str) -> None:
         "requestBody": {
             "required": True,
             "content": {
-                media_type: {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}
-                for media_type in ("application/json", "application/yaml")
+                media_type: {"schema": body_of(model)} for media_type in ("application/json", "application/yaml")
             },
         },
         "parameters": [
@@ -43,51 +49,130 @@ def _add_collection(routes: APIRouter, context: Context, kind: str) -> None:
         ],
     }
     names = {"parameters": body["parameters"]}
+    patch_body = {
+        **names,
+        "requestBody": {"required": True, "content": {MERGE_PATCH: {"schema": {"type": "object"}}}},
+    }
 
-    @routes.get(collection, name=f"list_{kind}", tags=[kind])
-    async def list_objects(tenant: str | None = None, vpc: str | None = None) -> Response:
-        """All objects of the kind, sorted by key; of one tenant, or of one VPC of it."""
+    @routes.get(
+        collection,
+        name=f"list_{kind}",
+        tags=[kind],
+        response_model=ObjectsModel,
+        openapi_extra={"parameters": filters.parameters(kind)},
+    )
+    async def list_objects(
+        *,
+        request: Request,
+        caller: Caller,
+        tenant: str | None = None,
+        vpc: str | None = None,
+        limit: Limit = MAX_PAGE,
+        cursor: Cursor = None,
+    ) -> Response:
+        """Objects of the kind, sorted by key, in pages; of one tenant, or of one VPC of it, or narrowed further."""
+        if kind in _FABRIC_KINDS:
+            check_visible(caller, kind)
+        passes = filters.make_filter(caller, kind, request.query_params)
+        position = "" if cursor is None else position_of(cursor)
         snapshot = await context.intents.snapshot()
-        chosen = [
-            stored.object.document()
-            for object_id, stored in sorted(snapshot.objects.items())
-            if object_id.kind == kind and _is_in(stored.object, tenant, vpc)
-        ]
-        return AsciiJsonResponse({"revision": snapshot.revision, "items": chosen})
+        chosen = sorted(
+            object_id.key
+            for object_id, stored in snapshot.objects.items()
+            if object_id.kind == kind
+            and object_id.key > position
+            and caller.may_see(object_id)
+            and _is_in(stored.object, tenant, vpc)
+            and passes(stored.object)
+        )
+        page = [caller.document(snapshot.objects[ObjectId(kind, key)].object) for key in chosen[:limit]]
+        more = cursor_after(chosen[limit - 1]) if len(chosen) > limit else None
+        body = {"revision": snapshot.revision, "items": page, "next": more}
+        return AsciiJsonResponse(body, headers=etag(snapshot.revision))
 
     @routes.get(item, name=f"get_{kind}", tags=[kind], response_model=model, openapi_extra=names)
-    async def get_object(request: Request) -> Response:
+    async def get_object(request: Request, caller: Caller) -> Response:
         """One object. Its ETag is the revision of its last change."""
-        stored = await context.intents.get(_id_of(kind, request))
-        return AsciiJsonResponse(stored.object.document(), headers=_headers(stored.revision))
+        object_id = _id_of(kind, request)
+        check_visible_object(caller, object_id)
+        stored = await context.intents.get(object_id)
+        return AsciiJsonResponse(caller.document(stored.object), headers=etag(stored.revision))
 
-    @routes.put(item, name=f"put_{kind}", tags=[kind], response_model=ApplyResult, openapi_extra=body)
-    async def put_object(request: Request, wait: Wait = None, dry_run: DryRun = False) -> Response:
+    @routes.put(
+        item,
+        name=f"put_{kind}",
+        tags=[kind],
+        response_model=ApplyResult,
+        responses={201: {"model": ApplyResult, "description": "created"}},
+        openapi_extra=body,
+    )
+    async def put_object(request: Request, caller: Caller, wait: Wait = None, dry_run: DryRun = False) -> Response:
         """Create the object, or replace it. Names may be left out of the body, as the path has them."""
         object_id = _id_of(kind, request)
+        check_visible_object(caller, object_id)
         intent = _complete(object_id, await context.bodies.document(request))
-        expected = await _expected_revision(context, object_id, request)
-        try:
-            result = await context.apply([Put(intent, expected)], is_dry_run=dry_run, wait=wait)
-        except RevisionConflictError as error:
-            raise PreconditionFailedError(error.problems) from None
-        is_new = any(change.operation is Operation.CREATE for change in result.changes)
-        headers = {} if dry_run else _headers((await context.intents.get(object_id)).revision)
-        return AsciiJsonResponse(result, 201 if is_new and not dry_run else 200, headers=headers)
+
+        def plan(snapshot: Snapshot) -> list[Change]:
+            return [Put(intent, expected_revision(request.headers, object_id, snapshot))]
+
+        return await _put(context, caller, plan, object_id, is_dry_run=dry_run, wait=wait)
+
+    @routes.patch(item, name=f"patch_{kind}", tags=[kind], response_model=ApplyResult, openapi_extra=patch_body)
+    async def patch_object(request: Request, caller: Caller, wait: Wait = None, dry_run: DryRun = False) -> Response:
+        """Change fields of the object (RFC 7396): null removes one, a list is replaced as a whole."""
+        object_id = _id_of(kind, request)
+        check_visible_object(caller, object_id)
+        patch = await context.bodies.patch(request)
+
+        def plan(snapshot: Snapshot) -> list[Change]:
+            stored = snapshot.objects.get(object_id)
+            if stored is None:
+                raise not_found([object_id], snapshot)
+            expected_revision(request.headers, object_id, snapshot)
+            merged = merge_patch(caller.document(stored.object), patch)
+            return [Put(_complete(object_id, merged if isinstance(merged, dict) else {}), stored.revision)]
+
+        return await _put(context, caller, plan, object_id, is_dry_run=dry_run, wait=wait)
 
     @routes.delete(item, name=f"delete_{kind}", tags=[kind], response_model=ApplyResult, openapi_extra=names)
-    async def delete_object(request: Request, wait: Wait = None, dry_run: DryRun = False) -> Response:
+    async def delete_object(request: Request, caller: Caller, wait: Wait = None, dry_run: DryRun = False) -> Response:
         """Delete the object; refused while others refer to it."""
         object_id = _id_of(kind, request)
-        await context.intents.get(object_id)
-        expected = await _expected_revision(context, object_id, request)
+        check_visible_object(caller, object_id)
+
+        def plan(snapshot: Snapshot) -> list[Change]:
+            if object_id not in snapshot.objects:
+                raise not_found([object_id], snapshot)
+            return [Delete(object_id, expected_revision(request.headers, object_id, snapshot))]
+
         try:
-            result = await context.apply([Delete(object_id, expected)], is_dry_run=dry_run, wait=wait)
+            result = await context.apply(caller, plan, is_dry_run=dry_run, wait=wait)
         except ModelError as error:
             raise StillReferencedError(error.problems) from None
         except RevisionConflictError as error:
             raise PreconditionFailedError(error.problems) from None
         return AsciiJsonResponse(result)
+
+    @routes.get(f"{item}/status", name=f"status_{kind}", tags=[kind], response_model=ObjectStatus, openapi_extra=names)
+    async def object_status(request: Request, caller: Caller, wait: Wait = None) -> Response:
+        """Whether the switches show the object; with `wait`, after they do or cannot, or after that many seconds."""
+        object_id = _id_of(kind, request)
+        check_visible_object(caller, object_id)
+        stored = await context.intents.get(object_id)
+        found = await read_realised(context.controller, object_id, stored.revision, wait or 0)
+        return AsciiJsonResponse(ObjectStatus.of(caller, object_id, stored.revision, found))
+
+
+async def _put(
+    context: Context, caller: Principal, plan: Plan, object_id: ObjectId, *, is_dry_run: bool, wait: float | None
+) -> Response:
+    try:
+        result = await context.apply(caller, plan, is_dry_run=is_dry_run, wait=wait)
+    except RevisionConflictError as error:
+        raise PreconditionFailedError(error.problems) from None
+    is_new = any(change.operation is Operation.CREATE for change in result.changes)
+    headers = {} if is_dry_run else etag((await context.intents.get(object_id)).revision)
+    return AsciiJsonResponse(result, 201 if is_new and not is_dry_run else 200, headers=headers)
 
 
 def _is_in(intent: Intent, tenant: str | None, vpc: str | None) -> bool:
@@ -116,39 +201,3 @@ def _complete(object_id: ObjectId, document: Mapping[str, Any]) -> Intent:
     if wrong:
         raise IntentError(wrong)
     return from_document({**names, **document}, "request")
-
-
-def _headers(revision: int) -> dict[str, str]:
-    return {"ETag": f'"{revision}"'}
-
-
-async def _expected_revision(context: Context, object_id: ObjectId, request: Request) -> int | None:
-    """What If-Match and If-None-Match (RFC 9110, section 13.1) ask of the object's revision; None: nothing."""
-    if_match, if_none_match = request.headers.get("if-match"), request.headers.get("if-none-match")
-    if if_match is None and if_none_match is None:
-        return None
-    stored = (await context.intents.snapshot()).objects.get(object_id)
-    current = f'"{stored.revision}"' if stored else None
-    if if_match is not None and (current is None or not _matches(if_match, current, is_strong=True)):
-        raise _precondition(object_id, stored, "If-Match", if_match)
-    if if_none_match is not None and current is not None and _matches(if_none_match, current, is_strong=False):
-        raise _precondition(object_id, stored, "If-None-Match", if_none_match)
-    return stored.revision if stored else 0
-
-
-def _matches(header: str, current: str, *, is_strong: bool) -> bool:
-    if header.strip() == "*":
-        return True
-    tags = [tag.strip() for tag in header.split(",")]
-    parsed = [_ENTITY_TAG.fullmatch(tag) for tag in tags]
-    if not all(parsed):
-        message = f"{header[:80]!r} is no list of entity tags"
-        raise BadRequestError(Problem("", "If-Match", message, 'as the ETag header has it: "17"', "request"))
-    return any(tag and f'"{tag[2]}"' == current and not (is_strong and tag[1]) for tag in parsed)
-
-
-def _precondition(object_id: ObjectId, stored: StoredObject | None, header: str, value: str) -> PreconditionFailedError:
-    state = f"is at revision {stored.revision}" if stored else "does not exist"
-    return PreconditionFailedError(
-        Problem(str(object_id), "", f"{state}, so {header}: {value[:80]} does not hold", "read it again, then decide")
-    )

@@ -6,7 +6,9 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
+from fastapi.responses import PlainTextResponse
 
+from p4vpc.api.access import Caller, Operator
 from p4vpc.api.context import Context, Wait
 from p4vpc.api.metrics import CONTENT_TYPE, render_metrics
 from p4vpc.api.problems import AsciiJsonResponse, BadRequestError, problem_response
@@ -43,8 +45,11 @@ def router(context: Context) -> APIRouter:
     routes = APIRouter()
 
     @routes.get("/v1/status", response_model=StatusModel, tags=["operations"])
-    async def status(wait: Wait = None, revision: Revision = None) -> Response:
-        """Every switch; with `wait`, after all are connected and show the revision, or after that many seconds."""
+    async def status(caller: Caller, wait: Wait = None, revision: Revision = None) -> Response:
+        """Every switch; with `wait`, after all are connected and show the revision, or after that many seconds.
+
+        A tenant is told revisions and outcome, and nothing of the switches.
+        """
         current = (await context.intents.snapshot()).revision
         outcome = None
         if wait is not None:
@@ -57,22 +62,22 @@ def router(context: Context) -> APIRouter:
         body = StatusModel(
             revision=current,
             compiled_revision=now.compiled_revision,
-            error=now.error,
+            error=now.error if caller.is_operator or not now.error else "not everything can be realised",
             outcome=outcome,
-            switches=[SwitchModel.of(switch) for switch in now.switches],
-            links=[LinkModel.of(link) for link in now.links],
+            switches=[SwitchModel.of(switch) for switch in now.switches if caller.is_operator],
+            links=[LinkModel.of(link) for link in now.links if caller.is_operator],
         )
         return AsciiJsonResponse(body)
 
     @routes.get("/v1/drops", response_model=DropsModel, tags=["operations"])
-    async def drops(switch: SwitchNames = None) -> Response:
+    async def drops(_: Operator, switch: SwitchNames = None) -> Response:
         """Packets dropped so far, read from the switches now."""
         _check_switches(context, switch)
         return AsciiJsonResponse(asdict(await read_drops(context.controller, switch)))
 
     @routes.get("/v1/drops/samples", response_model=DropSamplesModel, tags=["operations"])
     async def drop_samples(
-        switch: SwitchNames = None, reason: ReasonNames = None, after: After = 0, wait: Wait = None
+        *, _: Operator, switch: SwitchNames = None, reason: ReasonNames = None, after: After = 0, wait: Wait = None
     ) -> Response:
         """What switches have shown of what they drop (`drop_samples` of the fabric) and of what ACL rules log.
 
@@ -88,7 +93,7 @@ def router(context: Context) -> APIRouter:
         return AsciiJsonResponse(DropSamplesModel(last=ring.last, samples=[DropSampleModel.of(one) for one in found]))
 
     @routes.get("/v1/counters", response_model=CountersModel, tags=["operations"])
-    async def counters(switch: SwitchNames = None, table: TableNames = None) -> Response:
+    async def counters(_: Operator, switch: SwitchNames = None, table: TableNames = None) -> Response:
         """Direct counters of the table entries with the objects they come from, read from the switches now."""
         _check_switches(context, switch)
         _check_tables(context, table)
@@ -97,7 +102,7 @@ def router(context: Context) -> APIRouter:
         return AsciiJsonResponse(body)
 
     @routes.get("/v1/identifiers", response_model=IdentifiersModel, tags=["operations"])
-    async def identifiers(pool: PoolNames = None, owner: str | None = None) -> Response:
+    async def identifiers(_: Operator, pool: PoolNames = None, owner: str | None = None) -> Response:
         """Numbers that objects have on the wire and in tables: VNIs, labels, tunnels and so on."""
         snapshot = await context.intents.snapshot()
         found = [
@@ -117,12 +122,12 @@ def router(context: Context) -> APIRouter:
         """The store can be read and its last good revision has been handed to the switches."""
         await context.intents.snapshot()
         if not context.controller.is_ready:
-            reason = context.controller.status.error or "the first revision is not compiled yet"
-            return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, reason, headers={"Retry-After": "1"})
+            detail = "no revision has been compiled yet; /v1/status tells an operator why"
+            return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"})
         return AsciiJsonResponse({"status": "ready"})
 
-    @routes.get("/metrics", tags=["health"])
-    async def metrics() -> Response:
+    @routes.get("/metrics", tags=["health"], response_class=PlainTextResponse)
+    async def metrics(_: Operator) -> Response:
         """Prometheus text format."""
         controller = context.controller
         return Response(

@@ -5,10 +5,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from http import HTTPStatus
 from json import dumps
+from math import ceil
 
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
@@ -21,6 +23,8 @@ from p4vpc.errors import (
     StoreError,
     UserError,
 )
+from p4vpc.services import ForbiddenError, LimitError
+from p4vpc.store import TokenError
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -41,6 +45,22 @@ class StillReferencedError(UserError):
     """Something that shall be deleted is still needed."""
 
 
+class UnauthorizedError(UserError):
+    """Nobody knows who is calling."""
+
+
+class TooManyRequestsError(UserError):
+    """A tenant asks more often than it may.
+
+    Attributes:
+        retry_after: in how many seconds it may again.
+    """
+
+    def __init__(self, problem: Problem, retry_after: float):
+        super().__init__(problem)
+        self.retry_after = retry_after
+
+
 class PreconditionFailedError(UserError):
     """If-Match or If-None-Match does not hold."""
 
@@ -50,6 +70,11 @@ _STATUS: Mapping[type[P4vpcError], HTTPStatus] = {
     UnsupportedMediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     BadRequestError: HTTPStatus.BAD_REQUEST,
     StillReferencedError: HTTPStatus.CONFLICT,
+    TokenError: HTTPStatus.CONFLICT,
+    UnauthorizedError: HTTPStatus.UNAUTHORIZED,
+    ForbiddenError: HTTPStatus.FORBIDDEN,
+    LimitError: HTTPStatus.CONFLICT,
+    TooManyRequestsError: HTTPStatus.TOO_MANY_REQUESTS,
     PreconditionFailedError: HTTPStatus.PRECONDITION_FAILED,
     NotFoundError: HTTPStatus.NOT_FOUND,
     RevisionConflictError: HTTPStatus.CONFLICT,
@@ -60,10 +85,8 @@ _STATUS: Mapping[type[P4vpcError], HTTPStatus] = {
 }
 
 
-class AsciiJsonResponse(Response):
+class AsciiJsonResponse(JSONResponse):
     """JSON in ASCII: whatever strange text a user has sent can be sent back to him."""
-
-    media_type = "application/json"
 
     def render(self, content: object) -> bytes:
         if isinstance(content, BaseModel):
@@ -96,9 +119,11 @@ def install(app: FastAPI) -> None:
 
     async def on_p4vpc_error(request: Request, error: Exception) -> Response:
         if isinstance(error, UserError):
-            return problem_response(status_of(error), _summary(error), error.problems)
+            return problem_response(status_of(error), _summary(error), error.problems, _headers(error))
         if isinstance(error, StoreError):
-            return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers={"Retry-After": "1"})
+            log.error("the store cannot be used", path=request.url.path, reason=str(error))
+            detail = "the database cannot be used at the moment; the log tells why"
+            return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"})
         return await on_unexpected(request, error)
 
     async def on_validation_error(_: Request, error: Exception) -> Response:
@@ -122,6 +147,14 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, on_validation_error)
     app.add_exception_handler(HTTPException, on_http_exception)
     app.add_exception_handler(Exception, on_unexpected)
+
+
+def _headers(error: UserError) -> dict[str, str]:
+    if isinstance(error, UnauthorizedError):
+        return {"WWW-Authenticate": "Bearer"}
+    if isinstance(error, TooManyRequestsError):
+        return {"Retry-After": str(max(1, ceil(error.retry_after)))}
+    return {}
 
 
 def _summary(error: UserError) -> str:

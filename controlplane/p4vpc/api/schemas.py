@@ -8,7 +8,8 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel
 
 from p4vpc.compiler.entries import Origin
-from p4vpc.services import Applied, Counter, Edit, Operation, Outcome
+from p4vpc.intent import ObjectId
+from p4vpc.services import Applied, Counter, Edit, Operation, Outcome, Principal, Realised, RealisedState
 from p4vpc.services.links import LinkState, LinkStatus
 from p4vpc.services.samples import Sample, SampledRule
 from p4vpc.southbound import PipelineState, PortStates, SwitchProblem, SwitchState, SwitchStatus
@@ -35,13 +36,13 @@ class ObjectChange(BaseModel):
     after: dict[str, Any] | None
 
     @classmethod
-    def of(cls, edit: Edit) -> Self:
+    def of(cls, caller: Principal, edit: Edit) -> Self:
         return cls(
             operation=edit.operation,
             kind=edit.id.kind,
             key=edit.id.key,
-            before=edit.before.document() if edit.before else None,
-            after=edit.after.document() if edit.after else None,
+            before=caller.document(edit.before) if edit.before else None,
+            after=caller.document(edit.after) if edit.after else None,
         )
 
 
@@ -54,9 +55,41 @@ class ApplyResult(BaseModel):
     changes: list[ObjectChange]
 
     @classmethod
-    def of(cls, applied: Applied, outcome: Outcome | None, *, is_dry_run: bool) -> Self:
-        changes = [ObjectChange.of(edit) for edit in applied.edits]
+    def of(cls, caller: Principal, applied: Applied, outcome: Outcome | None, *, is_dry_run: bool) -> Self:
+        changes = [ObjectChange.of(caller, edit) for edit in applied.edits]
         return cls(revision=applied.revision, is_dry_run=is_dry_run, outcome=outcome, changes=changes)
+
+
+class ObjectsModel(BaseModel):
+    """A page of objects of one kind; `next` is the cursor of the page after it, null if there is none."""
+
+    revision: int
+    items: list[dict[str, Any]]
+    next: str | None
+
+
+class CommitEvent(BaseModel):
+    """One commit, as a watcher is told."""
+
+    revision: int
+    changes: list[ObjectChange]
+
+
+class AuditItem(BaseModel):
+    """One commit: who made it, when, what it changed."""
+
+    revision: int
+    time: str
+    who: str
+    summary: str
+    changes: list[ObjectChange]
+
+
+class AuditModel(BaseModel):
+    """A page of the audit log; `next` is the cursor of the page after it, null if there is none."""
+
+    items: list[AuditItem]
+    next: str | None
 
 
 class IdentifierModel(BaseModel):
@@ -127,6 +160,58 @@ class SwitchModel(BaseModel):
             problems=[SwitchProblemModel.of(problem) for problem in status.problems],
             port_states=status.port_states,
             error=status.error,
+        )
+
+
+class ObjectAtSwitch(BaseModel):
+    """One object at one switch that it concerns."""
+
+    name: str
+    state: SwitchState
+    is_realised: bool
+    entries: int
+    desired_revision: int
+    settled_revision: int
+    problems: list[SwitchProblemModel]
+    error: str
+
+
+class ObjectStatus(BaseModel):
+    """Whether the switches show an object, and where not, why."""
+
+    kind: str
+    key: str
+    revision: int
+    state: RealisedState
+    error: str
+    switches: list[ObjectAtSwitch]
+
+    @classmethod
+    def of(cls, caller: Principal, object_id: ObjectId, revision: int, found: Realised) -> Self:
+        is_told = caller.is_operator
+        error = found.error if is_told or not found.error else "the last revision cannot be realised; ask the operator"
+        if not is_told and found.state is RealisedState.REFUSED and not error:
+            error = "a switch cannot hold it; ask the operator"
+        return cls(
+            kind=object_id.kind,
+            key=object_id.key,
+            revision=revision,
+            state=found.state,
+            error=error,
+            switches=[
+                ObjectAtSwitch(
+                    name=at.switch.name,
+                    state=at.switch.state,
+                    is_realised=at.is_realised,
+                    entries=at.entries,
+                    desired_revision=at.switch.desired_revision,
+                    settled_revision=at.switch.settled_revision,
+                    problems=[SwitchProblemModel.of(problem) for problem in at.problems],
+                    error=at.switch.error,
+                )
+                for at in found.switches
+                if is_told
+            ],
         )
 
 

@@ -2,19 +2,21 @@
 """The command line. Exit codes: see `exits`."""
 
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from p4vpc.cli import samples, show
+from p4vpc.cli import samples, show, tokens
+from p4vpc.cli.connection import connect
 from p4vpc.cli.exits import Exit, print_error, run
 from p4vpc.cli.files import Documents, read_files
+from p4vpc.cli.options import Output, Server, TokenOption
 from p4vpc.cli.serve import serve
 from p4vpc.cli.show import Format
 from p4vpc.client import ApplyResult, Client, RefusedError, Status, UnreachableError
-from p4vpc.client.client import DEFAULT_SERVER
 from p4vpc.errors import IntentError, Problem
 from p4vpc.intent import COLLECTIONS, KINDS, ObjectId, closest, parse_id
 
@@ -32,31 +34,30 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(serve)
+app.add_typer(tokens.app)
 
-Server = Annotated[
-    str, typer.Option("--server", metavar="URL", envvar="P4VPC_SERVER", help="the controller's API", show_default=True)
-]
 Files = Annotated[
     list[Path],
     typer.Option("-f", "--file", metavar="FILE", help="YAML file, directory, or -; repeat for more"),
 ]
 Wait = Annotated[bool, typer.Option("--wait", help="wait until all switches show it")]
 Timeout = Annotated[float, typer.Option(min=0, max=MAX_WAIT_SECONDS, help="how long to wait, in seconds")]
-Output = Annotated[Format, typer.Option("-o", "--output", help="for people, or for programs")]
 Switches = Annotated[list[str] | None, typer.Option("--switch", metavar="NAME", help="only this one; repeat for more")]
 
 
 @app.command()
 def apply(
+    *,
     file: Files,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only show what would change")] = False,
     wait: Wait = False,
     timeout: Timeout = 60.0,
-    server: Server = DEFAULT_SERVER,
+    server: Server = None,
+    token: TokenOption = None,
 ) -> None:
     """Create or change the objects in the files: all of them, or none if anything is wrong."""
     documents = read_files(file)
-    with Client(server) as client:
+    with connect(server, token) as client:
         result = _submit(client, documents, is_dry_run=dry_run, wait_seconds=timeout if wait else None)
         if dry_run:
             show.print_difference(result)
@@ -66,10 +67,10 @@ def apply(
 
 
 @app.command()
-def diff(file: Files, server: Server = DEFAULT_SERVER) -> None:
+def diff(file: Files, server: Server = None, token: TokenOption = None) -> None:
     """Show what `apply` would change. Exits with 1 if that is anything."""
     documents = read_files(file)
-    with Client(server) as client:
+    with connect(server, token) as client:
         result = _submit(client, documents, is_dry_run=True, wait_seconds=None)
     show.print_difference(result)
     raise typer.Exit(Exit.REFUSED if result.changes else Exit.DONE)
@@ -83,24 +84,37 @@ def get(
     output: Output = Format.TABLE,
     tenant: Annotated[str | None, typer.Option(help="only what belongs to this tenant")] = None,
     vpc: Annotated[str | None, typer.Option(help="only what belongs to the VPC of this name")] = None,
-    server: Server = DEFAULT_SERVER,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", metavar="FIELD=VALUE", help="such as subnet=web or switch=leaf1; repeat for more"),
+    ] = None,
+    watch: Annotated[bool, typer.Option("-w", "--watch", help="then show what changes, until Ctrl-C")] = False,
+    server: Server = None,
+    token: TokenOption = None,
 ) -> None:
     """Show objects. `-o yaml` is what `apply` takes."""
     kinds = list(KINDS) if kind == ALL else [_kind(kind)]
-    with Client(server) as client:
-        if key is not None:
-            found = {kinds[0]: [client.get(parse_id(kinds[0] if kind != ALL else kind, key))]}
+    narrowed = _filters(where or ())
+    wanted = None if key is None else parse_id(kinds[0] if kind != ALL else kind, key)
+    with connect(server, token) as client:
+        since = client.status().revision if watch else 0
+        if wanted is not None:
+            found = {kinds[0]: [client.get(wanted)]}
         else:
-            found = {name: list(client.list(name, tenant=tenant, vpc=vpc)) for name in kinds}
-    documents = [document for items in found.values() for document in items]
-    if output is Format.JSON:
-        show.print_json(documents[0] if key is not None else documents)
-    elif output is Format.YAML:
-        show.print_yaml(documents)
-    else:
-        for name, items in found.items():
-            if items or kind != ALL:
-                show.print_objects(name, items)
+            found = {name: list(client.list(name, tenant=tenant, vpc=vpc, narrowed=narrowed)) for name in kinds}
+        documents = [document for items in found.values() for document in items]
+        if output is Format.JSON:
+            show.print_json(documents[0] if key is not None else documents)
+        elif output is Format.YAML:
+            show.print_yaml(documents)
+        else:
+            for name, items in found.items():
+                if items or kind != ALL:
+                    show.print_objects(name, items)
+        if watch:
+            for event in client.watch(kinds=kinds, tenant=tenant, vpc=vpc, since=since):
+                changes = [it for it in event.changes if wanted is None or it.key == wanted.key]
+                show.print_event(event.revision, changes, output)
 
 
 @app.command()
@@ -115,11 +129,12 @@ def delete(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only show what would change")] = False,
     wait: Wait = False,
     timeout: Timeout = 60.0,
-    server: Server = DEFAULT_SERVER,
+    server: Server = None,
+    token: TokenOption = None,
 ) -> None:
     """Delete one object, or all objects in the files: all of them, or none if anything else still needs one."""
     ids = _ids_to_delete(kind, key, file or [])
-    with Client(server) as client:
+    with connect(server, token) as client:
         result = client.delete(ids, is_dry_run=dry_run, wait_seconds=timeout if wait else None)
         if dry_run:
             show.print_difference(result)
@@ -130,15 +145,27 @@ def delete(
 
 @app.command()
 def status(
-    wait: Wait = False, timeout: Timeout = 60.0, output: Output = Format.TABLE, server: Server = DEFAULT_SERVER
+    *,
+    kind: Annotated[str | None, typer.Argument(metavar="[KIND", help="default: all switches")] = None,
+    key: Annotated[str | None, typer.Argument(metavar="KEY]", help="such as red/prod/web-1")] = None,
+    wait: Wait = False,
+    timeout: Timeout = 60.0,
+    output: Output = Format.TABLE,
+    server: Server = None,
+    token: TokenOption = None,
 ) -> None:
-    """Show every switch: session, revision, entries, updates written, and what it cannot hold."""
-    with Client(server) as client:
+    """Show every switch, or with KIND and KEY where one object is realised, and where not, why."""
+    if kind is not None:
+        _show_object_status(
+            kind, key, wait_seconds=timeout if wait else None, output=output, connection=(server, token)
+        )
+        return
+    with connect(server, token) as client:
         now = client.status(wait_seconds=timeout if wait else None)
     if output is Format.TABLE:
         show.print_status(now)
     else:
-        _print_data(now.model_dump(mode="json"), output)
+        show.print_data(now.model_dump(mode="json"), output)
     if now.outcome is not None:
         raise typer.Exit(_exit_of(now.outcome))
 
@@ -158,12 +185,13 @@ def drops(
     ] = None,
     count: Annotated[int | None, typer.Option(min=1, help="with --watch: end after so many packets")] = None,
     output: Output = Format.TABLE,
-    server: Server = DEFAULT_SERVER,
+    server: Server = None,
+    token: TokenOption = None,
 ) -> None:
     """Show how many packets the switches have dropped, and why; with --watch, which ones."""
     if not watch and (reason or count is not None):
         raise typer.BadParameter("only together with --watch", param_hint="--reason, --count")
-    with Client(server) as client:
+    with connect(server, token) as client:
         if watch:
             samples.warn_if_nothing_is_sampled(client)
             with suppress(KeyboardInterrupt):
@@ -173,7 +201,7 @@ def drops(
     if output is Format.TABLE:
         show.print_drops(found, is_zero_shown=every)
     else:
-        _print_data(found.model_dump(mode="json"), output)
+        show.print_data(found.model_dump(mode="json"), output)
 
 
 @app.command()
@@ -182,34 +210,76 @@ def identifiers(
         list[str] | None, typer.Option(metavar="NAME", help="only these, like vni; repeat for more")
     ] = None,
     output: Output = Format.TABLE,
-    server: Server = DEFAULT_SERVER,
+    server: Server = None,
+    token: TokenOption = None,
 ) -> None:
     """Show the numbers that objects have on the wire and in tables: VNIs, VRFs, labels, tunnels."""
-    with Client(server) as client:
+    with connect(server, token) as client:
         found = client.identifiers(pool or ())
     if output is Format.TABLE:
         show.print_table(
             ("POOL", "NUMBER", "OWNER"), [(item.pool, str(item.number), item.owner) for item in found.identifiers]
         )
     else:
-        _print_data(found.model_dump(mode="json"), output)
+        show.print_data(found.model_dump(mode="json"), output)
+
+
+@app.command()
+def audit(
+    *,
+    who: Annotated[str | None, typer.Option(metavar="TOKEN", help="only what was done with this token")] = None,
+    kind: Annotated[str | None, typer.Option(help="only changes of this kind of objects")] = None,
+    key: Annotated[str | None, typer.Option(help="only changes of the object of this key")] = None,
+    tenant: Annotated[str | None, typer.Option(help="only changes of what belongs to this tenant")] = None,
+    since: Annotated[str | None, typer.Option(metavar="TIME", help="such as 2030-01-31T12:00:00Z")] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="as --since; this moment is excluded")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="at most so many commits, the newest")] = 100,
+    output: Output = Format.TABLE,
+    server: Server = None,
+    token: TokenOption = None,
+) -> None:
+    """Show who has changed what, newest first."""
+    wanted = None if kind is None else _kind(kind)
+    with connect(server, token) as client:
+        found = client.audit(limit=limit, who=who, kind=wanted, key=key, tenant=tenant, since=since, until=until)
+    if output is Format.TABLE:
+        show.print_audit(found)
+    else:
+        show.print_data([item.model_dump(mode="json") for item in found], output)
 
 
 @app.command()
 def counters(
+    *,
     switch: Switches = None,
     table: Annotated[list[str] | None, typer.Option(metavar="NAME", help="only this table; repeat for more")] = None,
     every: Annotated[bool, typer.Option("--all", help="show entries that nothing has hit, too")] = False,
     output: Output = Format.TABLE,
-    server: Server = DEFAULT_SERVER,
+    server: Server = None,
+    token: TokenOption = None,
 ) -> None:
     """Show packets and bytes of each table entry that is counted, and the objects it comes from."""
-    with Client(server) as client:
+    with connect(server, token) as client:
         found = client.counters(switch or (), table or ())
     if output is Format.TABLE:
         show.print_counters(found, is_zero_shown=every)
     else:
-        _print_data(found.model_dump(mode="json"), output)
+        show.print_data(found.model_dump(mode="json"), output)
+
+
+def _show_object_status(
+    kind: str, key: str | None, *, wait_seconds: float | None, output: Format, connection: tuple[str | None, str | None]
+) -> None:
+    if key is None:
+        raise typer.BadParameter("give KIND and KEY, or neither")
+    with connect(*connection) as client:
+        found = client.object_status(parse_id(_kind(kind), key), wait_seconds=wait_seconds)
+    if output is Format.TABLE:
+        show.print_object_status(found)
+    else:
+        show.print_data(found.model_dump(mode="json"), output)
+    if found.state == "refused" or wait_seconds is not None:
+        raise typer.Exit({"realised": Exit.DONE, "refused": Exit.REFUSED}.get(found.state, Exit.TIMEOUT))
 
 
 def _submit(client: Client, documents: Documents, *, is_dry_run: bool, wait_seconds: float | None) -> ApplyResult:
@@ -240,7 +310,8 @@ def _report_outcome(client: Client, result: ApplyResult) -> None:
         return
     now = client.status()
     if result.outcome == "realised":
-        typer.echo(f"realised on {len(now.switches)} switch{'' if len(now.switches) == 1 else 'es'}")
+        number = len(now.switches)  # a tenant is shown none
+        typer.echo(f"realised on {number} switch{'' if number == 1 else 'es'}" if number else "realised")
     else:
         _print_shortfall(now, result.outcome)
     raise typer.Exit(_exit_of(result.outcome))
@@ -262,11 +333,12 @@ def _exit_of(outcome: str) -> Exit:
     return {"realised": Exit.DONE, "degraded": Exit.REFUSED}.get(outcome, Exit.TIMEOUT)
 
 
-def _print_data(value: object, output: Format) -> None:
-    if output is Format.JSON:
-        show.print_json(value)
-    else:
-        show.print_yaml([value])
+def _filters(words: Sequence[str]) -> dict[str, str]:
+    pairs = [word.partition("=") for word in words]
+    for field, sign, value in pairs:
+        if not (field and sign and value):
+            raise typer.BadParameter(f"{field}{sign}{value} is not FIELD=VALUE", param_hint="--where")
+    return {field: value for field, _, value in pairs}
 
 
 def _kind(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 import p4vpc
+from p4vpc.cli.connection import DEFAULT_DATABASE, token_file_of
 from p4vpc.cli.logs import LogFormat, LogLevel, configure_logs
 
 DEFAULT_LISTEN = "127.0.0.1:9560"
@@ -39,13 +40,33 @@ def serve(
     *,
     database: Annotated[
         str, typer.Option("--db", "--database", metavar="URL", envvar="P4VPC_DB", help="SQLAlchemy URL")
-    ] = "sqlite:///p4vpc.db",
+    ] = DEFAULT_DATABASE,
     listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="where the API listens")] = DEFAULT_LISTEN,
     pipeline: Annotated[
         Path | None, typer.Option(metavar="DIR", help="p4info.txtpb and p4vpc.json; default: those of this version")
     ] = None,
-    allow_unauthenticated: Annotated[
-        bool, typer.Option("--allow-unauthenticated", help="listen on other addresses than loopback, without any login")
+    tls_cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="serve HTTPS with this certificate and its chain (PEM)")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="key of the certificate (PEM)")] = None,
+    tls_client_ca: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="only clients with a certificate that this CA signed (PEM)")
+    ] = None,
+    switch_ca: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="reach switches over TLS; the CA of their certificates (PEM)")
+    ] = None,
+    switch_cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="certificate to show to switches (PEM)")
+    ] = None,
+    switch_key: Annotated[Path | None, typer.Option(metavar="FILE", help="key of that certificate (PEM)")] = None,
+    tenant_objects: Annotated[int, typer.Option(min=1, help="most objects of a tenant")] = 20_000,
+    tenant_rules: Annotated[int, typer.Option(min=0, help="most rules of a tenant's groups and ACLs")] = 20_000,
+    tenant_requests: Annotated[float, typer.Option(min=0.1, help="requests a second of a tenant")] = 50.0,
+    tenant_burst: Annotated[int, typer.Option(min=1, help="requests of a tenant that may come at once")] = 200,
+    tenant_body_bytes: Annotated[int, typer.Option(min=1, help="longest request body of a tenant")] = 4 * 1024 * 1024,
+    allow_plain_http: Annotated[
+        bool,
+        typer.Option("--allow-plain-http", help="listen on other addresses than loopback although tokens are readable"),
     ] = False,
     lldp_interval: Annotated[
         float, typer.Option(metavar="SECONDS", min=0, help="between LLDP frames of a fabric port, at least; 0: no LLDP")
@@ -55,12 +76,39 @@ def serve(
 ) -> None:
     """Run the controller until SIGINT or SIGTERM. The switches keep forwarding when it ends."""
     host, port = parse_listen(listen)
+    if (tls_cert is None) != (tls_key is None) or (tls_client_ca and tls_cert is None):
+        raise typer.BadParameter("HTTPS needs both --tls-cert and --tls-key")
+    if switch_cert and switch_ca is None:
+        raise typer.BadParameter("--switch-cert needs --switch-ca: without it switches are reached in the clear")
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # the agents log what matters, with the switch's name
     configure_logs(log_format, log_level)
-    from p4vpc.api import ServerOptions
+    from p4vpc.api import ApiTls, ServerOptions
     from p4vpc.api import serve as run
+    from p4vpc.services import TenantLimits
+    from p4vpc.southbound import AgentOptions, SwitchTls
 
+    token_file = token_file_of(database)
     options = ServerOptions(
-        database, host, port, pipeline or default_pipeline(), allow_unauthenticated, lldp_interval=lldp_interval
+        database,
+        host,
+        port,
+        pipeline or default_pipeline(),
+        token_file=token_file,
+        tls=ApiTls(tls_cert, tls_key, tls_client_ca) if tls_cert and tls_key else None,
+        switch_options=AgentOptions(tls=SwitchTls.load(switch_ca, switch_cert, switch_key) if switch_ca else None),
+        limits=TenantLimits(
+            objects=tenant_objects,
+            rules=tenant_rules,
+            requests_per_second=tenant_requests,
+            burst=tenant_burst,
+            body_bytes=tenant_body_bytes,
+        ),
+        is_plain_allowed=allow_plain_http,
+        lldp_interval=lldp_interval,
     )
-    asyncio.run(run(options, lambda url: typer.echo(f"p4vpc serves {url}")))
+
+    def tell_first_token(secret: str) -> None:
+        kept = f"; kept in {token_file}" if token_file else ""
+        typer.echo(f"operator token, shown this once{kept}: {secret}")
+
+    asyncio.run(run(options, lambda url: typer.echo(f"p4vpc serves {url}"), tell_first_token))

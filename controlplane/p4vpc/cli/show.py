@@ -2,6 +2,7 @@
 """What commands print: tables for people, JSON and YAML for programs."""
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
@@ -12,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from p4vpc.client import ApplyResult, Counters, Drops, ObjectChange, Status, Switch
+from p4vpc.client import ApplyResult, AuditItem, Counters, Drops, ObjectChange, ObjectStatus, Status, Switch
 from p4vpc.intent import KINDS
 
 Document = Mapping[str, Any]
@@ -35,6 +36,14 @@ def print_yaml(documents: Iterable[object]) -> None:
     """A stream of documents, which `apply -f -` takes."""
     text = yaml.safe_dump_all(documents, sort_keys=False, allow_unicode=True, width=120, explicit_start=True)
     typer.echo(text, nl=False)
+
+
+def print_data(value: object, output: Format) -> None:
+    """A whole answer, for programs."""
+    if output is Format.JSON:
+        print_json(value)
+    else:
+        print_yaml([value])
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -181,6 +190,33 @@ def _inline(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def print_event(revision: int, changes: Sequence[ObjectChange], output: Format) -> None:
+    """What a commit has changed, as it is told to a watcher: in JSON one line for each."""
+    for change in changes:
+        if output is Format.TABLE:
+            typer.echo(f"revision {revision}: {_DONE[change.operation]} {change.kind} {change.key}")
+            for line in _changed_fields(change):
+                typer.echo(f"    {line}")
+        else:
+            event = {"revision": revision, **change.model_dump(mode="json")}
+            if output is Format.JSON:
+                typer.echo(json.dumps(event, ensure_ascii=False))
+            else:
+                print_yaml([event])
+    sys.stdout.flush()
+
+
+def print_audit(items: Sequence[AuditItem]) -> None:
+    """A line for each object that a commit has changed, and what differs."""
+    for item in items:
+        typer.echo(f"revision {item.revision}  {item.time}  {item.who}")
+        for change in item.changes:
+            typer.echo(f"  {_DONE[change.operation]} {change.kind} {change.key}")
+            if change.operation == "update":
+                for line in _changed_fields(change):
+                    typer.echo(f"      {line}")
+
+
 def print_applied(result: ApplyResult) -> None:
     """What has changed."""
     for change in result.changes:
@@ -213,6 +249,29 @@ def print_status(status: Status) -> None:
     silent = [switch.name for switch in status.switches if switch.port_states == "not_offered"]
     if silent:
         typer.echo(f"port states are not offered by {', '.join(silent)}: links are judged by LLDP")
+
+
+def print_object_status(status: ObjectStatus) -> None:
+    """The switches that an object concerns, and what is wrong with it there."""
+    if status.switches:
+        rows = [
+            (
+                at.name,
+                "realised" if at.is_realised else "refused" if at.problems else at.state,
+                f"{at.settled_revision}/{at.desired_revision}",
+                str(at.entries),
+            )
+            for at in status.switches
+        ]
+        print_table(("SWITCH", "STATE", "REVISION", "ENTRIES"), rows)
+    typer.echo(f"{status.kind} {status.key}: {status.state}, last changed at revision {status.revision}")
+    if status.error:
+        typer.echo(f"! {status.error}")
+    for at in status.switches:
+        for problem in at.problems:
+            typer.echo(f"! {at.name}: {', '.join(map(str, problem.origins))}: {problem.entry}: {problem.reason}")
+        if at.error:
+            typer.echo(f"! {at.name}: {at.error}")
 
 
 def _switch_row(switch: Switch) -> tuple[str, ...]:

@@ -4,6 +4,8 @@
 from p4vpc.client.client import Client, RefusedError, ServerError, UnreachableError
 from p4vpc.client.models import (
     ApplyResult,
+    AuditItem,
+    CommitEvent,
     Counter,
     Counters,
     Drops,
@@ -11,15 +13,21 @@ from p4vpc.client.models import (
     DropSamples,
     ObjectChange,
     ObjectRef,
+    ObjectStatus,
     Outcome,
     Status,
     Switch,
     SwitchProblem,
+    TokenInfo,
 )
+from p4vpc.client.tls import ClientTls
 
 __all__ = (
     "ApplyResult",
+    "AuditItem",
     "Client",
+    "ClientTls",
+    "CommitEvent",
     "Counter",
     "Counters",
     "DropSample",
@@ -27,11 +35,13 @@ __all__ = (
     "Drops",
     "ObjectChange",
     "ObjectRef",
+    "ObjectStatus",
     "Outcome",
     "RefusedError",
     "ServerError",
     "Status",
     "Switch",
     "SwitchProblem",
+    "TokenInfo",
     "UnreachableError",
 )

@@ -1,19 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
 """Blocking client of the REST API."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from urllib.parse import quote
 
 import httpx
 from pydantic import ValidationError
 
-from p4vpc.client.models import Answer, ApplyResult, Counters, Drops, DropSamples, Identifiers, ObjectList, Status
+from p4vpc.client.events import read_events
+from p4vpc.client.models import (
+    Answer,
+    ApplyResult,
+    Audit,
+    AuditItem,
+    CommitEvent,
+    Counters,
+    CreatedToken,
+    Drops,
+    DropSamples,
+    Identifiers,
+    ObjectList,
+    ObjectStatus,
+    Status,
+    TokenInfo,
+    Tokens,
+)
+from p4vpc.client.tls import ClientTls
 from p4vpc.errors import ClientError, Problem, UserError
 from p4vpc.intent import KINDS, Intent, Malformed, ObjectId, to_document
 
 DEFAULT_SERVER = "http://127.0.0.1:9560"
 TIMEOUT_SECONDS = 30.0
+RECONNECT_SECONDS = 1.0
+
+_PAGE = 1000
 
 _A = TypeVar("_A", bound=Answer)
 
@@ -43,13 +67,26 @@ class Client:
 
     Args:
         server: URL of the controller.
+        token: secret that tells who is asking.
+        tls: whom to believe and what to show, if not what the system does.
         transport: another way to it, for tests.
     """
 
-    def __init__(self, server: str = DEFAULT_SERVER, *, transport: httpx.BaseTransport | None = None):
+    def __init__(
+        self,
+        server: str = DEFAULT_SERVER,
+        *,
+        token: str | None = None,
+        tls: ClientTls | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ):
         self._server = server
+        verify = True if tls is None else tls.context()
+        headers = {} if token is None else {"Authorization": f"Bearer {_printable(token)}"}
         try:
-            self._http = httpx.Client(base_url=server, timeout=TIMEOUT_SECONDS, transport=transport)
+            self._http = httpx.Client(
+                base_url=server, headers=headers, verify=verify, timeout=TIMEOUT_SECONDS, transport=transport
+            )
         except (httpx.InvalidURL, ValueError) as error:
             raise UnreachableError(f"{server!r} is not the URL of a controller: {error}") from None
 
@@ -122,14 +159,34 @@ class Client:
             raise ServerError(f"{self._server} did not answer with an object")
         return answer
 
-    def list(self, kind: str, *, tenant: str | None = None, vpc: str | None = None) -> Sequence[Mapping[str, Any]]:
+    def list(
+        self,
+        kind: str,
+        *,
+        tenant: str | None = None,
+        vpc: str | None = None,
+        narrowed: Mapping[str, str] | None = None,
+    ) -> Sequence[Mapping[str, Any]]:
         """All objects of a kind as documents, sorted by key.
 
+        Args:
+            kind: of the objects.
+            tenant, vpc: only what belongs to these.
+            narrowed: more filters that the kind has, such as `subnet` of ports.
+
         Raises:
+            RefusedError: there is no such filter, or this is not ours to see.
             UnreachableError, ServerError: see there.
         """
-        scope = {name: value for name, value in (("tenant", tenant), ("vpc", vpc)) if value is not None}
-        return self._call(ObjectList, "GET", f"/v1/{KINDS[kind].collection}", scope).items
+        filters = {"tenant": tenant, "vpc": vpc, **(narrowed or {})}
+        query = {name: value for name, value in filters.items() if value is not None}
+        items: list[Mapping[str, Any]] = []
+        while True:
+            page = self._call(ObjectList, "GET", f"/v1/{KINDS[kind].collection}", query)
+            items += page.items
+            if page.next is None:
+                return items
+            query["cursor"] = page.next
 
     def status(self, *, wait_seconds: float | None = None) -> Status:
         """Every switch; after all show the last revision, or after so many seconds.
@@ -138,6 +195,16 @@ class Client:
             UnreachableError, ServerError: see there.
         """
         return self._call(Status, "GET", "/v1/status", _how(False, wait_seconds))
+
+    def object_status(self, object_id: ObjectId, *, wait_seconds: float | None = None) -> ObjectStatus:
+        """Whether the switches show one object.
+
+        Raises:
+            RefusedError: there is none.
+            UnreachableError, ServerError: see there.
+        """
+        path = f"/v1/{KINDS[object_id.kind].collection}/{object_id.key}/status"
+        return self._call(ObjectStatus, "GET", path, _how(False, wait_seconds))
 
     def identifiers(self, pools: Sequence[str] = ()) -> Identifiers:
         """Numbers that objects have on the wire and in tables; of all pools, or of those named.
@@ -188,10 +255,100 @@ class Client:
         """
         return self._call(Counters, "GET", "/v1/counters", {"switch": list(switches), "table": list(tables)})
 
+    def audit(self, *, limit: int = 100, **filters: str | None) -> Sequence[AuditItem]:
+        """Who has changed what, newest first; at most `limit` commits.
+
+        Args:
+            limit: most commits.
+            filters: `who`, `kind`, `key`, `tenant`, `since`, `until`; None: whichever.
+
+        Raises:
+            RefusedError: a filter makes no sense.
+            UnreachableError, ServerError: see there.
+        """
+        found: list[AuditItem] = []
+        query: dict[str, Any] = {name: value for name, value in filters.items() if value is not None}
+        while True:
+            query["limit"] = min(limit - len(found), _PAGE)
+            page = self._call(Audit, "GET", "/v1/audit", query)
+            found += page.items
+            if page.next is None or len(found) >= limit:
+                return found
+            query["cursor"] = page.next
+
+    def watch(
+        self, *, kinds: Sequence[str] = (), tenant: str | None = None, vpc: str | None = None, since: int | None = None
+    ) -> Iterator[CommitEvent]:
+        """Commits as they are made, for ever; a connection that breaks is made again, and nothing is missed.
+
+        Args:
+            kinds, tenant, vpc: only changes of these.
+            since: a revision; only what came after it. None: from now on.
+
+        Raises:
+            RefusedError: a filter makes no sense, or the token is not good (any more).
+            UnreachableError: there is no controller at the beginning.
+            ServerError: what answers is none.
+        """
+        scope = {"kind": list(kinds), "tenant": tenant, "vpc": vpc, "since": since}
+        query = {name: value for name, value in scope.items() if value is not None}
+        position: str | None = None
+        is_first = True
+        while True:
+            headers = {} if position is None else {"Last-Event-ID": position}
+            try:
+                with self._http.stream(
+                    "GET", "/v1/watch", params=query, headers=headers, timeout=httpx.Timeout(TIMEOUT_SECONDS)
+                ) as response:
+                    if not response.is_success:
+                        response.read()
+                        raise self._failure(response.status_code, self._answer(response))
+                    is_first = False
+                    for event in read_events(response.iter_lines()):
+                        position = event.id or position
+                        yield self._validated(CommitEvent, json.loads(event.data))
+            except (httpx.TransportError, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+                if is_first:
+                    raise UnreachableError(f"no controller at {self._server}: {error}") from None
+            except ServerError:
+                if is_first:
+                    raise
+            time.sleep(RECONNECT_SECONDS)
+
+    def tokens(self) -> Tokens:
+        """All tokens, revoked ones too.
+
+        Raises:
+            RefusedError: only an operator may ask.
+            UnreachableError, ServerError: see there.
+        """
+        return self._call(Tokens, "GET", "/v1/tokens")
+
+    def create_token(self, name: str, role: str, tenant: str | None = None) -> CreatedToken:
+        """Make a token; its secret is told this once.
+
+        Raises:
+            RefusedError: it makes no sense, or there has been one of this name.
+            UnreachableError, ServerError: see there.
+        """
+        body = {"name": name, "role": role, "tenant": tenant}
+        return self._call(CreatedToken, "POST", "/v1/tokens", body=body)
+
+    def revoke_token(self, name: str) -> TokenInfo:
+        """End a token.
+
+        Raises:
+            RefusedError: there is none, or it is the last one of an operator.
+            UnreachableError, ServerError: see there.
+        """
+        return self._call(TokenInfo, "DELETE", f"/v1/tokens/{quote(name, safe='')}")
+
     def _call(
         self, kind: type[_A], method: str, path: str, query: Mapping[str, Any] | None = None, body: object = None
     ) -> _A:
-        answer = self._request(method, path, query, body)
+        return self._validated(kind, self._request(method, path, query, body))
+
+    def _validated(self, kind: type[_A], answer: object) -> _A:
         try:
             return kind.model_validate(answer)
         except ValidationError as error:
@@ -213,15 +370,19 @@ class Client:
             raise UnreachableError(f"no answer from {self._server} in time") from None
         except (httpx.TransportError, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             raise UnreachableError(f"no controller at {self._server}: {error}") from None
+        answer = self._answer(response)
+        if response.is_success:
+            return answer
+        raise self._failure(response.status_code, answer)
+
+    def _answer(self, response: httpx.Response) -> object:
         try:
             answer: object = response.json()
         except ValueError:
             raise ServerError(
                 f"{self._server} answered {response.status_code} without JSON; is it a controller?"
             ) from None
-        if response.is_success:
-            return answer
-        raise self._failure(response.status_code, answer)
+        return answer
 
     def _failure(self, status: int, answer: object) -> RefusedError | ServerError:
         detail = answer.get("detail", "") if isinstance(answer, dict) else ""
@@ -233,6 +394,11 @@ class Client:
             Problem(**{name: str(item.get(name, "")) for name in fields}) for item in items if isinstance(item, dict)
         ]
         return RefusedError(problems or [Problem("", "", str(detail) or f"refused with status {status}")], status)
+
+
+def _printable(token: str) -> str:
+    """A token that fits a header: one that does not is nobody's."""
+    return "".join(character if "!" <= character <= "~" else "?" for character in token)
 
 
 def _how(is_dry_run: bool, wait_seconds: float | None) -> dict[str, Any]:

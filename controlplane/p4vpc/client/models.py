@@ -45,6 +45,30 @@ class ApplyResult(Answer):
     changes: Sequence[ObjectChange]
 
 
+class CommitEvent(Answer):
+    """One commit, as a watcher is told."""
+
+    revision: int
+    changes: Sequence[ObjectChange]
+
+
+class AuditItem(Answer):
+    """One commit: who made it, when, what it changed."""
+
+    revision: int
+    time: str
+    who: str
+    summary: str
+    changes: Sequence[ObjectChange]
+
+
+class Audit(Answer):
+    """A page of the audit log; `next` leads to the one after it."""
+
+    items: Sequence[AuditItem]
+    next: str | None
+
+
 class Identifier(Answer):
     """A number and the object that it stands for."""
 
@@ -112,6 +136,30 @@ class Status(Answer):
     outcome: Outcome | None
     switches: Sequence[Switch]
     links: Sequence[Link] = ()
+
+
+class ObjectAtSwitch(Answer):
+    """One object at one switch that it concerns."""
+
+    name: str
+    state: str
+    is_realised: bool
+    entries: int
+    desired_revision: int
+    settled_revision: int
+    problems: Sequence[SwitchProblem]
+    error: str
+
+
+class ObjectStatus(Answer):
+    """Whether the switches show an object. A tenant is told the state only."""
+
+    kind: str
+    key: str
+    revision: int
+    state: Literal["realised", "pending", "refused"]
+    error: str
+    switches: Sequence[ObjectAtSwitch]
 
 
 class Drops(Answer):
@@ -187,3 +235,29 @@ class ObjectList(Answer):
 
     revision: int
     items: Sequence[Mapping[str, Any]]
+    next: str | None = None
+
+
+class TokenInfo(Answer):
+    """A token, without its secret."""
+
+    name: str
+    role: str
+    tenant: str | None
+    created: str
+    created_by: str
+    revoked: str | None
+    revoked_by: str | None
+
+
+class Tokens(Answer):
+    """All tokens, revoked ones too."""
+
+    items: Sequence[TokenInfo]
+
+
+class CreatedToken(Answer):
+    """A new token and its secret."""
+
+    token: TokenInfo
+    secret: str

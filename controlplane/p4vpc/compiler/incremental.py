@@ -218,7 +218,7 @@ class _Pair:
         entered = before.scope.entered ^ after.scope.entered
         if entered:
             found |= {port.id for port in chain(before.vpc.ports, after.vpc.ports) if port.subnet.id in entered}
-        if not self._is_same_way:
+        if not self._is_same_way or before.scope.is_redirecting != after.scope.is_redirecting:
             found |= {port.id for port in chain(before.vpc.places.foreign, after.vpc.places.foreign)}
         return found
 
@@ -252,12 +252,7 @@ class _Side:
 
     def is_like(self, other: "_Side") -> bool:
         """Whether rows of what is the same are the same."""
-        mine, its = self.scope, other.scope
-        return (self.vpc.vrf, mine.is_present, mine.is_redirecting) == (
-            other.vpc.vrf,
-            its.is_present,
-            its.is_redirecting,
-        )
+        return (self.vpc.vrf, self.scope.is_present) == (other.vpc.vrf, other.scope.is_present)
 
     def port_rows(self, port_id: ObjectId) -> Iterator[Row]:
         """The rows of one port, if there is one."""

@@ -7,6 +7,7 @@ from p4vpc.intent.addresses import (
     hosts_of,
     ip_order,
     is_host_of,
+    is_loopback,
     is_within,
     link_local_of,
 )
@@ -97,6 +98,7 @@ __all__ = [
     "hosts_of",
     "ip_order",
     "is_host_of",
+    "is_loopback",
     "is_within",
     "link_local_of",
     "load_yaml",

@@ -5,7 +5,7 @@ Any spelling that RFC 4291 section 2.2 allows is read; what is kept and written 
 either family (`Address`, `Prefix`) or says which (`AddressV6`).
 """
 
-from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator
@@ -174,3 +174,11 @@ LinkAddress: TypeAlias = Annotated[IpAddress, BeforeValidator(_read_address), Af
 Prefix: TypeAlias = Annotated[IpNetwork, BeforeValidator(_read_prefix), as_text]
 PrefixV4: TypeAlias = Annotated[IPv4Network, BeforeValidator(_read_prefix_v4), as_text]
 PrefixV6: TypeAlias = Annotated[IPv6Network, BeforeValidator(_read_prefix_v6), as_text]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches `host`."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

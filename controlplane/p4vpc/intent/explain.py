@@ -64,6 +64,8 @@ def explain(
         context = details.get("ctx", {})
         # Pydantic's "[key]" says that the key of a mapping is wrong; the key itself stands before it.
         path: Path = tuple(part for part in own if part != "[key]" and not str(part).startswith(UNION_TAG))
+        if details["type"] == "extra_forbidden" and str(own[-1]).startswith(UNION_TAG):
+            path = (*path, own[-1])  # no tag: an unknown field may be called anything
         if "field" in context:
             path = (*path, context["field"])
         message, remedy = _say(details, path, context, intent, document)

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
@@ -174,6 +174,15 @@ def _check_text(text: str) -> str:
     return text
 
 
+def _schema(pattern: re.Pattern[str]) -> dict[str, Any]:
+    return {"type": "string", "pattern": f"^{pattern.pattern}$"}
+
+
+def _described(pattern: re.Pattern[str]) -> WithJsonSchema:
+    """What the API's description says of a value that is read from text."""
+    return WithJsonSchema(_schema(pattern), mode="validation")
+
+
 as_text = PlainSerializer(str, return_type=str)
 """The value is written as its `str`."""
 
@@ -183,15 +192,30 @@ Name: TypeAlias = Annotated[str, StringConstraints(strict=True, pattern=NAME_PAT
 Text: TypeAlias = Annotated[str, StringConstraints(strict=True, max_length=1000), AfterValidator(_check_text)]
 """A remark of at most 1000 characters; it will be shown on terminals, so it has no control characters."""
 
-UnicastMac: TypeAlias = Annotated[Mac, BeforeValidator(_read_mac), AfterValidator(_check_unicast), as_text]
-Ports: TypeAlias = Annotated[PortRange, BeforeValidator(_read_ports), as_text]
-PacketRate: TypeAlias = Annotated[PerSecond, BeforeValidator(_read_rate), as_text]
+UnicastMac: TypeAlias = Annotated[
+    Mac, BeforeValidator(_read_mac), AfterValidator(_check_unicast), as_text, _described(_MAC_PATTERN)
+]
+Ports: TypeAlias = Annotated[
+    PortRange,
+    BeforeValidator(_read_ports),
+    as_text,
+    WithJsonSchema(
+        {"anyOf": [_schema(_PORTS_PATTERN), {"type": "integer", "minimum": 0, "maximum": 0xFFFF}]}, mode="validation"
+    ),
+]
+PacketRate: TypeAlias = Annotated[PerSecond, BeforeValidator(_read_rate), as_text, _described(_RATE_PATTERN)]
 ReasonName: TypeAlias = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z0-9_]{1,63}$")]
 """Name of a drop reason, in lower case; which there are is known to the compiler."""
 
 SocketAddress: TypeAlias = Annotated[str, BeforeValidator(_read_socket)]
 
-Protocol: TypeAlias = Annotated[int | str, BeforeValidator(_read_protocol)]
+Protocol: TypeAlias = Annotated[
+    int | str,
+    BeforeValidator(_read_protocol),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "minimum": 0, "maximum": 255}, {"enum": ["any", *PROTOCOL_NUMBERS]}]}
+    ),
+]
 
 Distinct = AfterValidator(_check_distinct)
 """No element of a list is there twice."""

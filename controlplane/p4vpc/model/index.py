@@ -101,7 +101,14 @@ class Index:
 
     def put(self, object_id: ObjectId, intent: Intent | None) -> None:
         """Put an object in, or take it out (None); what belongs to VPCs is sorted no more, see `sort_members`."""
-        before = self.by_id.pop(object_id, None)
+        before: Intent | None = self.by_id.pop(object_id, None)
+        if before is not None:
+            self._unfile(before)
+        if intent is not None:
+            self.by_id[object_id] = intent
+            self._file(intent)
+
+    def _unfile(self, before: Intent) -> None:
         match before:
             case Tenant():
                 del self.tenants[before.name]
@@ -114,13 +121,8 @@ class Index:
                         del some[before.name]
                 if not any(members.all):
                     del self.members[before.vpc_key]
-            case None:
-                pass
             case _:
-                raise TypeError(f"{object_id} is not alone concerned")
-        if intent is not None:
-            self.by_id[object_id] = intent
-            self._file(intent)
+                raise TypeError(f"more than {before} is concerned")
 
     def sort_members(self, vpc_key: str) -> None:
         """Sort what belongs to the VPC by name."""

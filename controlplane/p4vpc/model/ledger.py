@@ -33,6 +33,7 @@ from p4vpc.model.references import references
 from p4vpc.model.tenant_checks import check_port, check_switch_port, check_vpc, links_at, switch_places
 
 _SwitchPort = tuple[str, int]
+_OF_A_VPC = frozenset({"subnet", "port", "security_group", "route", "network_acl", "mirror"})
 
 
 @dataclass(slots=True)
@@ -80,6 +81,11 @@ class Ledger:
                 for place in _switch_ports(port):
                     self._sharers[place][port.id] = is_transparent
 
+    @staticmethod
+    def is_known(object_id: ObjectId) -> bool:
+        """Whether a ledger may know what a change of this object comes to."""
+        return object_id.kind in _OF_A_VPC or object_id.kind in ("vpc", "tenant")
+
     def step(self, changes: Mapping[ObjectId, Intent | None], held: Identifiers) -> Step | None:
         """Return what the changes come to; None if everything has to be looked at for that."""
         step = Step(changes)
@@ -117,10 +123,10 @@ class Ledger:
         match object_id.kind:
             case "vpc":
                 return object_id.key
-            case "subnet" | "port" | "security_group" | "route" | "network_acl" | "mirror":
-                return object_id.key.rpartition("/")[0]
             case "tenant":
                 return ""
+            case kind if kind in _OF_A_VPC:
+                return object_id.key.rpartition("/")[0]
         raise _UnsureError
 
     def _after(self, step: Step, object_id: ObjectId) -> Intent | None:

@@ -1,19 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """The controller: commits of intent, the way from there to the switches, and what comes back from them.
 
-`intents` owns the store, `controller` the agents, `responder` the answers to packets that the switches hand up,
-`moves` what goes first and who redirects while ports move, `announced_moves` the moves that hosts announce (`damping`
-how often), `links` which links of the fabric count, `telemetry` what is read from switches on
+`intents` owns the store, `access` knows who calls, `tenant_changes` what a tenant may change (`limits` how much);
+`controller` owns the agents, `responder` the answers to packets that the switches hand up, `moves` knows what goes
+first and who redirects while ports move, `announced_moves` the moves that hosts announce (`damping` how often),
+`links` which links of the fabric count, `realised` how far one object is, `telemetry` what is read from switches on
 request.
 """
 
+from p4vpc.services.access import AccessService, ForbiddenError, Principal
 from p4vpc.services.blocking import Blocking
 from p4vpc.services.controller import Controller, ControllerStatus, MobilityOptions, Outcome
 from p4vpc.services.damping import DampingOptions
-from p4vpc.services.intents import Applied, Edit, IntentService, Operation
+from p4vpc.services.intents import Applied, Edit, IntentService, Operation, Plan
+from p4vpc.services.limits import LimitError, RequestRates, TenantLimits, check_limits
+from p4vpc.services.realised import Realised, RealisedState, read_realised
 from p4vpc.services.telemetry import Counter, Drops, Telemetry, read_drops, read_telemetry
+from p4vpc.services.tenant_changes import permitted
 
 __all__ = (
+    "AccessService",
     "Applied",
     "Blocking",
     "Controller",
@@ -22,11 +28,22 @@ __all__ = (
     "DampingOptions",
     "Drops",
     "Edit",
+    "ForbiddenError",
     "IntentService",
+    "LimitError",
     "MobilityOptions",
     "Operation",
     "Outcome",
+    "Plan",
+    "Principal",
+    "Realised",
+    "RealisedState",
+    "RequestRates",
     "Telemetry",
+    "TenantLimits",
+    "check_limits",
+    "permitted",
     "read_drops",
+    "read_realised",
     "read_telemetry",
 )

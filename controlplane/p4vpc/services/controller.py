@@ -9,6 +9,7 @@ the last good revision is compiled again.
 
 import asyncio
 import contextlib
+import gc
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -23,6 +24,7 @@ from p4vpc.compiler import NOBODY, Compilation, DesiredState, Input, compile_all
 from p4vpc.errors import StoreError
 from p4vpc.intent import ObjectId
 from p4vpc.model import Model, ModelSwitch
+from p4vpc.services.access import AccessService
 from p4vpc.services.announced_moves import AnnouncedMoves
 from p4vpc.services.blocking import Blocking
 from p4vpc.services.damping import DampingOptions
@@ -138,6 +140,7 @@ class Controller:
         self._dirty = asyncio.Event()
         self._blocking = Blocking()
         self.intents = IntentService(store, self._blocking, self._dirty.set, pipeline.architecture)
+        self.access = AccessService(store, self._blocking)
         self._announced_moves = AnnouncedMoves(self.intents, options=self._mobility.damping)
         self._running: dict[str, _Running] = {}
         self._compiled: Compilation | None = None
@@ -146,6 +149,7 @@ class Controller:
         self._is_link_news = True
         self._links_due: float | None = None
         self._release_due = 0.0
+        self._is_new_whole = False
         self._links = LinkMonitor(self._link_options, self._session_of, self._link_changed)
         self._compiled_revision = 0
         self._is_ready = False
@@ -329,6 +333,8 @@ class Controller:
         return await self._recompile(self._compiled, Input(model, moved, down_links))
 
     async def _recompile(self, before: Compilation | None, of: Input) -> Compilation:
+        if before is None or before.input.model.switches is not of.model.switches:
+            self._is_new_whole = True
         if before is None:
             return await self._blocking.run(compile_all, of)
         return await self._blocking.run(recompile, before, of)
@@ -541,6 +547,10 @@ class Controller:
         behind = (self._running[name].agent.status.realised_revision for name in self._behind)
         realised = min(behind, default=self._compiled_revision)
         self._moves.acknowledge(realised)
+        if self._is_new_whole and realised == self._compiled_revision:
+            # Most of what is there now stays: to look for garbage in it again and again would hold up changes.
+            gc.freeze()
+            self._is_new_whole = False
         if realised > self._released_revision and time.monotonic() >= self._release_due:
             await self._blocking.run(self._store.release_retired, realised)
             self._released_revision = realised

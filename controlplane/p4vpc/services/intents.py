@@ -10,23 +10,38 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import structlog
 
 from p4vpc.compiler import check_samples
 from p4vpc.errors import ModelError, NotFoundError, Problem, RevisionConflictError
-from p4vpc.intent import Fabric, IdentifierPlan, Identifiers, Intent, Malformed, ObjectId, closest
+from p4vpc.intent import ClaimId, Fabric, IdentifierPlan, Identifiers, Intent, Malformed, ObjectId, closest
 from p4vpc.model import Ledger, Step, check_objects, plan_identifiers
 from p4vpc.persistent import PersistentMap
 from p4vpc.services.abilities import refuse_inability
+from p4vpc.services.access import tenant_of
 from p4vpc.services.blocking import Blocking
-from p4vpc.store import Change, Commit, Delete, Put, Snapshot, Store, StoredObject
+from p4vpc.store import (
+    AuditQuery,
+    AuditRecord,
+    Change,
+    ChangeRecord,
+    Commit,
+    Delete,
+    Put,
+    Snapshot,
+    Store,
+    StoredObject,
+)
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 _ATTEMPTS = 5
 """How often a commit is tried again because another process has committed in between."""
+
+Plan: TypeAlias = Callable[[Snapshot], Sequence[Change]]
+"""Changes that depend on what is there; asked again if somebody else commits in between."""
 
 
 class Operation(StrEnum):
@@ -88,6 +103,9 @@ class IntentService:
         self._snapshot: Snapshot | None = None
         self._ledger: Ledger | None = None
         self._ledger_snapshot: Snapshot | None = None
+        self._planned: Snapshot | None = None
+        self._seen = 0
+        self._advanced = asyncio.Event()
 
     async def snapshot(self) -> Snapshot:
         """Everything at the current revision.
@@ -96,16 +114,37 @@ class IntentService:
             StoreError: the database cannot be used.
         """
         async with self._lock:
-            return await self._blocking.run(self._refresh)
+            snapshot = await self._blocking.run(self._refresh)
+        self._saw(snapshot.revision)
+        return snapshot
 
     def _refresh(self) -> Snapshot:
         if self._snapshot is None or self._snapshot.revision != self._store.revision:
             snapshot = self._store.snapshot()
-            numbers = PersistentMap(snapshot.identifiers.numbers)
+            numbers: PersistentMap[ClaimId, int] = PersistentMap(snapshot.identifiers.numbers)
             self._snapshot = replace(
                 snapshot, objects=PersistentMap(snapshot.objects), identifiers=Identifiers(numbers)
             )
         return self._snapshot
+
+    async def audit(self, query: AuditQuery, limit: int) -> Sequence[AuditRecord]:
+        """Who has changed what, newest first; at most `limit` commits."""
+        return await self._blocking.run(self._store.audit, query, limit)
+
+    async def changes_since(self, revision: int, limit: int) -> Sequence[ChangeRecord]:
+        """What was committed after `revision`, in order; about `limit` changes of whole commits."""
+        return await self._blocking.run(self._store.changes_since, revision, limit)
+
+    async def wait_beyond(self, revision: int) -> None:
+        """Wait until there is a later commit. Those of other processes are noticed when anybody reads."""
+        while self._seen <= revision:
+            await self._advanced.wait()
+
+    def _saw(self, revision: int) -> None:
+        if revision > self._seen:
+            self._seen = revision
+            self._advanced.set()
+            self._advanced = asyncio.Event()
 
     async def get(self, object_id: ObjectId) -> StoredObject:
         """One object.
@@ -121,12 +160,17 @@ class IntentService:
         return found
 
     async def apply(
-        self, changes: Sequence[Change], *, who: str, malformed: Malformed | None = None, is_dry_run: bool = False
+        self,
+        changes: Sequence[Change] | Plan,
+        *,
+        who: str,
+        malformed: Malformed | None = None,
+        is_dry_run: bool = False,
     ) -> Applied:
         """Commit all changes, or none.
 
         Args:
-            changes: at most one for each object.
+            changes: at most one for each object; or what makes them from the snapshot that they are checked against.
             who: for the audit log.
             malformed: objects that the same request has but which cannot be read: with any of these nothing is
                 committed, but references to them are no mistake of their own, and those that they have are checked.
@@ -142,14 +186,18 @@ class IntentService:
         async with self._lock:
             is_dry_run = is_dry_run or bool(malformed)
             applied = await self._blocking.run(self._apply, changes, who, malformed, is_dry_run)
+        self._saw(applied.revision)
         if applied.edits and not is_dry_run:
             self._log.info("committed", revision=applied.revision, who=who, changes=len(applied.edits))
             self._on_commit()
         return applied
 
-    def _apply(self, changes: Sequence[Change], who: str, malformed: Malformed | None, is_dry_run: bool) -> Applied:
+    def _apply(
+        self, wanted: Sequence[Change] | Plan, who: str, malformed: Malformed | None, is_dry_run: bool
+    ) -> Applied:
         for attempt in range(1, _ATTEMPTS + 1):
             snapshot = self._refresh()
+            changes = wanted(snapshot) if callable(wanted) else wanted
             _check_expectations(changes, snapshot)
             step = None if malformed else self._step(changes, snapshot)
             after = {} if step is not None else _apply_to(snapshot.objects, changes)
@@ -175,7 +223,9 @@ class IntentService:
                 self._snapshot = None
                 continue
             self._snapshot = _advance(snapshot, commit, identifiers)
-            if step is not None and self._ledger is not None:
+            if step is None:
+                self._planned = self._snapshot
+            elif self._ledger is not None:
                 self._ledger.take(step)
                 self._ledger_snapshot = self._snapshot
             return Applied(commit.revision, edits)
@@ -183,17 +233,22 @@ class IntentService:
 
     def _step(self, changes: Sequence[Change], snapshot: Snapshot) -> Step | None:
         """What the changes come to, without looking at what they do not touch; None if that cannot be told."""
+        if not all(Ledger.is_known(change.id) for change in changes):
+            return None
         if self._ledger_snapshot is not snapshot:
-            self._ledger, self._ledger_snapshot = _ledger_of(snapshot), snapshot
+            self._ledger = _ledger_of(snapshot, is_planned=self._planned is snapshot)
+            self._ledger_snapshot, self._planned = snapshot, None
         by_id = {change.id: change.object if isinstance(change, Put) else None for change in changes}
         if self._ledger is None or len(by_id) < len(changes):
             return None
         return self._ledger.step(by_id, snapshot.identifiers)
 
 
-def _ledger_of(snapshot: Snapshot) -> Ledger | None:
+def _ledger_of(snapshot: Snapshot, *, is_planned: bool) -> Ledger | None:
     """The ledger of a snapshot; None if its objects do not go together, or not with their numbers."""
     objects = snapshot.intents
+    if is_planned:
+        return Ledger(objects)
     try:
         check_objects(objects)
         plan = plan_identifiers(objects, snapshot.identifiers)
@@ -203,16 +258,13 @@ def _ledger_of(snapshot: Snapshot) -> Ledger | None:
 
 
 def not_found(ids: Iterable[ObjectId], snapshot: Snapshot) -> NotFoundError:
-    """The error for objects that do not exist, with what the author may have meant."""
-    return NotFoundError(
-        Problem(
-            str(object_id),
-            "",
-            "does not exist",
-            closest(object_id.key, [known.key for known in snapshot.objects if known.kind == object_id.kind]),
-        )
-        for object_id in ids
-    )
+    """The error for objects that do not exist, with what the author may have meant: never what is another tenant's."""
+    return NotFoundError(Problem(str(it), "", "does not exist", closest(it.key, _beside(it, snapshot))) for it in ids)
+
+
+def _beside(object_id: ObjectId, snapshot: Snapshot) -> Iterable[str]:
+    owner = tenant_of(object_id)
+    return (known.key for known in snapshot.objects if known.kind == object_id.kind and tenant_of(known) == owner)
 
 
 def _check_expectations(changes: Iterable[Change], snapshot: Snapshot) -> None:

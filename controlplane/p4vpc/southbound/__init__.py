@@ -15,6 +15,7 @@ from p4vpc.southbound.pipeline import Pipeline
 from p4vpc.southbound.readback import CounterReading, read_counters
 from p4vpc.southbound.rpc import RpcError
 from p4vpc.southbound.status import PipelineState, PortStates, SwitchProblem, SwitchState, SwitchStatus
+from p4vpc.southbound.tls import SwitchTls
 
 __all__ = (
     "Agent",
@@ -33,6 +34,7 @@ __all__ = (
     "SwitchProblem",
     "SwitchState",
     "SwitchStatus",
+    "SwitchTls",
     "Target",
     "read_counters",
 )

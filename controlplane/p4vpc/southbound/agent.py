@@ -31,6 +31,7 @@ from p4vpc.southbound.refusals import Refusals, left_out_problems
 from p4vpc.southbound.rpc import RpcError, UpdateError
 from p4vpc.southbound.session import ElectionIdUselessError, Listener, Session, connect
 from p4vpc.southbound.status import PipelineState, PortStates, SwitchState, SwitchStatus
+from p4vpc.southbound.tls import SwitchTls
 
 _BATCHES_BETWEEN_LOOKS = 20
 """A long plan is dropped for a newer one after so many batches; a short one is finished, so that revisions settle."""
@@ -57,12 +58,14 @@ class AgentOptions:
         batch_size: most updates in one write.
         first_backoff, last_backoff: pause before the second attempt to connect, and the longest pause.
         probe_interval: how often an idle switch is asked whether it is still there, with the same pipeline.
+        tls: how every switch is reached; None: in the clear.
     """
 
     batch_size: int = DEFAULT_BATCH_SIZE
     first_backoff: float = 0.1
     last_backoff: float = 3.0
     probe_interval: float = 10.0
+    tls: SwitchTls | None = None
 
 
 @dataclass(slots=True)
@@ -264,7 +267,8 @@ class Agent:
     async def _run_session(self, election_id: int) -> None:
         """From connecting until the session ends, which is always an error."""
         listener = Listener(packet=self._packet_in, role=self._wake.set)
-        async with connect(self.target.address, self.target.device_id, election_id, listener) as session:
+        target, tls = self.target, self._options.tls
+        async with connect(target.address, target.device_id, election_id, listener, tls=tls) as session:
             self._log.info("connected", address=self.target.address, election_id=election_id)
             self._session = session
             self._connections += 1

@@ -19,6 +19,7 @@ from p4vpc.southbound import quirks
 from p4vpc.southbound.pipeline import Pipeline
 from p4vpc.southbound.port_states import follow_ports
 from p4vpc.southbound.rpc import RpcError, UpdateError, rpc_error, update_errors
+from p4vpc.southbound.tls import SwitchTls
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 PROBE_TIMEOUT_SECONDS = 10.0
@@ -209,14 +210,21 @@ class Session:
 
 
 @asynccontextmanager
-async def connect(address: str, device_id: int, election_id: int, listener: Listener) -> AsyncIterator[Session]:
+async def connect(
+    address: str, device_id: int, election_id: int, listener: Listener, *, tls: SwitchTls | None = None
+) -> AsyncIterator[Session]:
     """A session with the switch `device_id` behind `address` (host:port), arbitrated; closed at the end.
+
+    Without `tls` it is neither encrypted nor certain who answers.
 
     Raises:
         RpcError: the switch cannot be reached, or refuses.
         ElectionIdUselessError: with this election id we shall never be primary.
     """
-    channel = grpc.aio.insecure_channel(address, options=quirks.CHANNEL_OPTIONS)
+    if tls is None:
+        channel = grpc.aio.insecure_channel(address, options=quirks.CHANNEL_OPTIONS)
+    else:
+        channel = grpc.aio.secure_channel(address, tls.credentials(), options=quirks.CHANNEL_OPTIONS)
     try:
         session = Session(channel, device_id, election_id, listener)
         try:

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from p4vpc.errors import StoreError
-from p4vpc.store import schema
+from p4vpc.store.migrations import bring_up_to_date
 
 BUSY_TIMEOUT_MS = 10_000
 _IS_WRITER = "p4vpc_is_writer"
@@ -33,7 +33,7 @@ class Database:
         )
         try:
             with self.write() as connection:
-                _check_schema(connection, url)
+                bring_up_to_date(connection, self._engine.url.render_as_string(hide_password=True))
         except StoreError:
             self.close()
             raise
@@ -96,15 +96,3 @@ def _prepare(connection: Any, _record: object) -> None:
 def _begin(connection: Connection) -> None:
     is_writer = connection.get_execution_options().get(_IS_WRITER, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")
-
-
-def _check_schema(connection: Connection, url: str) -> None:
-    schema.metadata.create_all(connection)
-    version = connection.execute(select(schema.schema_info.c.version)).scalar()
-    if version is None:
-        connection.execute(insert(schema.schema_info).values(version=schema.SCHEMA_VERSION))
-    elif version != schema.SCHEMA_VERSION:
-        raise StoreError(
-            f"{url} has schema version {version}, this p4vpc knows version {schema.SCHEMA_VERSION}: "
-            "use the p4vpc that wrote it"
-        )

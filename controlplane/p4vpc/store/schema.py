@@ -3,7 +3,8 @@
 
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""To be raised with every change below, together with a step in `migrations`."""
 
 metadata = MetaData()
 
@@ -63,4 +64,17 @@ election_ids = Table(
     metadata,
     Column("switch", Text, primary_key=True),
     Column("last", BigInteger, nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("name", Text, primary_key=True, doc="never given twice: the audit log names it"),
+    Column("digest", Text, nullable=False, unique=True, doc="SHA-256 of the secret, in hexadecimal"),
+    Column("role", Text, nullable=False),
+    Column("tenant", Text, doc="NULL: an operator's"),
+    Column("created_us", BigInteger, nullable=False, doc="microseconds since 1970, UTC"),
+    Column("created_by", Text, nullable=False),
+    Column("revoked_us", BigInteger, doc="NULL while it is good"),
+    Column("revoked_by", Text),
 )

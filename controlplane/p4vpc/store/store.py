@@ -3,7 +3,6 @@
 
 import json
 from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
@@ -12,11 +11,14 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select,
 
 from p4vpc.errors import NotFoundError, Problem, RevisionConflictError, StoreError, UserError
 from p4vpc.intent import KINDS, IdentifierPlan, Intent, ObjectId, to_document
-from p4vpc.store import departures, numbers
+from p4vpc.store import audit, departures, numbers, tokens
 from p4vpc.store.database import Database
 from p4vpc.store.schema import changes as changes_table
 from p4vpc.store.schema import election_ids, objects, revisions
+from p4vpc.store.times import now_us, time_of
 from p4vpc.store.types import (
+    AuditQuery,
+    AuditRecord,
     Change,
     ChangeRecord,
     Commit,
@@ -24,12 +26,13 @@ from p4vpc.store.types import (
     Departure,
     Put,
     RevisionRecord,
+    Role,
     Snapshot,
     StoredObject,
+    Token,
 )
 
 NO_IDENTIFIERS = IdentifierPlan()
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ROWS_PER_QUERY = 400
 
 
@@ -117,10 +120,12 @@ class Store:
             if not effective and not identifiers.allocate and not identifiers.retire:
                 return Commit(current, (), numbers.read_identifiers(connection))
             revision = current + 1
-            time_us = (datetime.now(UTC) - _EPOCH) // timedelta(microseconds=1)
-            connection.execute(insert(revisions).values(number=revision, time_us=time_us, who=who, summary=summary))
+            connection.execute(insert(revisions).values(number=revision, time_us=now_us(), who=who, summary=summary))
             numbers.apply_plan(connection, identifiers, revision)
             _write_objects(connection, revision, effective, before, bodies)
+            gone = [key.key for key in effective if key.kind == "tenant" and key not in bodies]
+            if gone:
+                tokens.revoke_of_tenants(connection, gone, who)
             after_identifiers = numbers.read_identifiers(connection)
         records = []
         for key in effective:
@@ -150,9 +155,23 @@ class Store:
         """Return the last commits, newest first."""
         with self._database.read() as connection:
             rows = connection.execute(select(revisions).order_by(revisions.c.number.desc()).limit(limit)).all()
+        return [RevisionRecord(row.number, time_of(row.time_us), row.who, row.summary) for row in rows]
+
+    def audit(self, query: AuditQuery, limit: int = 100) -> Sequence[AuditRecord]:
+        """Return at most `limit` commits that match, newest first, each with those of its changes that match."""
+        with self._database.read() as connection:
+            commits = audit.read_commits(connection, query, limit)
+            rows = audit.read_changes(connection, query, [row.number for row in commits])
+        changes: dict[int, list[ChangeRecord]] = {row.number: [] for row in commits}
+        for row in rows:
+            changes[row.revision].append(_change_record(row))
         return [
-            RevisionRecord(row.number, _EPOCH + timedelta(microseconds=row.time_us), row.who, row.summary)
-            for row in rows
+            AuditRecord(
+                RevisionRecord(row.number, time_of(row.time_us), row.who, row.summary),
+                row.tenant,
+                tuple(changes[row.number]),
+            )
+            for row in commits
         ]
 
     def history(self, object_id: ObjectId, limit: int = 100) -> Sequence[ChangeRecord]:
@@ -201,6 +220,46 @@ class Store:
                 return 1
             connection.execute(update(election_ids).where(election_ids.c.switch == switch).values(last=last + 1))
             return last + 1
+
+    def add_first_token(self, name: str, digest: str, who: str) -> bool:
+        """Keep an operator's token if there has never been any; whether it was kept."""
+        with self._database.write() as connection:
+            if tokens.is_any(connection):
+                return False
+            tokens.add(connection, name, digest, role=Role.OPERATOR, tenant=None, who=who)
+            return True
+
+    def has_tokens(self) -> bool:
+        """Whether there has ever been a token."""
+        with self._database.read() as connection:
+            return tokens.is_any(connection)
+
+    def add_token(self, name: str, digest: str, *, role: Role, tenant: str | None, who: str) -> Token:
+        """Keep a token. TokenError if one has had its name; NotFoundError if there is no such tenant."""
+        with self._database.write() as connection:
+            if tenant is not None and not _read_rows(connection, [ObjectId("tenant", tenant)]):
+                raise NotFoundError(Problem(f"tenant {tenant[:80]}", "", "does not exist", "create the tenant first"))
+            return tokens.add(connection, name, digest, role=role, tenant=tenant, who=who)
+
+    def good_token(self, digest: str) -> Token | None:
+        """Return the token with this digest, if there is one that has not been revoked."""
+        with self._database.read() as connection:
+            return tokens.good_token(connection, digest)
+
+    def is_good_token(self, name: str) -> bool:
+        """Whether the token of this name has not been revoked."""
+        with self._database.read() as connection:
+            return tokens.is_good(connection, name)
+
+    def tokens(self) -> Sequence[Token]:
+        """Return all tokens by name, revoked ones too."""
+        with self._database.read() as connection:
+            return tokens.every(connection)
+
+    def revoke_token(self, name: str, who: str) -> Token:
+        """End a token. NotFoundError; TokenError if it is the last good one of an operator."""
+        with self._database.write() as connection:
+            return tokens.revoke(connection, name, who)
 
 
 def _current_revision(connection: Connection) -> int:

@@ -4,6 +4,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import TypeAlias
 
 from p4vpc.intent import Identifiers, Intent, ObjectId
@@ -73,6 +74,40 @@ class RevisionRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditQuery:
+    """Which commits, and which of their changes; None: whichever.
+
+    Attributes:
+        before_revision: only older ones.
+        since, until: when they were made; aware times, `until` itself excluded.
+        who: their author.
+        kind, key: the object that they change.
+        tenant: whose objects they change; of the changes only those.
+    """
+
+    before_revision: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    who: str | None = None
+    kind: str | None = None
+    key: str | None = None
+    tenant: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """One commit with those of its changes that were asked for.
+
+    Attributes:
+        who_of_tenant: the tenant whose token made it; None: an operator's, or p4vpc itself.
+    """
+
+    revision: RevisionRecord
+    who_of_tenant: str | None
+    changes: tuple[ChangeRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """All of the intent at one revision, read in one transaction. Revision 0 is the empty store."""
 
@@ -108,3 +143,30 @@ class Commit:
     revision: int
     changes: tuple[ChangeRecord, ...]
     identifiers: Identifiers
+
+
+class Role(StrEnum):
+    """What the bearer of a token may do: everything; change one tenant's objects; read one tenant's objects."""
+
+    OPERATOR = "operator"
+    TENANT_ADMIN = "tenant-admin"
+    TENANT_VIEWER = "tenant-viewer"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token as the store knows it; the secret itself is not there.
+
+    Attributes:
+        name: whom the audit log names; never given to another token.
+        tenant: whose objects it is for; None for an operator's.
+        revoked: when it ceased to be good; None while it is.
+    """
+
+    name: str
+    role: Role
+    tenant: str | None
+    created: datetime
+    created_by: str
+    revoked: datetime | None = None
+    revoked_by: str | None = None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A controller as a process, shared by the tests of one module."""
+"""A controller as a process, shared by the tests of one module, and a store for one in this process."""
 
 import os
 import select
@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from p4vpc.store import Store
+
 START_SECONDS = 60.0
 
 
 class ServeProcess:
     """`p4vpc serve` on a free port."""
 
-    def __init__(self, directory: Path):
+    def __init__(self, directory: Path, *options: str):
         self._command = [
             *(sys.executable, "-c", "from p4vpc.cli.main import main; main()"),
             *(
@@ -29,8 +31,11 @@ class ServeProcess:
                 "--log-format",
                 "json",
             ),
+            *options,
         ]
+        self.database = f"sqlite:///{directory / 'p4vpc.db'}"
         self._log = directory / "serve.log"
+        self.token_file = directory / "p4vpc.token"
         self.url = ""
 
     def start(self) -> None:
@@ -39,7 +44,7 @@ class ServeProcess:
         assert self._process.stdout is not None
         readable, _, _ = select.select([self._process.stdout], [], [], START_SECONDS)
         line = self._process.stdout.readline() if readable else ""
-        assert line.startswith("p4vpc serves http://"), self.log()
+        assert line.startswith("p4vpc serves http"), self.log()
         self.url = line.split()[-1]
 
     def stop(self, number: int = signal.SIGTERM) -> int:
@@ -62,3 +67,9 @@ def serve_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServePro
     process.start()
     yield process
     assert process.stop() == os.EX_OK, process.log()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(f"sqlite:///{tmp_path / 'p4vpc.db'}") as opened:
+        yield opened

@@ -4,6 +4,7 @@
 import io
 import json
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -45,6 +46,7 @@ def logs_as_before() -> Iterator[None]:
 @pytest.fixture
 def run(serve_process: ServeProcess, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     monkeypatch.setenv("P4VPC_SERVER", serve_process.url)
+    monkeypatch.setenv("P4VPC_TOKEN_FILE", str(serve_process.token_file))
 
     def run_command(*words: str, stdin: str = "") -> Ended:
         monkeypatch.setattr(sys, "argv", ["p4vpc", *words])
@@ -83,7 +85,7 @@ def test_apply_get_diff_delete(run: Run, tmp_path: Path, tenant: str) -> None:
     done = run("apply", "-f", path, "--wait")
     assert done.code == 0, done.err
     assert f"created vpc {tenant}/prod" in done.out
-    assert "realised on 0 switches" in done.out
+    assert "realised" in done.out
     same = run("diff", "-f", path)
     assert (same.code, same.out) == (0, "no difference\n")
     table = run("get", "subnets", "--tenant", tenant).out.splitlines()
@@ -163,6 +165,10 @@ def test_mistakes_of_shape_are_printed_even_without_a_controller(run: Run, tmp_p
         (("status", "--wait", "--timeout", "-1"), 2),
         (("serve", "--listen", "9560"), 2),
         (("serve", "--listen", "0.0.0.0:0"), 1),
+        (("serve", "--tls-cert", "x"), 2),
+        (("serve", "--switch-cert", "x"), 2),
+        (("serve", "--listen", "127.0.0.1:0", "--db", "sqlite://", "--tls-cert", "x", "--tls-key", "y"), 1),
+        (("serve", "--listen", "127.0.0.1:0", "--db", "sqlite://", "--switch-ca", "x"), 1),
         (("serve", "--listen", "127.0.0.1:0", "--pipeline", "/nowhere", "--db", "sqlite://"), 1),
         (("serve", "--listen", "127.0.0.1:0", "--db", "nonsense"), 1),
         (("get", "port", "--server", "nonsense"), 3),
@@ -199,6 +205,7 @@ def test_serve_ends_cleanly_and_keeps_what_was_committed(
 ) -> None:
     process = ServeProcess(tmp_path)
     process.start()
+    monkeypatch.setenv("P4VPC_TOKEN_FILE", str(process.token_file))
     command = [sys.executable, "-c", "from p4vpc.cli.main import main; main()", "apply", "-f", "-", "--server"]
     text = "kind: tenant\nname: red\n"
     subprocess.run([*command, process.url], input=text, text=True, check=True, timeout=60, stdout=subprocess.DEVNULL)
@@ -213,3 +220,93 @@ def test_serve_ends_cleanly_and_keeps_what_was_committed(
     assert lines[-1]["event"] == "stopped"
     assert all("switch" in line for line in lines)
     assert not any(line["level"] == "error" for line in lines)
+
+
+def test_tokens_are_made_listed_and_revoked(run: Run, tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("apply", "-f", "-", stdin=f"kind: tenant\nname: {tenant}\n---\nkind: tenant\nname: {tenant}x\n")
+    made = run("token", "create", f"{tenant}-admin", "--role", "tenant-admin", "--tenant", tenant)
+    secret = made.out.strip()
+    assert (made.code, secret.startswith("p4vpc_")) == (0, True)
+    own = run("get", "tenants", "--token", secret)
+    assert (own.code, [line.split()[0] for line in own.out.splitlines()]) == (0, ["TENANT", tenant])
+    refused = run("get", "switches", "--token", secret)
+    assert (refused.code, f"is of tenant {tenant}" in refused.err) == (1, True)
+    listed = run("token", "list").out
+    assert [line.split()[1:3] for line in listed.splitlines() if line.startswith(f"{tenant}-admin")] == [
+        ["tenant-admin", tenant]
+    ]
+    assert secret not in listed
+    assert run("token", "revoke", f"{tenant}-admin").out == f"revoked {tenant}-admin\n"
+    monkeypatch.setenv("P4VPC_TOKEN", secret)
+    assert "has been revoked" in run("get", "tenants").err
+    assert run("token", "create", "second", "--role", "operator", "--tenant", tenant).code == 1
+
+
+def test_who_is_locked_out_makes_a_token_in_the_database(run: Run, serve_process: ServeProcess) -> None:
+    secret = run("token", "create", "rescue", "--role", "operator", "--db", serve_process.database).out.strip()
+    assert run("get", "tenants", "--token", secret).code == 0
+    assert run("token", "revoke", "rescue").code == 0
+
+
+def test_the_first_token_is_found_beside_the_database(
+    run: Run, serve_process: ServeProcess, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("P4VPC_TOKEN_FILE")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.chdir(serve_process.token_file.parent)
+    assert run("get", "tenants").code == 0
+    monkeypatch.chdir(tmp_path)
+    assert "no token was given" in run("get", "tenants").err
+    monkeypatch.setenv("P4VPC_DB", serve_process.database)
+    assert run("get", "tenants").code == 0
+
+
+def test_a_configuration_file_names_server_and_token(
+    run: Run, serve_process: ServeProcess, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = tmp_path / "p4vpc" / "config.yaml"
+    config.parent.mkdir()
+    config.write_text(f"server: {serve_process.url}\ntoken_file: {serve_process.token_file}\n")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.delenv("P4VPC_TOKEN_FILE")
+    monkeypatch.delenv("P4VPC_SERVER")
+    assert run("get", "tenants").code == 0
+    other = serve_process.url.replace("127.0.0.1", "localhost")
+    assert "no token was given" in run("get", "tenants", "--server", other).err  # it is for that server only
+    config.write_text("sever: x\n")
+    assert "did you mean server?" in run("get", "tenants").err
+
+
+def test_get_w_shows_what_changes_until_it_is_interrupted(run: Run, serve_process: ServeProcess, tenant: str) -> None:
+    run("apply", "-f", "-", stdin=f"kind: tenant\nname: {tenant}\n")
+    # Where these tests run as a background job, SIGINT is ignored, and children inherit that.
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = f"{heed}; from p4vpc.cli.main import main; main()"
+    command = [sys.executable, "-c", program, "get", "tenants", "--tenant", tenant]
+    watcher = subprocess.Popen(
+        [*command, "-w", "-o", "json"], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+    )
+    assert watcher.stdout is not None
+    try:
+        shown = [watcher.stdout.readline() for _ in range(6)]
+        assert json.loads("".join(shown)) == [{"kind": "tenant", "name": tenant}]
+        run("apply", "-f", "-", stdin=f"kind: tenant\nname: {tenant}\ndescription: d\n")
+        event = json.loads(watcher.stdout.readline())
+        assert (event["operation"], event["key"], event["after"]["description"]) == ("update", tenant, "d")
+        watcher.send_signal(signal.SIGINT)
+        assert watcher.wait(30) == 130  # as shells have it for SIGINT
+    finally:
+        watcher.kill()
+        watcher.wait()
+        watcher.stdout.close()
+
+
+def test_audit_tells_who_did_what(run: Run, tenant: str) -> None:
+    run("apply", "-f", "-", stdin=f"kind: tenant\nname: {tenant}\n")
+    run("apply", "-f", "-", stdin=f"kind: tenant\nname: {tenant}\ndescription: d\n")
+    lines = run("audit", "--tenant", tenant).out.splitlines()
+    assert lines[0].split()[::3] == ["revision", "operator"]
+    assert lines[1:3] == [f"  updated tenant {tenant}", '      + description: "d"']
+    assert lines[4:] == [f"  created tenant {tenant}"]
+    assert json.loads(run("audit", "--tenant", tenant, "--limit", "1", "-o", "json").out)[0]["who"] == "operator"
+    assert run("audit", "--since", "yesterday").code == 1

@@ -1,26 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """From intent to switches over real gRPC and a real database, with the real pipeline."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
 from finsy.proto import rpc_code
 
-from p4vpc.cli.serve import default_pipeline
 from p4vpc.compiler.entries import ActionCall, CloneEntry, MulticastEntry, TableEntry
 from p4vpc.errors import NotFoundError
 from p4vpc.intent import Claim, ClaimId, IdentifierPlan, Intent, ObjectId, load_yaml
-from p4vpc.services import Controller, ControllerStatus, Outcome, controller, read_drops, read_telemetry
-from p4vpc.southbound import AgentOptions, Pipeline, PipelineState, SwitchState
-from p4vpc.store import Delete, Put, Store
-from tests.integration.controller.fake_switch import BOUND_SECONDS, FakeSwitch
+from p4vpc.services import ControllerStatus, Outcome, controller, read_drops, read_telemetry
+from p4vpc.southbound import PipelineState, SwitchState
+from p4vpc.store import Delete, Store
+from tests.integration.controller.fake_switch import FakeSwitch
+from tests.integration.controller.running import BOUND_SECONDS, PIPELINE, apply, controlling, realised, until
 from tests.integration.controller.targets import TARGETS, RealSwitch
-
-PIPELINE = Pipeline.load(default_pipeline())
-OPTIONS = AgentOptions(first_backoff=0.02, last_backoff=0.2)
 
 FABRIC = """
 kind: switch
@@ -111,12 +107,6 @@ def fabric(leaf1: RealSwitch | FakeSwitch, leaf2: RealSwitch | FakeSwitch) -> li
     return load_yaml(FABRIC.format(leaf1=leaf1, leaf2=leaf2), "test")
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(f"sqlite:///{tmp_path / 'p4vpc.db'}") as opened:
-        yield opened
-
-
 @pytest.fixture(params=TARGETS)
 async def switches(request: pytest.FixtureRequest) -> AsyncIterator[list[RealSwitch]]:
     async with AsyncExitStack() as stack:
@@ -135,29 +125,6 @@ async def fakes(number: int) -> AsyncIterator[list[FakeSwitch]]:
             stack.push_async_callback(switch.stop)
             await switch.start()
         yield started
-
-
-@asynccontextmanager
-async def controlling(store: Store) -> AsyncIterator[Controller]:
-    async with Controller(store, PIPELINE, options=OPTIONS, feed_interval=0.05) as running:
-        yield running
-
-
-async def apply(running: Controller, objects: Iterable[Intent]) -> int:
-    return (await running.intents.apply([Put(intent) for intent in objects], who="test")).revision
-
-
-async def realised(running: Controller, revision: int) -> ControllerStatus:
-    outcome = await running.wait_realised(revision, BOUND_SECONDS, is_every_switch_ready=True)
-    assert outcome is Outcome.REALISED, running.status
-    return running.status
-
-
-async def until(running: Controller, condition: Callable[[ControllerStatus], bool]) -> ControllerStatus:
-    async with asyncio.timeout(BOUND_SECONDS):
-        while not condition(running.status):
-            await running.changed()
-    return running.status
 
 
 def written(status: ControllerStatus) -> int:

@@ -2,34 +2,30 @@
 """Links that die, flap or are plugged in wrong, in a fabric of softswitches over real gRPC, gNMI and LLDP."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from ipaddress import ip_address
-from pathlib import Path
 from typing import TypeAlias
 
 import httpx
 import pytest
 
 from p4vpc.api import create_app
+from p4vpc.api.first_token import create_first_token
 from p4vpc.cli import show
-from p4vpc.cli.serve import default_pipeline
 from p4vpc.client import Status
 from p4vpc.compiler.entries import ActionSet, Lpm, TableEntry
 from p4vpc.errors import StoreError
 from p4vpc.intent import Intent, load_yaml
-from p4vpc.services import Controller, ControllerStatus, Outcome
+from p4vpc.services import Controller, ControllerStatus
 from p4vpc.services.links import LinkOptions, LinkState, LinkStatus
-from p4vpc.southbound import AgentOptions, Pipeline, PortStates
+from p4vpc.southbound import PortStates
 from p4vpc.southbound.readback import read_entries
-from p4vpc.store import Put, Store
+from p4vpc.store import Store
 from softswitch.p4runtime import P4RuntimeServer
 from softswitch.ports import MemoryPorts
+from tests.integration.controller.running import PIPELINE, controlling, realise, until
 from tests.integration.controller.targets import free_port
-
-PIPELINE = Pipeline.load(default_pipeline())
-BOUND_SECONDS = 60.0
-"""Four switches in this process compile their pipelines before anything happens."""
 
 NAMES = ("leaf1", "leaf2", "spine1", "spine2")
 """Port n of a leaf is spine n, port n of a spine leaf n."""
@@ -122,12 +118,6 @@ class Fabric:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(f"sqlite:///{tmp_path / 'p4vpc.db'}") as opened:
-        yield opened
-
-
-@pytest.fixture
 async def fabric() -> AsyncIterator[Fabric]:
     async with AsyncExitStack() as stack:
         it = Fabric()
@@ -138,24 +128,10 @@ async def fabric() -> AsyncIterator[Fabric]:
 
 
 @asynccontextmanager
-async def controlling(store: Store, fabric: Fabric, options: LinkOptions) -> AsyncIterator[Controller]:
-    agents = AgentOptions(first_backoff=0.02, last_backoff=0.2)
-    async with Controller(store, PIPELINE, options=agents, link_options=options, feed_interval=0.05) as running:
-        applied = await running.intents.apply([Put(intent) for intent in fabric.objects()], who="test")
-        await settle(running, applied.revision)
+async def controlling_links(store: Store, fabric: Fabric, options: LinkOptions) -> AsyncIterator[Controller]:
+    async with controlling(store, link_options=options) as running:
+        await realise(running, fabric.objects())
         yield running
-
-
-async def settle(running: Controller, revision: int) -> None:
-    outcome = await running.wait_realised(revision, BOUND_SECONDS, is_every_switch_ready=True)
-    assert outcome is Outcome.REALISED, running.status
-
-
-async def until(running: Controller, condition: Callable[[ControllerStatus], bool]) -> ControllerStatus:
-    async with asyncio.timeout(BOUND_SECONDS):
-        while not condition(running.status):
-            await running.changed()
-    return running.status
 
 
 def link(status: ControllerStatus, name: str) -> LinkStatus:
@@ -198,7 +174,7 @@ def is_told(running: Controller, status: ControllerStatus) -> bool:
 
 
 async def test_a_dead_link_leaves_the_groups_of_a_switch_that_is_not_at_it(store: Store, fabric: Fabric) -> None:
-    async with controlling(store, fabric, PORT_STATES_ONLY) as running:
+    async with controlling_links(store, fabric, PORT_STATES_ONLY) as running:
         assert [switch.port_states for switch in running.status.switches] == [PortStates.FOLLOWED] * 4
         assert {found.state for found in running.status.links} == {LinkState.UP}
         assert await all_ways(running) == {"leaf1": {1, 2}, "leaf2": {1, 2}}
@@ -213,7 +189,7 @@ async def test_a_dead_link_leaves_the_groups_of_a_switch_that_is_not_at_it(store
 
 
 async def test_a_spine_that_dies_is_left_out_because_of_its_neighbours_ports(store: Store, fabric: Fabric) -> None:
-    async with controlling(store, fabric, PORT_STATES_ONLY) as running:
+    async with controlling_links(store, fabric, PORT_STATES_ONLY) as running:
         await fabric.stop("spine1")
         await until(running, lambda status: not status.switches[2].is_connected)
         await until(running, is_settled)
@@ -227,7 +203,7 @@ async def test_a_spine_that_dies_is_left_out_because_of_its_neighbours_ports(sto
 
 async def test_a_management_network_that_dies_changes_nothing(store: Store, fabric: Fabric) -> None:
     """All sessions but one are lost, with a dead link in the fabric; that one switch keeps its groups as they are."""
-    async with controlling(store, fabric, LLDP_TOO) as running:
+    async with controlling_links(store, fabric, LLDP_TOO) as running:
         await heard_all(running)
         fabric.cables.drivers["spine1"].set_link(2, is_up=False)
         await until_link(running, "leaf2-spine1", LinkState.DOWN)
@@ -246,7 +222,7 @@ async def test_a_management_network_that_dies_changes_nothing(store: Store, fabr
 
 async def test_a_cable_that_nobody_sees_is_found_by_lldp(store: Store, fabric: Fabric) -> None:
     """No port goes down, as on BMv2."""
-    async with controlling(store, fabric, LLDP_TOO) as running:
+    async with controlling_links(store, fabric, LLDP_TOO) as running:
         await heard_all(running)
         far = fabric.cables.unplug(("leaf2", 1))
         found = await until_link(running, "leaf2-spine1", LinkState.DOWN)
@@ -262,7 +238,7 @@ async def test_swapped_cables_are_named(store: Store, fabric: Fabric) -> None:
         fabric.cables.unplug(end)
     fabric.cables.plug(("leaf1", 1), ("spine1", 2))
     fabric.cables.plug(("leaf2", 1), ("spine1", 1))
-    async with controlling(store, fabric, LLDP_TOO) as running:
+    async with controlling_links(store, fabric, LLDP_TOO) as running:
         for name, text in (
             ("leaf1-spine1", "wrong cable: port 1 of leaf1 leads to port 2 of spine1, not to port 1 of spine1"),
             ("leaf1-spine1", "wrong cable: port 1 of spine1 leads to port 1 of leaf2, not to port 1 of leaf1"),
@@ -283,17 +259,17 @@ async def test_swapped_cables_are_named(store: Store, fabric: Fabric) -> None:
 
 async def test_a_neighbour_that_was_never_heard_is_reported_and_used(store: Store, fabric: Fabric) -> None:
     fabric.cables.unplug(("leaf1", 1))
-    async with controlling(store, fabric, LLDP_TOO) as running:
+    async with controlling_links(store, fabric, LLDP_TOO) as running:
         await until(running, lambda status: "has never come in" in link(status, "leaf1-spine1").detail)
         assert not link(running.status, "leaf1-spine1").is_down
         assert await all_ways(running) == {"leaf1": {1, 2}, "leaf2": {1, 2}}
 
 
 async def test_a_controller_that_restarts_leaves_dead_links_out(store: Store, fabric: Fabric) -> None:
-    async with controlling(store, fabric, PORT_STATES_ONLY) as running:
+    async with controlling_links(store, fabric, PORT_STATES_ONLY) as running:
         fabric.cables.drivers["spine1"].set_link(2, is_up=False)
         await until_link(running, "leaf2-spine1", LinkState.DOWN)
-    async with controlling(store, fabric, PORT_STATES_ONLY) as running:
+    async with controlling_links(store, fabric, PORT_STATES_ONLY) as running:
         assert await all_ways(running) == {"leaf1": {2}, "leaf2": {2}}
         assert sum(switch.updates_written for switch in running.status.switches) == 0
 
@@ -304,7 +280,7 @@ async def test_a_database_that_is_away_hinders_nobody_from_going_round(
     async def away() -> None:
         raise StoreError("away")
 
-    async with controlling(store, fabric, PORT_STATES_ONLY) as running:
+    async with controlling_links(store, fabric, PORT_STATES_ONLY) as running:
         monkeypatch.setattr(running.intents, "snapshot", away)
         await until(running, lambda status: "away" in status.error)
         fabric.cables.drivers["spine1"].set_link(2, is_up=False)
@@ -313,11 +289,12 @@ async def test_a_database_that_is_away_hinders_nobody_from_going_round(
 
 
 async def test_links_are_shown(store: Store, fabric: Fabric, capsys: pytest.CaptureFixture[str]) -> None:
-    async with controlling(store, fabric, PORT_STATES_ONLY) as running:
+    async with controlling_links(store, fabric, PORT_STATES_ONLY) as running:
         fabric.cables.drivers["spine1"].set_link(2, is_up=False)
         await until_link(running, "leaf2-spine1", LinkState.DOWN)
         transport = httpx.ASGITransport(create_app(running))
-        async with httpx.AsyncClient(transport=transport, base_url="http://p4vpc") as client:
+        headers = {"Authorization": f"Bearer {await create_first_token(running.access, None)}"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://p4vpc", headers=headers) as client:
             status = Status.model_validate((await client.get("/v1/status")).json())
             metrics = (await client.get("/metrics")).text
     show.print_status(status)

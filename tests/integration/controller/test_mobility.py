@@ -4,9 +4,8 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 from finsy.proto import p4r
@@ -15,16 +14,13 @@ from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6NDOptDstLLAddr, IPv6
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.packet import Packet, Raw
 
-from p4vpc.cli.serve import default_pipeline
 from p4vpc.intent import Intent, ObjectId, Port, SwitchAttachment, from_document, load_yaml
 from p4vpc.services import Controller, DampingOptions, MobilityOptions, Outcome, read_drops
-from p4vpc.southbound import AgentOptions, Pipeline
 from p4vpc.southbound.session import Session
-from p4vpc.store import Put, Store
+from p4vpc.store import Store
+from tests.integration.controller.running import BOUND_SECONDS, apply, controlling, realise
 from tests.integration.controller.wired import Place, WiredFabric, wired
 
-BOUND_SECONDS = 30.0
-PIPELINE = Pipeline.load(default_pipeline())
 LEAVES = ("leaf1", "leaf2", "leaf3")
 LINKS = ((("leaf1", 1), ("leaf2", 1)), (("leaf1", 2), ("leaf3", 1)), (("leaf2", 2), ("leaf3", 2)))
 GATEWAY_MAC = "02:00:5e:00:01:01"
@@ -154,18 +150,8 @@ async def fabric() -> AsyncIterator[WiredFabric]:
         yield it
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(f"sqlite:///{tmp_path / 'p4vpc.db'}") as opened:
-        yield opened
-
-
-@asynccontextmanager
-async def controlling(store: Store, **options: float) -> AsyncIterator[Controller]:
-    mobility = MobilityOptions(damping=DampingOptions(first=0.2, longest=1.0), **options)
-    agents = AgentOptions(first_backoff=0.02, last_backoff=0.2)
-    async with Controller(store, PIPELINE, options=agents, feed_interval=0.05, mobility=mobility) as running:
-        yield running
+def moving(store: Store, **options: float) -> AbstractAsyncContextManager[Controller]:
+    return controlling(store, mobility=MobilityOptions(damping=DampingOptions(first=0.2, longest=1.0), **options))
 
 
 def base(fabric: WiredFabric) -> list[Intent]:
@@ -175,17 +161,6 @@ def base(fabric: WiredFabric) -> list[Intent]:
     ]
     texts += [LINK.format(a=a, b=b) for a, b in LINKS]
     return load_yaml("---\n".join([*texts, VPC]), "test")
-
-
-async def apply(running: Controller, *objects: Intent) -> int:
-    return (await running.intents.apply([Put(intent) for intent in objects], who="test")).revision
-
-
-async def realise(running: Controller, *objects: Intent) -> int:
-    revision = await apply(running, *objects)
-    outcome = await running.wait_realised(revision, BOUND_SECONDS, is_every_switch_ready=True)
-    assert outcome is Outcome.REALISED, running.status
-    return revision
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -291,16 +266,16 @@ async def test_a_move_under_traffic_with_a_slow_remote_leaf(
     stayers: Sequence[Host], store: Store, fabric: WiredFabric, gate: Gate
 ) -> None:
     """What the slow leaf sends to the old place is redirected until it knows the new one; then the old one drops it."""
-    async with controlling(store) as running:
+    async with moving(store) as running:
         ports = [WEB.at("leaf1"), DB.at("leaf1"), MOVER.at("leaf2"), *(host.at("leaf2") for host in stayers)]
-        await realise(running, *base(fabric), *ports)
+        await realise(running, [*base(fabric), *ports])
         stale = stale_frames(fabric)
         assert len(stale) == 4
         traffic = Traffic(fabric, SOURCES, MOVER, (OLD, NEW))
         async with sending(traffic):
             await arrive(traffic, OLD)
             gate.close(1)
-            revision = await apply(running, MOVER.at("leaf3"))
+            revision = await apply(running, [MOVER.at("leaf3")])
             await arrive(traffic, NEW)
             assert redirects(running, "leaf2") == 1, "leaf1 cannot know, so the old place must have sent them on"
             assert await running.wait_realised(revision, 0.05) is Outcome.TIMEOUT
@@ -320,17 +295,17 @@ async def test_a_move_under_traffic_with_a_slow_remote_leaf(
 async def test_moves_in_a_row_under_traffic(store: Store, fabric: WiredFabric, gate: Gate) -> None:
     """There and back, and on to a third leaf, while a leaf that sends knows of none of it."""
     third = ("leaf1", MOVER.number)
-    async with controlling(store) as running:
-        await realise(running, *base(fabric), WEB.at("leaf1"), DB.at("leaf1"), STAYER.at("leaf3"), MOVER.at("leaf2"))
+    async with moving(store) as running:
+        await realise(running, [*base(fabric), WEB.at("leaf1"), DB.at("leaf1"), STAYER.at("leaf3"), MOVER.at("leaf2")])
         traffic = Traffic(fabric, SOURCES, MOVER, (OLD, NEW, third))
         async with sending(traffic):
             await arrive(traffic, OLD)
             gate.close(1)
             for leaf, place in (("leaf3", NEW), ("leaf2", OLD), ("leaf3", NEW)):
-                await apply(running, MOVER.at(leaf))
+                await apply(running, [MOVER.at(leaf)])
                 await arrive(traffic, place)
             gate.open.set()
-            revision = await apply(running, MOVER.at("leaf1"))
+            revision = await apply(running, [MOVER.at("leaf1")])
             await arrive(traffic, third)
             assert await running.wait_realised(revision, BOUND_SECONDS) is Outcome.REALISED
             await until(lambda: not any(redirects(running, leaf) for leaf in LEAVES))
@@ -338,13 +313,13 @@ async def test_moves_in_a_row_under_traffic(store: Store, fabric: WiredFabric, g
 
 async def test_a_move_survives_the_controllers_restart(store: Store, fabric: WiredFabric, gate: Gate) -> None:
     """A new controller goes on to redirect for a leaf that does not know yet; when that knows, nothing is left."""
-    async with controlling(store) as running:
-        await realise(running, *base(fabric), WEB.at("leaf1"), DB.at("leaf1"), MOVER.at("leaf2"))
+    async with moving(store) as running:
+        await realise(running, [*base(fabric), WEB.at("leaf1"), DB.at("leaf1"), MOVER.at("leaf2")])
         traffic = Traffic(fabric, SOURCES, MOVER, (OLD, NEW))
         gate.close(1)
-        await apply(running, MOVER.at("leaf3"))
+        await apply(running, [MOVER.at("leaf3")])
         await until(lambda: redirects(running, "leaf2") == 1)
-    async with sending(traffic), controlling(store) as running:
+    async with sending(traffic), moving(store) as running:
         await arrive(traffic, NEW)
         await until(lambda: redirects(running, "leaf2") == 1)
         await arrive(traffic, NEW)
@@ -353,7 +328,7 @@ async def test_a_move_survives_the_controllers_restart(store: Store, fabric: Wir
         await until(lambda: redirects(running, "leaf2") == 0)
         await arrive(traffic, NEW)
         assert await running.wait_realised(store.revision, BOUND_SECONDS) is Outcome.REALISED
-    async with controlling(store) as running:
+    async with moving(store) as running:
         outcome = await running.wait_realised(store.revision, BOUND_SECONDS, is_every_switch_ready=True)
         assert outcome is Outcome.REALISED
         assert sum(switch.updates_written for switch in running.status.switches) == 0, "the move is long over"
@@ -362,11 +337,11 @@ async def test_a_move_survives_the_controllers_restart(store: Store, fabric: Wir
 async def test_a_leaf_that_never_acknowledges_is_not_redirected_for_for_ever(
     store: Store, fabric: WiredFabric, gate: Gate
 ) -> None:
-    async with controlling(store, redirect_limit=0.5) as running:
-        await realise(running, *base(fabric), WEB.at("leaf1"), DB.at("leaf1"), MOVER.at("leaf2"), STAYER.at("leaf2"))
+    async with moving(store, redirect_limit=0.5) as running:
+        await realise(running, [*base(fabric), WEB.at("leaf1"), DB.at("leaf1"), MOVER.at("leaf2"), STAYER.at("leaf2")])
         stale = stale_frames(fabric)
         gate.close(1)
-        await apply(running, MOVER.at("leaf3"))
+        await apply(running, [MOVER.at("leaf3")])
         await until(lambda: redirects(running, "leaf2") == 1)
         await until(lambda: redirects(running, "leaf2") == 0)
         await until(lambda: running.agents()["leaf2"].status.realised_revision == store.revision)
@@ -380,12 +355,12 @@ async def test_nobody_hears_of_a_move_before_the_new_place_is_ready(
     store: Store, fabric: WiredFabric, gate: Gate
 ) -> None:
     """Until then the old place goes on to deliver; and who is never ready is not waited for for ever."""
-    async with controlling(store, patience=1.0) as running:
-        await realise(running, *base(fabric), WEB.at("leaf1"), DB.at("leaf1"), MOVER.at("leaf2"))
+    async with moving(store, patience=1.0) as running:
+        await realise(running, [*base(fabric), WEB.at("leaf1"), DB.at("leaf1"), MOVER.at("leaf2")])
         traffic = Traffic(fabric, SOURCES, MOVER, (OLD, NEW))
         async with sending(traffic):
             gate.close(3)
-            await apply(running, MOVER.at("leaf3"))
+            await apply(running, [MOVER.at("leaf3")])
             await until(lambda: running.agents()["leaf3"].status.desired_revision == store.revision)
             await arrive(traffic, OLD)
             assert running.agents()["leaf1"].status.desired_revision < store.revision
@@ -393,7 +368,7 @@ async def test_nobody_hears_of_a_move_before_the_new_place_is_ready(
             gate.open.set()
             await arrive(traffic, NEW)
         gate.close(2)
-        revision = await apply(running, MOVER.at("leaf2"))
+        revision = await apply(running, [MOVER.at("leaf2")])
         await until(lambda: has_realised(running, "leaf1", revision))
         assert redirects(running, "leaf3") == 0, "there is nobody to redirect to"
         gate.open.set()
@@ -401,14 +376,14 @@ async def test_nobody_hears_of_a_move_before_the_new_place_is_ready(
 
 
 async def test_a_move_to_a_leaf_that_is_away_does_not_hold_up_others(store: Store, fabric: WiredFabric) -> None:
-    async with controlling(store, patience=BOUND_SECONDS) as running:
+    async with moving(store, patience=BOUND_SECONDS) as running:
         away = from_document(
             {"kind": "switch", "name": "leaf4", "role": "leaf", "vtep": "10.255.0.4", "p4runtime": "127.0.0.1:1"}
         )
         ports = [WEB.at("leaf1"), MOVER.at("leaf2")]
-        revision = await apply(running, *base(fabric), away, *ports)
+        revision = await apply(running, [*base(fabric), away, *ports])
         await until(lambda: all(has_realised(running, leaf, revision) for leaf in LEAVES))
-        revision = await apply(running, MOVER.at("leaf4"), DB.at("leaf1"))
+        revision = await apply(running, [MOVER.at("leaf4"), DB.at("leaf1")])
         await until(lambda: all(has_realised(running, leaf, revision) for leaf in LEAVES))
         assert not any(redirects(running, leaf) for leaf in LEAVES)
 
@@ -450,9 +425,9 @@ async def place_of(running: Controller, host: Host) -> SwitchAttachment:
 async def test_an_announcement_moves_the_port(
     kind: str, candidate: dict[str, object], store: Store, fabric: WiredFabric
 ) -> None:
-    async with controlling(store) as running:
+    async with moving(store) as running:
         mover = MOVER.at("leaf2", candidates=[ELSEWHERE, SAME_LEAF])
-        await realise(running, *base(fabric), WEB.at("leaf1"), DB.at("leaf1"), mover)
+        await realise(running, [*base(fabric), WEB.at("leaf1"), DB.at("leaf1"), mover])
         attachment = SwitchAttachment.model_validate(candidate)
         place = attachment.switch, attachment.port
         message = announcements(MOVER, attachment.vlan or 0)[kind]
@@ -488,9 +463,9 @@ async def test_an_announcement_moves_the_port(
 
 async def test_nobody_moves_anothers_port(store: Store, fabric: WiredFabric) -> None:
     """Not from a port's own attachment, not from a candidate of one's own, not for an address, not for a MAC."""
-    async with controlling(store) as running:
+    async with moving(store) as running:
         stayer = STAYER.at("leaf3", candidates=[{"switch": "leaf1", "port": 22}])
-        await realise(running, *base(fabric), WEB.at("leaf1"), stayer, MOVER.at("leaf2", candidates=[ELSEWHERE]))
+        await realise(running, [*base(fabric), WEB.at("leaf1"), stayer, MOVER.at("leaf2", candidates=[ELSEWHERE])])
         revision = store.revision
         forged = [bytes(message) for message in announcements(MOVER).values()]
         for message in announcements(MOVER).values():
@@ -518,8 +493,8 @@ async def test_nobody_moves_anothers_port(store: Store, fabric: WiredFabric) -> 
 
 async def test_flapping_is_damped(store: Store, fabric: WiredFabric) -> None:
     """Two places that announce one port all the time make few commits; the one that is heard last gets it."""
-    async with controlling(store) as running:
-        await realise(running, *base(fabric), WEB.at("leaf1"), MOVER.at("leaf2", candidates=[ELSEWHERE]))
+    async with moving(store) as running:
+        await realise(running, [*base(fabric), WEB.at("leaf1"), MOVER.at("leaf2", candidates=[ELSEWHERE])])
         first = store.revision
         here = bytes(announcements(MOVER)["gratuitous request"])
         there = bytes(announcements(MOVER, ELSEWHERE["vlan"])["gratuitous request"])

@@ -6,7 +6,6 @@ The whole way: the pipeline drops and punts, the entries are the compiler's.
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TypeAlias
@@ -27,17 +26,13 @@ from scapy.layers.inet6 import (
 from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Packet, Raw
 
-from p4vpc.cli.serve import default_pipeline
 from p4vpc.intent import load_yaml
-from p4vpc.services import Controller, Outcome
+from p4vpc.services import Controller
 from p4vpc.services.responder import Announcement, Attachment, LocalAttachment, Reason
 from p4vpc.services.responder import Outcome as Answer
-from p4vpc.southbound import AgentOptions, Pipeline
-from p4vpc.store import Put, Store
-from softswitch.p4runtime import P4RuntimeServer
 from softswitch.ports import MemoryPorts
+from tests.integration.controller.running import BOUND_SECONDS, controlling_a_leaf, realise
 
-BOUND_SECONDS = 20.0
 HOST, GATEWAY, PEER = "10.0.1.11", "10.0.1.1", "10.0.1.13"
 HOST_V6, GATEWAY_V6, PEER_V6 = "2001:db8:1::b", "2001:db8:1::1", "2001:db8:1::d"
 HOST_LINK_LOCAL, GATEWAY_LINK_LOCAL = "fe80::ff:fe00:b", "fe80::5eff:fe00:101"
@@ -51,7 +46,7 @@ kind: switch
 name: leaf1
 role: leaf
 vtep: 10.255.0.1
-p4runtime: {address}
+p4runtime: ADDRESS
 device_id: 1
 ---
 kind: tenant
@@ -75,7 +70,7 @@ name: b
 subnet: web
 mac: "02:00:00:00:00:0d"
 addresses: [10.0.1.13, "2001:db8:1::d"]
-attachment: {{switch: leaf1, port: 13}}
+attachment: {switch: leaf1, port: 13}
 ---"""
 
 PORT = """
@@ -103,27 +98,13 @@ async def heard() -> Heard:
 @pytest.fixture
 async def running(ports: MemoryPorts, heard: Heard, tmp_path: Path) -> AsyncIterator[Controller]:
     """A controller whose switch shows the intent."""
-    async with AsyncExitStack() as stack:
-        store = stack.enter_context(Store(f"sqlite:///{tmp_path / 'p4vpc.db'}"))
-        server = await stack.enter_async_context(P4RuntimeServer("127.0.0.1:0", device_id=1, drivers=[ports]))
-        options = AgentOptions(first_backoff=0.02, last_backoff=0.2)
-        pipeline = Pipeline.load(default_pipeline())
 
-        def on_announcement(switch: str, attachment: Attachment, announcement: Announcement) -> None:
-            heard.put_nowait((switch, attachment, announcement))
+    def on_announcement(switch: str, attachment: Attachment, announcement: Announcement) -> None:
+        heard.put_nowait((switch, attachment, announcement))
 
-        started = await stack.enter_async_context(
-            Controller(store, pipeline, options=options, on_announcement=on_announcement, feed_interval=0.05)
-        )
-        await realise(started, INTENT.format(address=server.address) + PORT.format(port=HOST_PORT))
+    intent = INTENT + PORT.format(port=HOST_PORT)
+    async with controlling_a_leaf(tmp_path, ports, intent, on_announcement=on_announcement) as started:
         yield started
-
-
-async def realise(running: Controller, text: str) -> None:
-    puts = [Put(intent) for intent in load_yaml(text, "test")]
-    revision = (await running.intents.apply(puts, who="test")).revision
-    outcome = await running.wait_realised(revision, BOUND_SECONDS, is_every_switch_ready=True)
-    assert outcome is Outcome.REALISED, running.status
 
 
 async def exchange(ports: MemoryPorts, port: int, packet: Packet) -> Packet:
@@ -189,7 +170,7 @@ async def test_a_host_that_looks_for_its_router_finds_the_gateway(
 async def test_a_host_that_moves_is_answered_where_it_is(ports: MemoryPorts, running: Controller) -> None:
     ping = IP(src=HOST, dst=GATEWAY) / ICMP()
     await exchange(ports, HOST_PORT, ping)
-    await realise(running, PORT.format(port=12))
+    await realise(running, load_yaml(PORT.format(port=12), "test"))
     await exchange(ports, 12, ping)
 
 

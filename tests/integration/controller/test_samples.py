@@ -9,7 +9,6 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +20,14 @@ from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Packet, Raw
 
 from p4vpc.api import create_app
-from p4vpc.cli.serve import default_pipeline
+from p4vpc.api.first_token import create_first_token
 from p4vpc.intent import load_yaml
-from p4vpc.services import Controller, Outcome
-from p4vpc.southbound import AgentOptions, Pipeline
-from p4vpc.store import Put, Store
+from p4vpc.services import Controller
 from softswitch.p4runtime import P4RuntimeServer
 from softswitch.ports import MemoryPorts
 from tests.integration.controller.conftest import ServeProcess
+from tests.integration.controller.running import BOUND_SECONDS, controlling_a_leaf, realise
 
-BOUND_SECONDS = 20.0
 WEB_MAC, DB_MAC, TAP_MAC = "02:00:00:00:00:0b", "02:00:00:00:00:0d", "02:00:00:00:00:0e"
 GATEWAY_MAC = "02:00:5e:00:01:01"
 WEB, DB = "10.0.1.11", "10.0.2.13"
@@ -135,28 +132,16 @@ async def ports() -> MemoryPorts:
 @pytest.fixture
 async def running(ports: MemoryPorts, tmp_path: Path) -> AsyncIterator[Controller]:
     """A controller whose switch shows the intent."""
-    async with AsyncExitStack() as stack:
-        store = stack.enter_context(Store(f"sqlite:///{tmp_path / 'p4vpc.db'}"))
-        server = await stack.enter_async_context(P4RuntimeServer("127.0.0.1:0", device_id=1, drivers=[ports]))
-        options = AgentOptions(first_backoff=0.02, last_backoff=0.2)
-        pipeline = Pipeline.load(default_pipeline())
-        started = await stack.enter_async_context(Controller(store, pipeline, options=options, feed_interval=0.05))
-        await realise(started, INTENT.replace("ADDRESS", server.address))
+    async with controlling_a_leaf(tmp_path, ports, INTENT) as started:
         yield started
 
 
 @pytest.fixture
 async def api(running: Controller) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(create_app(running))
-    async with httpx.AsyncClient(transport=transport, base_url="http://p4vpc") as client:
+    headers = {"Authorization": f"Bearer {await create_first_token(running.access, None)}"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://p4vpc", headers=headers) as client:
         yield client
-
-
-async def realise(running: Controller, text: str) -> None:
-    puts = [Put(intent) for intent in load_yaml(text, "test")]
-    revision = (await running.intents.apply(puts, who="test")).revision
-    outcome = await running.wait_realised(revision, BOUND_SECONDS, is_every_switch_ready=True)
-    assert outcome is Outcome.REALISED, running.status
 
 
 def to_gateway(layer: Packet) -> bytes:
@@ -246,7 +231,7 @@ async def test_drops_of_ingress_and_egress_are_sampled(
 async def test_what_is_no_longer_sampled_is_counted_only(
     ports: MemoryPorts, running: Controller, api: httpx.AsyncClient
 ) -> None:
-    await realise(running, "kind: fabric\ndrop_samples: {acl: 100/s}\n")
+    await realise(running, load_yaml("kind: fabric\ndrop_samples: {acl: 100/s}\n", "test"))
     ports.inject(WEB_PORT, bytes(Ether(src=WEB_MAC, dst=TAP_MAC) / IP(src=WEB, dst="10.0.1.14") / UDP()))
     ports.inject(WEB_PORT, to_gateway(IP(src=WEB, dst=DB) / TCP(dport=23)))
     (sample,) = await samples(api)
@@ -256,7 +241,7 @@ async def test_what_is_no_longer_sampled_is_counted_only(
 
 async def test_the_mirror_follows_its_port(ports: MemoryPorts, running: Controller) -> None:
     moved = next(document for document in INTENT.split("---") if "name: tap\nsubnet" in document)
-    await realise(running, moved.replace("port: 14}", "port: 15, vlan: 7}"))
+    await realise(running, load_yaml(moved.replace("port: 14}", "port: 15, vlan: 7}"), "test"))
     ports.inject(WEB_PORT, to_gateway(IP(src=WEB, dst=DB) / UDP(dport=53)))
     await received(ports, DB_PORT)
     copy = await received(ports, 15)
@@ -297,7 +282,7 @@ async def p4vpc(server: ServeProcess, *words: str, text: str = "") -> str:
     """What a command prints; it has to end well."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", "from p4vpc.cli.main import main; main()", *words),
-        env={**os.environ, "P4VPC_SERVER": server.url},
+        env={**os.environ, "P4VPC_SERVER": server.url, "P4VPC_TOKEN_FILE": str(server.token_file)},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )

@@ -34,11 +34,37 @@ def test_table_in_several_stages_is_shown_in_all() -> None:
     }
 
 
+STAGE = {
+    "rams": {
+        "srams": [
+            {"usages": [{"used_by": "hosts"}]},
+            {"usages": [{"used_by": "hosts$action"}, {"used_by": "ports"}]},
+            {"usages": []},
+        ]
+    },
+    "tcams": {"tcams": [{"usages": [{"used_by": "ports"}]}]},
+    "hash_bits": {"bits": [{"used_by_table": "hosts"}, {"used_by_table": "hosts"}]},
+    "meter_alus": {"meters": []},
+    "statistic_alus": {"stats": [{"used_by": "ports"}]},
+    "vliw": {"instructions": [{"color_usages": [{"usages": [{"used_by": "hosts"}]}]}]},
+}
+RESOURCES = {"resources": {"mau": {"mau_stages": [STAGE, STAGE]}}}
+
+
+def test_usage_is_added_up_over_stages_and_shared_blocks_count_once_in_the_sum() -> None:
+    tables, total = report.usage(RESOURCES)
+    assert tables["hosts"] == report.Usage(sram=4, hash_bits=4, actions=2)
+    assert tables["ports"] == report.Usage(sram=2, tcam=2, counters=2)
+    assert total == report.Usage(sram=4, tcam=2, hash_bits=4, counters=2, actions=2)
+
+
 def test_text_says_what_the_assembler_says() -> None:
-    text = report.render(ASSEMBLY, ["hosts"], "tofino supports up to 12 stages, using 13")
+    text = report.render(ASSEMBLY, {"hosts": 65536}, "tofino supports up to 12 stages, using 13", RESOURCES)
+    assert text.startswith("Tofino 1: does not fit.")
     assert "ingress   13 / 12" in text
     assert "assembler: tofino supports up to 12 stages, using 13" in text
-    assert "hosts                  ingress    1, 12\n" in text
+    assert "SRAM blocks: 4 / 960, TCAM blocks: 2 / 288" in text
+    assert "hosts                   65536     4    0    4   2  ingress    1, 12\n" in text
 
 
 def test_a_program_without_containers_names_what_is_left_out() -> None:
@@ -49,13 +75,14 @@ def test_a_program_without_containers_names_what_is_left_out() -> None:
     assert "  egress::meta.a<16b>[14:0]\n  ingress::meta.b<1b>\n" in text
 
 
-def test_checked_in_report_places_every_table_or_the_status_says_that_it_does_not() -> None:
-    tables = {table.preamble.name for table in load_p4info("tna").tables}
+def test_checked_in_report_places_every_table_and_the_pages_say_whether_it_fits() -> None:
+    sizes = {table.preamble.name: table.size for table in load_p4info("tna").tables}
     text = (P4SRC / "build/tna/resources.txt").read_text()
-    if report.NO_ALLOCATION in text:
+    if not text.startswith("Tofino 1: fits."):
         for page in ("docs/STATUS.md", "README.md"):
             assert "does not fit a Tofino yet" in (P4SRC.parent / page).read_text(), page
+    if report.NO_ALLOCATION in text:
         return
-    rows = {line.split()[0]: line.split()[1:] for line in text.splitlines()[6:]}
-    assert rows.keys() == tables
-    assert [table for table, (direction, *numbers) in rows.items() if direction == "-" or not numbers] == []
+    rows = {line.split()[0]: line.split()[1:] for line in text.split("stages\n")[-1].splitlines()}
+    assert {name: int(row[0]) for name, row in rows.items()} == sizes
+    assert all(row[5] in ("ingress", "egress") for row in rows.values())

@@ -90,7 +90,7 @@ def mutate(data: st.DataObject, node: Any) -> None:
         return
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data(), name=st.sampled_from(NAMES), frame=st.binary(max_size=60))
 def test_damaged_program_is_refused_or_runs(data: st.DataObject, name: str, frame: bytes) -> None:
     program = raw(name)

@@ -32,7 +32,7 @@ def prepare(load_program: Callable[[str], Program], name: str) -> Switch:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(frame=FRAMES | IPV4_FRAMES, port=st.integers(0, 600))
 def test_any_frame_is_processed(load_program: Callable[[str], Program], name: str, frame: bytes, port: int) -> None:
     switch = prepare(load_program, name)

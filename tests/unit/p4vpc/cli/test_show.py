@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 import typer
 
-from p4vpc.api.server import is_loopback
 from p4vpc.cli import show
 from p4vpc.cli.files import read_files
 from p4vpc.cli.serve import default_pipeline, parse_listen
 from p4vpc.client import ApplyResult, Counters, Drops, Status
 from p4vpc.errors import IntentError
-from p4vpc.intent import KINDS
+from p4vpc.intent import KINDS, is_loopback
 
 
 def test_every_kind_has_columns(capsys: pytest.CaptureFixture[str]) -> None:

@@ -91,7 +91,7 @@ def test_a_neighbour_behind_a_dead_link_gives_way_to_another_that_announces_the_
     assert Ways(model, "leaf1", both).prefixes == Ways(model, "leaf1").prefixes
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     st.integers(2, 7),
     st.sets(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=14),

@@ -82,7 +82,7 @@ def _edits(draw: st.DrawFn) -> Change:
     return Put(from_document(document))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(_edits(), min_size=1, max_size=6))
 def test_update_then_revert_gives_the_identical_state(edits: list[Change]) -> None:
     with Store("sqlite://") as store:

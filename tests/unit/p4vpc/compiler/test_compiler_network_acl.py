@@ -242,7 +242,7 @@ def packets(draw: st.DrawFn) -> Packet:
 rule_lists = st.none() | st.lists(rules(), max_size=5)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(rule_lists, rule_lists, st.lists(packets(), min_size=1, max_size=25))
 def test_entries_decide_as_the_first_matching_rule_does(
     inbound: list[dict[str, object]] | None, outbound: list[dict[str, object]] | None, seen: list[Packet]
@@ -256,7 +256,7 @@ def test_entries_decide_as_the_first_matching_rule_does(
         assert verdict_of_entries(entries, "egress", DB, packet)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(rules(), max_size=5))
 def test_entries_fit_the_tables_of_the_contract(some: list[dict[str, object]]) -> None:
     codec = acl_pipeline().codec

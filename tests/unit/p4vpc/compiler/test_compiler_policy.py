@@ -163,7 +163,7 @@ _packets = st.builds(
 ) | st.builds(Packet, st.sampled_from([1, 6, 17, 47, 50, 58]), st.just(0), st.just(False))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(_objects(), st.lists(_packets, min_size=1, max_size=12))
 def test_entries_permit_what_the_rules_allow_and_nothing_else(objects: list[Intent], packets: list[Packet]) -> None:
     model = build(objects)
@@ -183,7 +183,7 @@ def test_entries_permit_what_the_rules_allow_and_nothing_else(objects: list[Inte
                     assert table_permits(entries, sender.label, receiver.label, packet) is expected
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(_objects())
 def test_ranges_of_a_pair_are_disjoint_and_not_adjacent_and_have_origins(objects: list[Intent]) -> None:
     model = build(objects)

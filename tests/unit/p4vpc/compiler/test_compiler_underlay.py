@@ -103,7 +103,7 @@ def test_parallel_links_are_all_used_and_no_link_means_no_route() -> None:
     assert routes(model, "spine1") == {"10.255.0.2/32": [2], "10.255.9.0/24": [2]}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(2, 7), st.sets(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=14))
 def test_next_hops_are_those_that_are_one_hop_nearer(count: int, pairs: set[tuple[int, int]]) -> None:
     """Against all-pairs distances (Floyd-Warshall), on random graphs."""

@@ -175,3 +175,10 @@ def test_closest() -> None:
     assert closest("zzz", ["web", "db"]) == "known: db, web"
     assert closest("zzz", []) == ""
     assert closest("zzz", [f"n{i:02}" for i in range(50)]).endswith("n11, ...")
+
+
+@pytest.mark.parametrize("name", ["=x", "=SwitchAttachment", "=", ""])
+def test_an_unknown_field_may_have_a_name_like_the_tag_of_a_union(name: str) -> None:
+    with pytest.raises(IntentError) as refused:
+        from_document({"kind": "tenant", "name": "red", name: 1})
+    assert [(problem.field, problem.message) for problem in refused.value.problems] == [(name, "is not a field here")]

@@ -109,7 +109,7 @@ def test_exhaustion_names_everybody_who_got_none_and_undoes_the_commit() -> None
         assert store.snapshot() == before
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.sampled_from(["allocate", "retire", "release"]), st.sampled_from("abcdef")), max_size=25))
 def test_no_number_is_ever_held_by_two(history: list[tuple[str, str]]) -> None:
     """A switch that lags behind holds every number retired after the revision it has realised."""

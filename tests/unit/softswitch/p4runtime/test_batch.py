@@ -131,7 +131,7 @@ def rich_state(names) -> list[p4r.Update]:
     ]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 async def test_whatever_is_rolled_back_leaves_the_same_state(info, switch_of, names, data):
     pipeline = build_pipeline(p4r.ForwardingPipelineConfig(p4info=info), switch_of(info))

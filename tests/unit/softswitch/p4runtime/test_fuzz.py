@@ -56,9 +56,7 @@ def fill(data, message, ids: dict[str, list[int]], depth: int = 0) -> None:
         setattr(message, field.name, value)
 
 
-@settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_update_and_any_filter_is_answered(pipeline, info, data):
     ids = {name: [item.preamble.id for item in getattr(info, kind)] for name, kind in IDS.items()}

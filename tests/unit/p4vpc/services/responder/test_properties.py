@@ -112,7 +112,7 @@ def is_error(packet: Packet) -> bool:
     return octets[40] < 128 or octets[40] == 137
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(mutated(), REASONS)
 def test_replies_to_whatever_resembles_a_packet_are_well_formed(arrived: tuple[bytes, int], reason: int) -> None:
     frame, port = arrived
@@ -128,7 +128,7 @@ def test_replies_to_whatever_resembles_a_packet_are_well_formed(arrived: tuple[b
     assert not is_error(said) or len(bytes(said)) <= (576 if said.version == 4 else 1280)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(mutated(), REASONS, REASONS)
 def test_never_an_error_about_an_error(arrived: tuple[bytes, int], reason: int, second: int) -> None:
     """Send each error back in as if a host had sent it to the gateway: there is no second one."""
