@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A generated intent for benchmarks of changes: leaves under four spines, VPCs of one size with ten security groups."""
+"""A generated intent for benchmarks of changes: pods of leaves under four spines, VPCs of one size."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Any
 
+POD = 100
+"""Leaves under the same spines: a spine's `fabric_ports` has room for 170 ports."""
+
 SPINES = 4
+"""Of each pod; and where there are several pods, above them."""
+
 GROUPS = 10
 _FIRST_PORT = 10
 _FIRST_HOST = int(IPv4Address("10.0.0.10"))
@@ -42,16 +47,30 @@ def leaf(number: int) -> str:
     return f"leaf{number + 1:04}"
 
 
+def spine(pod: int, number: int) -> str:
+    """The name of a pod's spine."""
+    return f"spine{pod + 1:02}-{number + 1}"
+
+
 def fabric(shape: Shape) -> Iterator[dict[str, Any]]:
     """Switches and links."""
+    pods = -(-shape.leaves // POD)
     for at in range(SPINES):
-        yield {"kind": "switch", "name": f"spine{at + 1}", "role": "spine", "p4runtime": f"spine{at + 1}:9559"}
+        top = f"super{at + 1}"
+        if pods > 1:
+            yield {"kind": "switch", "name": top, "role": "spine", "tier": 2, "p4runtime": f"{top}:9559"}
+        for pod in range(pods):
+            name = spine(pod, at)
+            yield {"kind": "switch", "name": name, "role": "spine", "p4runtime": f"{name}:9559"}
+            if pods > 1:
+                up, down = {"switch": name, "port": POD + 1}, {"switch": top, "port": pod + 1}
+                yield {"kind": "link", "name": f"{name}-{top}", "a": up, "b": down}
     for number in range(shape.leaves):
         name = leaf(number)
         vtep = str(IPv4Address("10.255.0.1") + number)
         yield {"kind": "switch", "name": name, "role": "leaf", "vtep": vtep, "p4runtime": f"{name}:9559"}
         for at in range(SPINES):
-            far = {"switch": f"spine{at + 1}", "port": number + 1}
+            far = {"switch": spine(number // POD, at), "port": number % POD + 1}
             yield {"kind": "link", "name": f"{name}-{at + 1}", "a": {"switch": name, "port": at + 1}, "b": far}
 
 

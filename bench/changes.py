@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long single changes take, from the call to realised on all switches concerned, and how that grows.
 
-    python bench/changes.py [--quick] [--json FILE] [--ports N ...] [--leaves N] [--changes N] [--churn SECONDS] [--big]
+    python bench/changes.py [--quick] [--json FILE] [--ports N ...] [--leaves N] [--changes N] [--churn SECONDS]
+        [--rate N] [--big PORTS LEAVES]
 
 For each number of ports a controller is started over an empty store and simulated switches (`simulated`), one leaf for
 each 100 ports, with VPCs of 100 ports on ten leaves each. Then one change at a time: a port is created, changes its
-group, moves, is deleted. Then the controller is ended, and another one started over the same switches. `--big` adds one
-VPC with 10,000 ports over 250 leaves. Controller, store and switches share one process: so memory is that of them all.
+group, moves, is deleted. Then the controller is ended, and another one started over the same switches. `--big 10000 250`
+adds one VPC with 10,000 ports over 250 leaves. Controller, store and switches share one process, so memory is that of
+all of them.
 """
 
 import asyncio
@@ -49,7 +51,9 @@ class Bench:
         applied = await self._controller.intents.apply(changes, who=WHO)
         outcome = await self._controller.wait_realised(applied.revision, _TIMEOUT_SECONDS)
         if outcome is not Outcome.REALISED:
-            raise SystemExit(f"revision {applied.revision}: {outcome}: {self._controller.status.error}")
+            status = self._controller.status
+            problem = next((problem for switch in status.switches for problem in switch.problems), status.error)
+            raise SystemExit(f"revision {applied.revision}: {outcome}: {problem}")
 
     async def round(self, vpc: int, seconds: dict[str, list[float]]) -> None:
         """One port's life."""
@@ -147,11 +151,11 @@ def main(argv: list[str]) -> int:
     options.add_argument("--changes", type=int, default=50, help="rounds of single changes")
     options.add_argument("--churn", type=float, default=0, metavar="SECONDS", help="length of a churn (default: none)")
     options.add_argument("--rate", type=int, default=500, help="changes a second of the churn")
-    options.add_argument("--big", action="store_true", help="also one VPC with 10,000 ports over 250 leaves")
+    options.add_argument("--big", type=int, nargs=2, metavar=("PORTS", "LEAVES"), help="also one VPC of this size")
     arguments = options.parse_args(argv)
     if arguments.quick:
         arguments.ports, arguments.changes = [1000], 5
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     pipeline = Pipeline.load(arguments.pipeline)
     columns = ("size", "ports", "leaves", "entries", "create", "group", "move", "delete", "cold s", "again s", "MiB")
     result = report.Report("changes", columns)
@@ -159,7 +163,8 @@ def main(argv: list[str]) -> int:
         shape = big_world.Shape(ports, arguments.leaves or max(10, ports // 100))
         asyncio.run(measure(shape, pipeline, arguments, result, f"{ports:,} ports"))
     if arguments.big:
-        shape = big_world.Shape(10_000, 250, vpc_ports=10_000, leaves_per_vpc=250)
+        ports, leaves = arguments.big
+        shape = big_world.Shape(ports, leaves, vpc_ports=ports, leaves_per_vpc=leaves)
         asyncio.run(measure(shape, pipeline, arguments, result, "one VPC"))
     result.notes.append(f"single changes: p50 / p99 in ms over {arguments.changes} rounds, one change at a time")
     result.notes.append("MiB: highest so far of the whole process, with store and switches")

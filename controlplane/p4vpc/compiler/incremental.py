@@ -13,7 +13,7 @@ depends on ways.
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from itertools import chain, product
 
 from p4vpc.compiler import policy
 from p4vpc.compiler.compile import (
@@ -92,6 +92,7 @@ def recompile(before: Compilation, of: Input) -> Compilation:
     states = dict(before.states)
     changed: dict[str, Set[Identity] | None] = {}
     concerned = _concerned(old, of)
+    ports = {key: _changed_ports(old.model.vpcs.get(key), of.model.vpcs.get(key)) for key in _all(concerned)}
     for name, keys in concerned.items():
         removed: list[Row] = []
         added: list[Row] = []
@@ -99,7 +100,7 @@ def recompile(before: Compilation, of: Input) -> Compilation:
             removed += emit_fabric(old.model, old.model.switches[name], old.ways_of(name))
             added += emit_fabric(of.model, of.model.switches[name], of.ways_of(name))
         for key in keys:
-            pair = _Pair(old, of, key, name)
+            pair = _Pair(old, of, key, name, ports[key])
             pair.compare()
             removed += pair.removed
             added += pair.added
@@ -108,6 +109,10 @@ def recompile(before: Compilation, of: Input) -> Compilation:
             changed[name] = differing
             states[name] = DesiredState(name, of.model.revision, tallies[name].entries)
     return Compilation(of, states, tallies, changed, concerned.keys())
+
+
+def _all(concerned: Mapping[str, Set[str]]) -> Set[str]:
+    return set(chain.from_iterable(concerned.values()))
 
 
 def _is_same_fabric(old: Model, new: Model) -> bool:
@@ -186,9 +191,13 @@ def _vpc_rows(model: Model, vpc: ModelVpc, scope: Scope) -> Iterator[Row]:
 
 
 class _Pair:
-    """One VPC at one switch, before and after. `removed` and `added` are the rows that may differ."""
+    """One VPC at one switch, before and after. `removed` and `added` are the rows that may differ.
 
-    def __init__(self, old: Input, new: Input, key: str, name: str):
+    `changed` are the ports of the VPC that are not the same.
+    """
+
+    def __init__(self, old: Input, new: Input, key: str, name: str, changed: Set[ObjectId]):
+        self._changed = changed
         self._before = _side(old, key, name)
         self._after = _side(new, key, name)
         self._is_same_way = old.down_links == new.down_links
@@ -213,7 +222,7 @@ class _Pair:
 
     def _ports(self, before: "_Side", after: "_Side") -> Set[ObjectId]:
         """The ports whose rows may differ."""
-        found = set(changed_ports(before.vpc, after.vpc))
+        found = set(self._changed)
         found |= before.scope.moved ^ after.scope.moved
         entered = before.scope.entered ^ after.scope.entered
         if entered:
@@ -232,13 +241,17 @@ class _Pair:
 
     def _compare_policy(self, before: "_Side", after: "_Side") -> None:
         one, other = before.vpc, after.vpc
-        less, more = before.label_pairs(), after.label_pairs()
-        labels = {label for pair in less | more for label in pair}
-        if one.groups == other.groups and all(one.labels.get(it) == other.labels.get(it) for it in labels):
-            less, more = less - more, more - less
-        for pair in less:
+        less, more = before.senders_and_receivers(), after.senders_and_receivers()
+        labels = set().union(*less, *more)
+        is_same = one.groups == other.groups and all(one.labels.get(it) == other.labels.get(it) for it in labels)
+        if is_same and less == more:
+            return
+        gone, come = set(product(*less)), set(product(*more))
+        if is_same:
+            gone, come = gone - come, come - gone
+        for pair in gone:
             self.removed += policy.pair(one, *pair)
-        for pair in more:
+        for pair in come:
             self.added += policy.pair(other, *pair)
 
 
@@ -260,10 +273,9 @@ class _Side:
         if port is not None:
             yield from emit_port(self.model, self.vpc, port, self.scope)
 
-    def label_pairs(self) -> Set[tuple[int, int]]:
-        """The labels that may meet here, as sender and receiver."""
-        receivers = policy.destinations(self.vpc)
-        return {(sender, receiver) for sender in policy.sources(self.vpc, self.scope.switch) for receiver in receivers}
+    def senders_and_receivers(self) -> tuple[Set[int], Set[int]]:
+        """The labels that may meet here."""
+        return policy.sources(self.vpc, self.scope.switch), policy.destinations(self.vpc)
 
 
 def _side(of: Input, key: str, name: str) -> _Side | None:
@@ -273,14 +285,12 @@ def _side(of: Input, key: str, name: str) -> _Side | None:
     return _Side(of.model, vpc, scope_of(vpc, of.model.switches[name], of.ways_of(name), of.moved.get(name, NOBODY)))
 
 
-def changed_ports(one: ModelVpc, other: ModelVpc) -> Iterator[ObjectId]:
-    """Yield the ids of ports that are not the same in both; those that are one object cost next to nothing."""
-    if one.ports is other.ports:
-        return
+def _changed_ports(one: ModelVpc | None, other: ModelVpc | None) -> Set[ObjectId]:
+    """Return the ids of ports that are not the same in both; those that are one object cost next to nothing."""
+    if one is None or other is None or one.ports is other.ports:
+        return frozenset()
     before = dict(zip(map(id, one.ports), one.ports, strict=True))
     after = dict(zip(map(id, other.ports), other.ports, strict=True))
     gone = {before[it].id: before[it] for it in before.keys() - after.keys()}
     come = {after[it].id: after[it] for it in after.keys() - before.keys()}
-    for port_id in gone.keys() | come.keys():
-        if gone.get(port_id) != come.get(port_id):
-            yield port_id
+    return {port_id for port_id in gone.keys() | come.keys() if gone.get(port_id) != come.get(port_id)}

@@ -12,7 +12,7 @@ import contextlib
 import gc
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
@@ -43,7 +43,7 @@ from p4vpc.services.responder import (
 )
 from p4vpc.services.samples import Sampler, SampleRing, SampleView
 from p4vpc.southbound import Agent, AgentOptions, Packet, Pipeline, SwitchState, SwitchStatus, Target
-from p4vpc.store import Snapshot, Store
+from p4vpc.store import Departure, Snapshot, Store
 
 FEED_INTERVAL_SECONDS = 1.0
 """How often the store is asked for commits of other processes, and how soon after a failure it is tried again."""
@@ -318,9 +318,7 @@ class Controller:
         await self._redirect()
 
     async def _compile(self, snapshot: Snapshot) -> Compilation:
-        since = self._compiled_revision if self._is_ready else None
-        departures = await self._blocking.run(self._store.departures, since)
-        model = await self._blocking.run(self._models.of, snapshot, self.pipeline.architecture)
+        departures, model = await self._blocking.run(self._read, snapshot)
         if not self._is_ready:
             await self._first_look(model)
         # What was committed since the snapshot was taken comes with the next one.
@@ -331,6 +329,11 @@ class Controller:
         moved = {**self._moves.prospects(), **ahead}
         down_links = self._links.down_links() if self._compiled is None else self._compiled.input.down_links
         return await self._recompile(self._compiled, Input(model, moved, down_links))
+
+    def _read(self, snapshot: Snapshot) -> tuple[Sequence[Departure], Model]:
+        """What has left since the last revision, and the snapshot's model; both in one turn beside the event loop."""
+        departures = self._store.departures(self._compiled_revision if self._is_ready else None)
+        return departures, self._models.of(snapshot, self.pipeline.architecture)
 
     async def _recompile(self, before: Compilation | None, of: Input) -> Compilation:
         if before is None or before.input.model.switches is not of.model.switches:

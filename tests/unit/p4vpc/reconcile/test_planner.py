@@ -227,9 +227,10 @@ def test_where_it_is_known_what_differs_the_rest_need_not_be_looked_at(
     whole = plan(new, old, schema)
     assert Counter(planned.changes) == Counter(whole.changes)
     assert whole.left_out == ()
-    switch = StrictSwitch(old, seed)
-    switch.apply(planned)
-    assert switch.entries == held(after)
+    if not is_roomy:
+        switch = StrictSwitch(old, seed)
+        switch.apply(planned)
+        assert switch.entries == held(after)
 
 
 def _short_of_room(new: Iterable[Identity], sizes: Counter[str], schema: Schema) -> set[str]:
