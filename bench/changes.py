@@ -6,9 +6,9 @@
 
 For each number of ports a controller is started over an empty store and simulated switches (`simulated`), one leaf for
 each 100 ports, with VPCs of 100 ports on ten leaves each. Then one change at a time: a port is created, changes its
-group, moves, is deleted. Then the controller is ended, and another one started over the same switches. `--big 10000 250`
-adds one VPC with 10,000 ports over 250 leaves. Controller, store and switches share one process, so memory is that of
-all of them.
+group, moves, is deleted. Then the controller is ended, and another one started over the same switches.
+`--big 10000 250` adds one VPC with 10,000 ports over 250 leaves. Controller, store and switches share one process: so
+memory is that of all of them.
 """
 
 import asyncio
