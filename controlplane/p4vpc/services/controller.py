@@ -42,7 +42,7 @@ from p4vpc.services.responder import (
     view_of_model,
 )
 from p4vpc.services.samples import Sampler, SampleRing, SampleView
-from p4vpc.southbound import Agent, AgentOptions, Packet, Pipeline, SwitchState, SwitchStatus, Target
+from p4vpc.southbound import Agent, AgentOptions, Packet, Pipeline, Rollout, SwitchState, SwitchStatus, Target
 from p4vpc.store import Departure, Snapshot, Store
 
 FEED_INTERVAL_SECONDS = 1.0
@@ -142,6 +142,7 @@ class Controller:
         self.intents = IntentService(store, self._blocking, self._dirty.set, pipeline.architecture)
         self.access = AccessService(store, self._blocking)
         self._announced_moves = AnnouncedMoves(self.intents, options=self._mobility.damping)
+        self._rollout = Rollout(self._notify)
         self._running: dict[str, _Running] = {}
         self._compiled: Compilation | None = None
         self._models = Models()
@@ -516,6 +517,7 @@ class Controller:
             on_change=partial(self._agent_changed, target.name),
             on_packet=on_packet,
             on_ports=self._links.set_ports,
+            rollout=self._rollout,
             options=self._options,
         )
         tasks = (

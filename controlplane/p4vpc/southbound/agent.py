@@ -411,6 +411,7 @@ class Agent:
             await session.push_pipeline(self._pipeline)
             self._pipeline_state = PipelineState.PUSHED
         self._cookie = self._pipeline.cookie
+        self._on_change()
         self._log.info("pipeline set", cookie=f"{self._cookie:#x}", how=self._pipeline_state.value)
 
     async def _replace_keeping_entries(self, session: Session) -> bool:
