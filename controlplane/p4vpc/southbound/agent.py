@@ -31,7 +31,7 @@ from p4vpc.southbound.match_codec import EncodeError
 from p4vpc.southbound.packets import Packet, decode_packet_in, encode_packet_out
 from p4vpc.southbound.pipeline import Pipeline
 from p4vpc.southbound.readback import Part, decode_part, parts_of, read_entries, read_part, unrounded
-from p4vpc.southbound.refusals import Refusals, left_out_problems
+from p4vpc.southbound.refusals import Refusal, Refusals, left_out_problems
 from p4vpc.southbound.rollout import Rollout
 from p4vpc.southbound.rpc import RpcError, UpdateError
 from p4vpc.southbound.session import ElectionIdUselessError, Listener, Session, connect
@@ -549,10 +549,12 @@ class Agent:
         if error.code is GRPCStatusCode.NOT_FOUND and change.operation is Operation.DELETE:
             image.drop(change.entry.identity)
             return
-        image.is_stale |= error.code in (GRPCStatusCode.NOT_FOUND, GRPCStatusCode.ALREADY_EXISTS)
-        self._refuse(change, str(error))
+        refusal = self._refuse(change, str(error))
+        is_contradiction = error.code in (GRPCStatusCode.NOT_FOUND, GRPCStatusCode.ALREADY_EXISTS)
+        # Reading everything again does not help twice; what helps later is found by inspection.
+        image.is_stale |= is_contradiction and (refusal.attempts == 1 or not self._options.inspection_round)
 
-    def _refuse(self, change: Change, reason: str) -> None:
+    def _refuse(self, change: Change, reason: str) -> Refusal:
         self._updates_refused += 1
         refusal = self._refusals.add(change, reason, asyncio.get_running_loop().time())
         log = self._log.error if refusal.attempts == 1 else self._log.debug
@@ -564,6 +566,7 @@ class Agent:
             origins=origins,
             reason=reason,
         )
+        return refusal
 
     async def _inspect(self, session: Session) -> None:
         """Look at one part of the switch after the other as long as the session lasts."""
