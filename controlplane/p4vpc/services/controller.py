@@ -44,7 +44,7 @@ from p4vpc.services.responder import (
     view_of_model,
 )
 from p4vpc.services.samples import Sampler, SampleRing, SampleView
-from p4vpc.southbound import Agent, AgentOptions, Packet, Pipeline, Rollout, SwitchStatus, Target
+from p4vpc.southbound import Agent, AgentOptions, Pace, Packet, Pipeline, Rollout, SwitchStatus, Target
 from p4vpc.store import Departure, Snapshot, Store
 
 FEED_INTERVAL_SECONDS = 1.0
@@ -145,6 +145,7 @@ class Controller:
         self.access = AccessService(store, self._blocking)
         self._announced_moves = AnnouncedMoves(self.intents, options=self._mobility.damping)
         self._rollout = Rollout(self._notify)
+        self._pace = Pace()
         self.origins = OriginIndex()
         self._running: dict[str, _Running] = {}
         self._compiled: Compilation | None = None
@@ -553,6 +554,7 @@ class Controller:
             on_packet=on_packet,
             on_ports=self._links.set_ports,
             rollout=self._rollout,
+            pace=self._pace,
             options=self._options,
         )
         tasks = (

@@ -9,6 +9,7 @@ not take, `rollout` who gets a new pipeline when, `quirks` where targets differ.
 
 from p4vpc.southbound.agent import Agent, AgentOptions, NotConnectedError, Target
 from p4vpc.southbound.codec import Codec
+from p4vpc.southbound.inspection import Pace
 from p4vpc.southbound.match_codec import DecodeError, EncodeError
 from p4vpc.southbound.p4info import PipelineError
 from p4vpc.southbound.packets import Packet
@@ -27,6 +28,7 @@ __all__ = (
     "DecodeError",
     "EncodeError",
     "NotConnectedError",
+    "Pace",
     "Packet",
     "Pipeline",
     "PipelineError",

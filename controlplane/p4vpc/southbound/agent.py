@@ -26,7 +26,7 @@ from p4vpc.reconcile.planner import DEFAULT_BATCH_SIZE
 from p4vpc.southbound import quirks
 from p4vpc.southbound.describe import describe
 from p4vpc.southbound.image import Image
-from p4vpc.southbound.inspection import Inspection
+from p4vpc.southbound.inspection import Inspection, Pace
 from p4vpc.southbound.match_codec import EncodeError
 from p4vpc.southbound.packets import Packet, decode_packet_in, encode_packet_out
 from p4vpc.southbound.pipeline import Pipeline
@@ -66,7 +66,8 @@ class AgentOptions:
         batch_size: most updates in one write.
         first_backoff, last_backoff: pause before the second attempt to connect, and the longest pause.
         probe_interval: how often an idle switch is asked whether it is still there, with the same pipeline.
-        inspection_round: in this time each table is read once, to find what was changed behind our back; 0: never.
+        inspection_round: in this time, or more slowly if there are many switches, each table is read once, to find
+            what was changed behind our back; 0: never.
         tls: how every switch is reached; None: in the clear.
     """
 
@@ -91,6 +92,7 @@ class Agent:
         on_packet: called with the switch's name and each packet-in.
         on_ports: called with the switch's name and the state of all its ports, whenever it tells them.
         rollout: whom to ask before the pipeline of a switch is replaced by another one.
+        pace: of inspection, shared by all agents.
     """
 
     def __init__(
@@ -104,6 +106,7 @@ class Agent:
         on_packet: Callable[[str, Packet], None] | None = None,
         on_ports: Callable[[str, Mapping[int, bool]], None] = lambda name, is_up: None,
         rollout: Rollout | None = None,
+        pace: Pace | None = None,
         options: AgentOptions | None = None,
     ):
         self.target = target
@@ -114,6 +117,7 @@ class Agent:
         self._on_packet = on_packet
         self._on_ports = on_ports
         self._rollout = rollout or Rollout()
+        self._pace = pace or Pace()
         self._options = options or AgentOptions()
         self._log = structlog.get_logger().bind(switch=target.name)
         self._wake = asyncio.Event()
@@ -577,6 +581,7 @@ class Agent:
         while True:
             for part in self._parts:
                 await asyncio.sleep(pause)
+                await self._pace.turn()
                 image = self._image
                 if session.is_primary and image is not None and not image.is_stale:
                     await self._inspect_part(session, part, image)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a switch still holds what was written: one part of it after the other, a pause after each.
+"""Whether a switch still holds what was written: one part of it after the other, a pause before each.
 
 Somebody else may have changed entries, and a switch may have lost what it acknowledged. So each table is read once in
 a round, one at a time, and compared with the agent's image. A table that answers as when it was last found right, and
@@ -7,6 +7,7 @@ to which nothing was written since, is not even decoded. Writes go on meanwhile:
 read may or may not show in the answer, and is left for the next round.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,25 @@ class Drift:
 
 
 NO_DRIFT = Drift({})
+
+
+class Pace:
+    """So many reads a second of all switches together: a big fabric is inspected more slowly, not more expensively.
+
+    Args:
+        rate: most reads a second.
+    """
+
+    def __init__(self, rate: float = 50.0):
+        self._gap = 1 / rate
+        self._next = 0.0
+
+    async def turn(self) -> None:
+        """Wait until one more may be made."""
+        now = asyncio.get_running_loop().time()
+        at = max(now, self._next)
+        self._next = at + self._gap
+        await asyncio.sleep(at - now)
 
 
 class Inspection:

@@ -1,20 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an inspection finds, and what it must not take for a difference."""
 
+import contextlib
 from collections.abc import Iterable
 
 import pytest
 from finsy.proto import p4r
+from google.protobuf.message import DecodeError as ProtobufError
+from hypothesis import given
+from hypothesis import strategies as st
 
 from p4vpc.compiler.entries import ActionCall, Entry, Exact, TableEntry
-from p4vpc.reconcile import Operation
+from p4vpc.reconcile import Operation, plan
 from p4vpc.southbound import inspection
+from p4vpc.southbound.describe import describe
 from p4vpc.southbound.image import Image
-from p4vpc.southbound.inspection import Inspection
+from p4vpc.southbound.inspection import Inspection, Pace
+from p4vpc.southbound.match_codec import EncodeError
 from p4vpc.southbound.readback import Part, parts_of
 from tests.unit.p4vpc.southbound.small_pipeline import small_pipeline
 
-CODEC = small_pipeline().codec
+PIPELINE = small_pipeline()
+CODEC = PIPELINE.codec
 TUNNELS = next(part for part in parts_of(CODEC) if part.name == "tunnels")
 
 
@@ -118,3 +125,43 @@ def test_every_table_that_is_not_constant_is_a_part() -> None:
     tables = {name for name, table in small_pipeline().info.schema.tables.items() if not table.is_const}
     assert tables <= set(names)
     assert {"multicast_group", "clone_session"} <= set(names)
+
+
+async def test_all_switches_together_are_read_one_gap_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+
+    async def slept(seconds: float) -> None:
+        waits.append(seconds)
+
+    pace = Pace(rate=0.001)
+    monkeypatch.setattr(inspection.asyncio, "sleep", slept)
+    for _ in range(4):
+        await pace.turn()
+    assert [round(wait, -2) for wait in waits] == [0, 1000, 2000, 3000]
+
+
+@given(
+    st.sampled_from(
+        [tunnel(1), tunnel(60_000, 2**31), TableEntry("drop_reasons", (Exact(1),), 0, ActionCall("count_drop"))]
+    ),
+    st.lists(st.tuples(st.integers(0, 60), st.binary(max_size=3)), max_size=4),
+)
+async def test_whatever_a_switch_sends_is_an_entry_or_unreadable(
+    entry: TableEntry, changes: list[tuple[int, bytes]]
+) -> None:
+    """Nothing that can be parsed at all makes the agent fail."""
+    data = encoded(entry).SerializeToString()
+    for position, put in changes:
+        data = data[:position] + put + data[position + len(put) // 2 :]
+    try:
+        entity = p4r.Entity.FromString(data)
+    except ProtobufError:
+        return
+    looking = Inspection(CODEC)
+    looking.begin()
+    drift = await looking.compare(TUNNELS, [p4r.ReadResponse(entities=[entity])], image(entry))
+    held = {identity: have for identity, have in drift.found.items() if have is not None}
+    for change in plan({}, held, PIPELINE.info.schema).changes:
+        with contextlib.suppress(EncodeError):
+            CODEC.encode(change.operation, change.entry, p4r.Update())
+        assert change.entry.identity[0] in describe(change.entry, PIPELINE.info.schema)
