@@ -107,7 +107,8 @@ async def read_entries(session: Session, codec: Codec, wanted: Mapping[Identity,
                 raise
     for identity, have in found.entries.items():
         item = wanted.get(identity)
-        found.entries[identity] = unrounded(have, item.entry if item else None)
+        if item is not None and unrounded(have, item.entry) == item.entry:
+            found.entries[identity] = item.entry  # most of it is as it shall be, and is kept once
     return found
 
 

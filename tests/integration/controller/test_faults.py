@@ -17,7 +17,7 @@ from finsy.proto import p4r, p4r_grpc, rpc_code
 
 from p4vpc.services import Controller, Outcome
 from p4vpc.services.links import LinkOptions
-from p4vpc.southbound import AgentOptions
+from p4vpc.southbound import AgentOptions, Pipeline, PipelineState
 from p4vpc.store import Store
 from tests.integration.controller.fault_fabric import FaultFabric, Figures, PortedSwitch, bulk, fault_fabric
 from tests.integration.controller.running import BOUND_SECONDS, PIPELINE, apply, controlling, realise, realised, until
@@ -48,8 +48,10 @@ async def fabric(request: pytest.FixtureRequest) -> AsyncIterator[FaultFabric]:
         yield it
 
 
-def running_with(store: Store, options: AgentOptions = OPTIONS) -> AbstractAsyncContextManager[Controller]:
-    return controlling(store, options=options, link_options=LinkOptions(first_look=1.0, lldp_interval=0))
+def running_with(
+    store: Store, options: AgentOptions = OPTIONS, pipeline: Pipeline = PIPELINE
+) -> AbstractAsyncContextManager[Controller]:
+    return controlling(store, pipeline, options=options, link_options=LinkOptions(first_look=1.0, lldp_interval=0))
 
 
 async def shown(running: Controller, leaf: str, revision: int) -> None:
@@ -224,6 +226,23 @@ async def test_somebody_else_who_writes(store: Store, fabric: FaultFabric) -> No
         assert fabric.traffic is None or len(fabric.traffic.lost) == lost, "nothing is lost any more"
         more = f"{len(held)} entries deleted; every table is looked at once in {INSPECTING.inspection_round} s"
         await figures.judge(fabric, store, may_lose=True, more=more)
+
+
+async def test_a_new_pipeline_is_rolled_out(store: Store, fabric: FaultFabric) -> None:
+    """Switch by switch; each is empty from its push until it is filled again, and what goes through it is lost then."""
+    figures = Figures("a new pipeline is rolled out", fabric.kind)
+    async with running_with(store) as running:
+        await realise(running, [*fabric.base(), *bulk(BULK)])
+    p4info = type(PIPELINE.p4info)()
+    p4info.CopyFrom(PIPELINE.p4info)
+    p4info.pkg_info.version = "another"
+    async with fabric.sending():
+        figures.heal()
+        async with running_with(store, pipeline=Pipeline.of(p4info, PIPELINE.device_config)) as running:
+            status = await realised(running, store.revision)
+            figures.settled()
+            assert {switch.pipeline for switch in status.switches} == {PipelineState.PUSHED}
+    await figures.judge(fabric, store, may_lose=True, more="three switches; from the start of the controller")
 
 
 async def read_table(address: str, device_id: int, table_id: int) -> list[p4r.Entity]:
