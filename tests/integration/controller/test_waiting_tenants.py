@@ -7,7 +7,7 @@ from p4vpc.intent import Intent, ObjectId, load_yaml
 from p4vpc.services import Concern, Controller, Outcome
 from p4vpc.store import Put, Store
 from tests.integration.controller.fake_switch import BOUND_SECONDS
-from tests.integration.controller.running import PIPELINE, apply, controlling, realise, until
+from tests.integration.controller.running import PIPELINE, apply, controlling, realise, realised, until
 from tests.integration.controller.test_controller import PORTS, fabric, fakes, port
 
 BLUE = """
@@ -48,10 +48,10 @@ attachment: {switch: leaf2, port: 22}
 
 
 async def tenant_apply(running: Controller, tenant: str, objects: list[Intent], seconds: float) -> Outcome:
-    """As the API does for a tenant with `wait`."""
+    """As the API does for a tenant with `wait`, once the switches have been told."""
     applied = await running.intents.apply([Put(intent) for intent in objects], who="test")
-    concern = Concern.of(tenant, applied.edits)
-    return await running.wait_realised(applied.revision, seconds, concern=concern)
+    await until(running, lambda status: status.compiled_revision >= applied.revision)
+    return await running.wait_realised(applied.revision, seconds, concern=Concern.of(tenant, applied.edits))
 
 
 async def test_a_switch_that_is_away_is_waited_for_by_those_who_are_at_it_only(store: Store) -> None:
@@ -65,7 +65,7 @@ async def test_a_switch_that_is_away_is_waited_for_by_those_who_are_at_it_only(s
         assert await tenant_apply(running, "blue", load_yaml(ANOTHER_BLUE, "test"), BOUND_SECONDS) is Outcome.REALISED
         assert await tenant_apply(running, "red", [port("d", "leaf1", 14)], 0.05) is Outcome.TIMEOUT
         await first.start()
-        await until(running, lambda status: all(it.has_realised(running.compiled_revision) for it in status.switches))
+        await realised(running, store.revision)
 
 
 async def test_what_others_are_refused_at_a_shared_switch_degrades_them_only(store: Store) -> None:
@@ -89,6 +89,6 @@ async def test_a_port_that_leaves_is_waited_for_where_it_was(store: Store) -> No
         unbound = [intent.model_copy(update={"attachment": None}) for intent in blue if intent.kind == "port"]
         assert await tenant_apply(running, "blue", unbound, 0.05) is Outcome.TIMEOUT
         await second.start()
-        await until(running, lambda status: all(it.has_realised(running.compiled_revision) for it in status.switches))
+        await realised(running, store.revision)
         object_id = ObjectId("port", "blue/prod/a")
         assert running.origins.count(running.compilation.states["leaf2"], object_id) == 0  # type: ignore[union-attr]
