@@ -30,7 +30,15 @@ from p4vpc.southbound.inspection import Inspection, Pace
 from p4vpc.southbound.match_codec import EncodeError
 from p4vpc.southbound.packets import Packet, decode_packet_in, encode_packet_out
 from p4vpc.southbound.pipeline import Pipeline
-from p4vpc.southbound.readback import Part, decode_part, parts_of, read_entries, read_part, unrounded
+from p4vpc.southbound.readback import (
+    Part,
+    decode_part,
+    holds_anything,
+    parts_of,
+    read_entries,
+    read_part,
+    unrounded,
+)
 from p4vpc.southbound.refusals import Refusal, Refusals, left_out_problems
 from p4vpc.southbound.rollout import Rollout
 from p4vpc.southbound.rpc import RpcError, UpdateError
@@ -126,6 +134,7 @@ class Agent:
         self._session: Session | None = None
         self._image: Image | None = None
         self._cookie = 0
+        self._had_pipeline = False
         self._parts = parts_of(pipeline.codec)
         self._inspection = Inspection(pipeline.codec)
         self._drift: dict[Identity, Entry | None] = {}
@@ -403,11 +412,12 @@ class Agent:
             config = await session.pipeline(is_complete=True)
         if self._pipeline.is_same(config):
             self._cookie = config.cookie.cookie
+            self._had_pipeline = True
             self._pipeline_state = PipelineState.SAME
             self._log.info("pipeline is there, not pushed", cookie=f"{self._cookie:#x}")
             return
         is_other = config.HasField("p4info") or bool(config.cookie.cookie)
-        if is_other and await self._replace_keeping_entries(session):
+        if is_other and await self._may_lose(session) and await self._replace_keeping_entries(session):
             self._pipeline_state = PipelineState.RECONCILED
         else:
             found = f"another one, cookie {config.cookie.cookie:#x}" if is_other else "none"
@@ -415,8 +425,16 @@ class Agent:
             await session.push_pipeline(self._pipeline)
             self._pipeline_state = PipelineState.PUSHED
         self._cookie = self._pipeline.cookie
+        self._had_pipeline = True
         self._on_change()
         self._log.info("pipeline set", cookie=f"{self._cookie:#x}", how=self._pipeline_state.value)
+
+    async def _may_lose(self, session: Session) -> bool:
+        """Whether the switch forwards anything with its other pipeline: then that is replaced in a roll-out.
+
+        One that had ours already is brought back at once, and so is one that holds no entries.
+        """
+        return not self._had_pipeline and await holds_anything(session)
 
     async def _replace_keeping_entries(self, session: Session) -> bool:
         """Wait for our turn in the roll-out; whether the switch has taken the pipeline without emptying its tables."""
@@ -592,7 +610,8 @@ class Agent:
         try:
             responses = await read_part(session, part)
         except RpcError as error:
-            self._log.warning("cannot be inspected", table=part.name, reason=str(error))
+            log = self._log.debug if error.code is GRPCStatusCode.UNAVAILABLE else self._log.warning
+            log("cannot be inspected", table=part.name, reason=str(error))
             return
         drift = await self._inspection.compare(part, responses, image)
         if self._image is not image or image.is_stale:

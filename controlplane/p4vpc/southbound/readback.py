@@ -112,6 +112,18 @@ async def read_entries(session: Session, codec: Codec, wanted: Mapping[Identity,
     return found
 
 
+async def holds_anything(session: Session) -> bool:
+    """Whether a switch has table entries that somebody wrote, whatever its pipeline; also if it does not tell."""
+    try:
+        async for response in session.read(p4r.Entity(table_entry=p4r.TableEntry())):
+            entries = (entity.table_entry for entity in response.entities)
+            if any(not entry.is_default_action and not entry.is_const for entry in entries):
+                return True
+    except RpcError:
+        return True
+    return False
+
+
 async def read_part(session: Session, part: Part) -> Sequence[p4r.ReadResponse]:
     """What the switch says that it holds of one part; `decode_part` makes entries of it.
 

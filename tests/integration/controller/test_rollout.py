@@ -185,6 +185,47 @@ async def test_a_switch_that_can_keeps_its_entries(fakes: list[FakeSwitch]) -> N
     assert outdated(fakes) == 0
 
 
+async def test_a_switch_that_has_nothing_to_lose_waits_for_nobody(fakes: list[FakeSwitch]) -> None:
+    """It holds no entries, whatever it runs."""
+    refusing, empty, _ = fakes
+    refusing.refuses_pipelines = True
+    async with fleet([refusing]) as first:
+        await first.until_failed("leaf-1")
+        empty.entries.clear()
+        agent = Agent(
+            Target("leaf-2", empty.address, empty.device_id),
+            PIPELINE,
+            first._next_id,
+            on_change=first._notify,
+            rollout=first.rollout,
+            options=OPTIONS,
+        )
+        first.agents.append(agent)
+        task = asyncio.create_task(agent.run())
+        agent.set_desired(state(1, *FULL))
+        await empty.until(lambda: len(empty.entries) == len(FULL))
+        assert (first.rollout.at, outdated(fakes)) == ("leaf-1", 2)
+        task.cancel()
+        await asyncio.wait((task,))
+
+
+async def test_a_switch_that_had_the_pipeline_gets_it_back_although_the_roll_out_has_stopped(
+    fakes: list[FakeSwitch],
+) -> None:
+    first = fakes[0]
+    async with fleet([first]) as alone:
+        await alone.until_realised()
+        rollout = alone.rollout
+        await rollout.turn("another")
+        rollout.failed("another", "it does not fit")
+        await first.stop()
+        first.config = OLD.config()
+        await first.start()
+        await first.until(lambda: first.config is not None and first.config.p4info == PIPELINE.p4info)
+        await alone.until_realised()
+        assert rollout.at == "another"
+
+
 async def test_a_new_p4info_on_real_targets(store: Store, switches: list[RealSwitch]) -> None:
     """Another P4Info with the same program: both take it, one after the other, and show everything again."""
     async with controlling(store) as running:
