@@ -333,8 +333,7 @@ def _advance(snapshot: Snapshot, commit: Commit, plan: IdentifierPlan) -> Snapsh
             before = snapshot.objects.get(record.id)
             created = before.created if before else commit.revision
             puts[record.id] = StoredObject(record.after, commit.revision, created)
-    numbers = {claim.id: commit.identifiers.numbers[claim.id] for claim in plan.allocate}
-    identifiers = Identifiers(_after(snapshot.identifiers.numbers, numbers, plan.retire))
+    identifiers = Identifiers(_after(snapshot.identifiers.numbers, commit.allocated, plan.retire))
     return Snapshot(commit.revision, _after(snapshot.objects, puts, deletes), identifiers)
 
 

@@ -118,21 +118,20 @@ class Store:
             bodies = {key: _body(change.object) for key, change in by_id.items() if isinstance(change, Put)}
             effective = [key for key in sorted(by_id) if key not in before or before[key].body != bodies.get(key)]
             if not effective and not identifiers.allocate and not identifiers.retire:
-                return Commit(current, (), numbers.read_identifiers(connection))
+                return Commit(current, ())
             revision = current + 1
             connection.execute(insert(revisions).values(number=revision, time_us=now_us(), who=who, summary=summary))
-            numbers.apply_plan(connection, identifiers, revision)
+            allocated = numbers.apply_plan(connection, identifiers, revision)
             _write_objects(connection, revision, effective, before, bodies)
             gone = [key.key for key in effective if key.kind == "tenant" and key not in bodies]
             if gone:
                 tokens.revoke_of_tenants(connection, gone, who)
-            after_identifiers = numbers.read_identifiers(connection)
         records = []
         for key in effective:
             old, change = before.get(key), by_id[key]
             new = change.object if isinstance(change, Put) else None
             records.append(ChangeRecord(revision, key, None if old is None else _parse(key, old.body), new))
-        return Commit(revision, tuple(records), after_identifiers)
+        return Commit(revision, tuple(records), allocated)
 
     def changes_since(self, revision: int, limit: int | None = None) -> Sequence[ChangeRecord]:
         """Return the changes of all commits after `revision`, in order; whole commits, at least one if there is any.

@@ -2,12 +2,12 @@
 """What goes into the store and what comes out of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
-from p4vpc.intent import Identifiers, Intent, ObjectId
+from p4vpc.intent import ClaimId, Identifiers, Intent, ObjectId
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +137,12 @@ class Commit:
     Attributes:
         revision: the new revision, or the current one if nothing differed from what is stored.
         changes: what really changed, sorted by kind and key; empty if nothing did.
-        identifiers: every number in use after the commit.
+        allocated: the number of each claim of the plan.
     """
 
     revision: int
     changes: tuple[ChangeRecord, ...]
-    identifiers: Identifiers
+    allocated: Mapping[ClaimId, int] = field(default_factory=dict)
 
 
 class Role(StrEnum):
