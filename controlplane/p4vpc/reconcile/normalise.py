@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """One form for entries that mean the same, so that comparing never finds a difference that is none."""
 
-from dataclasses import replace
-
 from p4vpc.compiler.entries import (
     ActionSet,
     CloneEntry,
@@ -26,7 +24,7 @@ def normalise(entry: Entry, schema: Schema) -> Entry:
     """
     if isinstance(entry, MulticastEntry | CloneEntry):
         replicas = tuple(sorted(set(entry.replicas)))
-        return entry if replicas == entry.replicas else replace(entry, replicas=replicas)
+        return entry if replicas == entry.replicas else entry._replace(replicas=replicas)
     if isinstance(entry, MeterEntry):
         return entry
     table = schema.tables.get(entry.table)
@@ -36,7 +34,7 @@ def normalise(entry: Entry, schema: Schema) -> Entry:
     key = tuple(normalise_match(match, column.width) for match, column in zip(entry.key, table.key, strict=True))
     if key == entry.key and action == entry.action:
         return entry
-    return replace(entry, key=key, action=action)
+    return entry._replace(key=key, action=action)
 
 
 def normalise_action_set(actions: ActionSet) -> ActionSet:
@@ -45,7 +43,7 @@ def normalise_action_set(actions: ActionSet) -> ActionSet:
     for member in actions.members:
         name = (member.action, member.watch_port)
         same = merged.get(name)
-        merged[name] = member if same is None else replace(same, weight=same.weight + member.weight)
+        merged[name] = member if same is None else same._replace(weight=same.weight + member.weight)
     return ActionSet(tuple(sorted(merged.values(), key=_member_order)))
 
 

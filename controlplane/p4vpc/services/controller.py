@@ -12,7 +12,7 @@ import contextlib
 import gc
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
@@ -31,7 +31,7 @@ from p4vpc.services.damping import DampingOptions
 from p4vpc.services.intents import IntentService
 from p4vpc.services.links import Discovery, LinkMonitor, LinkOptions, LinkState, LinkStatus
 from p4vpc.services.models import Models
-from p4vpc.services.moves import Moves
+from p4vpc.services.moves import Moves, first_places
 from p4vpc.services.responder import (
     Announcement,
     Attachment,
@@ -410,8 +410,9 @@ class Controller:
             await self._follow_switches(model)
         self._announced_moves.set_model(model)
         ahead = self._moves.awaited().keys() & compiled.states.keys()
-        self._hand_to(ahead, compiled)
         if ahead:
+            await self._announce_places(compiled, ahead)
+            self._hand_to(ahead, compiled)
             await self._wait_for_new_places()
         self._compiled = await self._with_redirects(compiled)
         self._hand_to(compiled.concerned | self._compiled.concerned, self._compiled)
@@ -444,6 +445,17 @@ class Controller:
             running.agent.set_desired(replace(state, revision=model.revision))
             running.responder.set_view_source(partial(view_of_model, model, name))
             running.sampler.set_view(SampleView(model, name))
+
+    async def _announce_places(self, compiled: Compilation, ahead: Set[str]) -> None:
+        """Let a VPC's leaves take frames from one that is new to it, before a port sends from there (ADR 22)."""
+        before = self._compiled
+        places = first_places(before.input.model, compiled.input.model, ahead) if before is not None else {}
+        if before is None or not places:
+            return
+        it = before.input
+        prepared = await self._recompile(before, Input(it.model, it.moved, it.down_links, places))
+        self._hand_to(prepared.changed, prepared)
+        await self._settled(prepared.changed, it.model.revision)
 
     async def _wait_for_new_places(self) -> None:
         """Wait until the new switch of every port that moves is ready; not for one that is known to be away."""
