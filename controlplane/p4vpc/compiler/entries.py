@@ -154,6 +154,11 @@ class MeterEntry(NamedTuple):
 Entry: TypeAlias = TableEntry | MulticastEntry | CloneEntry | MeterEntry
 
 
+def table_of(entry: Entry) -> str:
+    """Return the first part of an entry's identity."""
+    return entry.table if isinstance(entry, TableEntry) else entry.identity[0]
+
+
 class DesiredEntry(NamedTuple):
     """An entry and the intent objects it comes from (sorted, at least one)."""
 

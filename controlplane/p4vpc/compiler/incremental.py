@@ -28,7 +28,8 @@ from p4vpc.compiler.compile import (
 )
 from p4vpc.compiler.entries import DesiredState, Identity
 from p4vpc.compiler.scope import NOBODY, Moved, Scope, scope_of, vpc_of
-from p4vpc.compiler.tally import Row, Tally, change, tally
+from p4vpc.compiler.shared import Row, Shared
+from p4vpc.compiler.tally import Tally, change, tally
 from p4vpc.compiler.ways import Paths, Ways, changed_ways
 from p4vpc.intent import ObjectId
 from p4vpc.model import Model, ModelVpc
@@ -56,6 +57,7 @@ class Input:
         self.down_links = down_links
         self._awaited = awaited
         self._ways: dict[str, Ways] = {}
+        self.shared = Shared()
 
     @cached_property
     def paths(self) -> Paths:
@@ -89,7 +91,7 @@ class Input:
     def scope_of(self, vpc: ModelVpc, switch: str) -> Scope:
         """What of a VPC a switch is concerned with."""
         moved, guests = self.moved.get(switch, NOBODY), self.guests.get(vpc.id.key, frozenset())
-        return scope_of(vpc, self.model.switches[switch], self.ways_of(switch), moved, guests)
+        return scope_of(vpc, self.model.switches[switch], self.ways_of(switch), moved, guests, self.shared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,8 @@ class Compilation:
 
 def compile_all(of: Input) -> Compilation:
     """Return the states of all switches, from nothing."""
-    tallies = {name: tally(_switch_rows(of, name)) for name in of.model.switches}
+    tallies = {name: tally(_switch_rows(of, name), of.shared.items) for name in of.model.switches}
+    of.shared.clear()
     states = {name: DesiredState(name, of.model.revision, it.entries) for name, it in tallies.items()}
     return Compilation(of, states, tallies, dict.fromkeys(tallies), tallies.keys())
 

@@ -5,6 +5,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from p4vpc.compiler.shared import Shared
 from p4vpc.compiler.ways import Ways
 from p4vpc.intent import ObjectId
 from p4vpc.model import LocalPlace, ModelPort, ModelSubnet, ModelSwitch, ModelVpc, Vtep
@@ -52,6 +53,7 @@ class Scope:
         entered: the subnets that frames may enter or leave here; see `entered_subnets`.
         moved: the VPC's ports that have left the switch a moment ago.
         peers: the other leaves that frames of the VPC are sent to from here, or may come from.
+        shared: what has been made for other switches.
     """
 
     switch: ModelSwitch
@@ -61,16 +63,23 @@ class Scope:
     entered: frozenset[ObjectId]
     moved: Moved
     peers: frozenset[str]
+    shared: Shared
 
 
 def scope_of(
-    vpc: ModelVpc, switch: ModelSwitch, ways: Ways, moved: Moved = NOBODY, guests: Set[str] = frozenset()
+    vpc: ModelVpc,
+    switch: ModelSwitch,
+    ways: Ways,
+    moved: Moved = NOBODY,
+    guests: Set[str] = frozenset(),
+    shared: Shared | None = None,
 ) -> Scope:
     """Return what of the VPC the switch is concerned with.
 
     Args:
         moved: ports that have left the switch; those of other VPCs do not matter.
         guests: leaves that frames of the VPC may come from although it has no port there (any more, or yet).
+        shared: what has been made of this model for other switches.
     """
     own = [port for port_id in moved if (port := vpc.port(port_id)) is not None]
     is_present = switch.name in vpc.switches
@@ -87,4 +96,5 @@ def scope_of(
         frozenset(entered),
         frozenset(port.id for port in own),
         frozenset(peers - {switch.name}),
+        shared or Shared(),
     )

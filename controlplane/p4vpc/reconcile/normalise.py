@@ -3,12 +3,11 @@
 
 from p4vpc.compiler.entries import (
     ActionSet,
-    CloneEntry,
     Entry,
     Lpm,
     Match,
     MeterEntry,
-    MulticastEntry,
+    TableEntry,
     Ternary,
     WeightedAction,
 )
@@ -22,14 +21,16 @@ def normalise(entry: Entry, schema: Schema) -> Entry:
     of a multicast group or clone session are sorted; members that differ in nothing but weight become one with the sum
     of their weights.
     """
-    if isinstance(entry, MulticastEntry | CloneEntry):
-        replicas = tuple(sorted(set(entry.replicas)))
-        return entry if replicas == entry.replicas else entry._replace(replicas=replicas)
     if isinstance(entry, MeterEntry):
         return entry
+    if not isinstance(entry, TableEntry):
+        replicas = tuple(sorted(set(entry.replicas)))
+        return entry if replicas == entry.replicas else entry._replace(replicas=replicas)
     table = schema.tables.get(entry.table)
     if table is None or len(table.key) != len(entry.key):
         return entry  # the codec says what is wrong with it
+    if table.is_plain and not isinstance(entry.action, ActionSet):
+        return entry
     action = normalise_action_set(entry.action) if isinstance(entry.action, ActionSet) else entry.action
     key = tuple(normalise_match(match, column.width) for match, column in zip(entry.key, table.key, strict=True))
     if key == entry.key and action == entry.action:

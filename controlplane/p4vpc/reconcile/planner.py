@@ -17,10 +17,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from itertools import groupby, islice
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from p4vpc.compiler.entries import CLONE_TABLE, MULTICAST_TABLE, DesiredEntry, Entry, Identity, Origin
+from p4vpc.compiler.entries import CLONE_TABLE, MULTICAST_TABLE, DesiredEntry, Entry, Identity, Origin, table_of
 from p4vpc.reconcile.capacity import LeftOut, fit, has_cell
 from p4vpc.reconcile.normalise import normalise
 from p4vpc.reconcile.schema import Reference, Schema, key_values
@@ -37,8 +36,7 @@ class Operation(IntEnum):
     DELETE = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One update. `origins` are the intent objects that asked for it; empty for a delete, which nobody asks for."""
 
     operation: Operation
@@ -150,6 +148,9 @@ def _normalised(
             result[identity] = item
             continue
         entry = normalise(item.entry, schema)
+        if entry is item.entry and identity not in result:
+            result[identity] = item
+            continue
         same = result.setdefault(entry.identity, DesiredEntry(entry, item.origins))
         if same.entry != entry:
             reason = f"another entry of table {entry.identity[0]} has the same key and another action"
@@ -235,12 +236,18 @@ class _Difference:
         )
 
     def _in_ranks(self, changes: Iterable[Change], size: int, *, falling: bool) -> Iterator[Batch]:
-        def rank(change: Change) -> int:
-            return self._rank(change.entry.identity[0])
-
-        for _, group in groupby(sorted(changes, key=rank, reverse=falling), key=rank):
-            while batch := tuple(islice(group, size)):
-                yield batch
+        by_rank: defaultdict[int, list[Change]] = defaultdict(list)
+        ranks: dict[str, int] = {}
+        for change in changes:
+            table = table_of(change.entry)
+            rank = ranks.get(table)
+            if rank is None:
+                rank = ranks[table] = self._rank(table)
+            by_rank[rank].append(change)
+        for rank in sorted(by_rank, reverse=falling):
+            group = by_rank[rank]
+            for start in range(0, len(group), size):
+                yield tuple(group[start : start + size])
 
 
 class _Referrers:
