@@ -56,13 +56,13 @@ class Tables:
 
 def _place(entity: p4r.Entity) -> tuple[str, bytes, bytes]:
     """The kind of an entity, the bytes that name it, and all of it."""
-    value = entity.SerializeToString(deterministic=True)
+    value = entity.SerializeToString()
     kind = entity.WhichOneof("entity") or ""
     match kind:
         case "table_entry":
             entry = entity.table_entry
             name = p4r.TableEntry(table_id=entry.table_id, match=entry.match, priority=entry.priority)
-            return kind, name.SerializeToString(deterministic=True), value
+            return kind, name.SerializeToString(), value
         case "meter_entry":
             meter = p4r.MeterEntry(meter_id=entity.meter_entry.meter_id, index=entity.meter_entry.index)
             return kind, meter.SerializeToString(deterministic=True), value

@@ -314,6 +314,7 @@ class Controller:
             else:
                 self._model_error = ""
                 await self._hand_out(compiled)
+                await self.intents.prepare()
         await self._release_identifiers()
         await self._redirect()
 

@@ -86,9 +86,10 @@ class _Image:
 
     def put(self, entry: Entry) -> None:
         """The switch holds this entry now."""
-        if entry.identity not in self.entries:
-            self.sizes[entry.identity[0]] += 1
-        self.entries[entry.identity] = entry
+        identity = entry.identity
+        if identity not in self.entries:
+            self.sizes[identity[0]] += 1
+        self.entries[identity] = entry
 
     def drop(self, identity: Identity) -> None:
         """The switch holds no such entry any more."""
@@ -451,9 +452,8 @@ class Agent:
         changes: list[Change] = []
         updates: list[p4r.Update] = []
         for change in batch:
-            update = p4r.Update()
             try:
-                self._pipeline.codec.encode(change.operation, change.entry, update)
+                update = self._pipeline.codec.update(change.operation, change.entry)
             except EncodeError as error:
                 self._refuse(change, str(error))
             else:

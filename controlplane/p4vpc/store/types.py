@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
-from p4vpc.intent import ClaimId, Identifiers, Intent, ObjectId
+from p4vpc.intent import ClaimId, IdentifierPlan, Identifiers, Intent, ObjectId
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +128,23 @@ class Departure:
     port: ObjectId
     switch: str
     revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What one commit shall do.
+
+    Attributes:
+        changes: at most one for each object.
+        who: whom the audit log names.
+        summary: a line for the audit log.
+        identifiers: numbers to allocate and to retire, from `p4vpc.model.plan_identifiers`.
+    """
+
+    changes: tuple[Change, ...]
+    who: str
+    summary: str = ""
+    identifiers: IdentifierPlan = IdentifierPlan()
 
 
 @dataclass(frozen=True, slots=True)
