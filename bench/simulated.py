@@ -35,7 +35,7 @@ class Tables:
 
     def apply(self, update: p4r.Update) -> UpdateError | None:
         """One update; why it is refused, if it is."""
-        kind, key, value = _place(update.entity)
+        kind, key, value = _shared_place(update)
         held = self.by_kind[kind]
         self.updates += 1
         if kind == "meter_entry":
@@ -52,6 +52,20 @@ class Tables:
         else:
             held[key] = value
         return None
+
+
+_MOST_SHARED = 20_000
+_shared: dict[int, tuple[p4r.Update, tuple[str, bytes, bytes]]] = {}
+
+
+def _shared_place(update: p4r.Update) -> tuple[str, bytes, bytes]:
+    """As `_place`: of a message that another switch has just got the bytes are kept once."""
+    known = _shared.get(id(update))
+    if known is None:
+        if len(_shared) >= _MOST_SHARED:
+            _shared.clear()
+        known = _shared[id(update)] = (update, _place(update.entity))
+    return known[1]
 
 
 def _place(entity: p4r.Entity) -> tuple[str, bytes, bytes]:

@@ -9,7 +9,6 @@ the last good revision is compiled again.
 
 import asyncio
 import contextlib
-import gc
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
@@ -24,6 +23,7 @@ from p4vpc.compiler import NOBODY, Compilation, DesiredState, Input, compile_all
 from p4vpc.errors import StoreError
 from p4vpc.intent import ObjectId
 from p4vpc.model import Model, ModelSwitch
+from p4vpc.services import garbage
 from p4vpc.services.access import AccessService
 from p4vpc.services.announced_moves import AnnouncedMoves
 from p4vpc.services.blocking import Blocking
@@ -162,6 +162,7 @@ class Controller:
         self._log = structlog.get_logger().bind(switch="-")
 
     async def __aenter__(self) -> Self:
+        garbage.expect_much()
         self._own_tasks = (
             asyncio.create_task(self._run(), name="controller"),
             asyncio.create_task(self._run_announced_moves(), name="announced moves"),
@@ -564,8 +565,7 @@ class Controller:
         realised = min(behind, default=self._compiled_revision)
         self._moves.acknowledge(realised)
         if self._is_new_whole and realised == self._compiled_revision:
-            # Most of what is there now stays: to look for garbage in it again and again would hold up changes.
-            gc.freeze()
+            garbage.keep()
             self._is_new_whole = False
         if realised > self._released_revision and time.monotonic() >= self._release_due:
             await self._blocking.run(self._store.release_retired, realised)

@@ -477,11 +477,11 @@ class Agent:
                 await self._send(session, image, changes[middle:], updates[middle:])
                 return
             errors = {0: UpdateError(error.code, error.reason)}
+        self._updates_written += len(changes) - len(errors)
         emptied: set[str] = set()
         for position, change in enumerate(changes):
             error_of_update = errors.get(position)
             if error_of_update is None:
-                self._updates_written += 1
                 self._applied(image, change, emptied)
             else:
                 self._failed(image, change, error_of_update)

@@ -49,6 +49,7 @@ class Codec:
         self._by_id = {info.ids[name].table: table for name, table in self._tables.items()}
         self.meters = MeterCodec(info)
         self._shared: dict[tuple[int, Operation], tuple[Entry, p4r.Update]] = {}
+        self._read: dict[bytes, Entry | None] = {}
 
     def update(self, operation: Operation, entry: Entry) -> p4r.Update:
         """The message for an update, which the caller must not change.
@@ -86,6 +87,17 @@ class Codec:
         if table is None:
             raise EncodeError(f"the pipeline has no table {entry.table}")
         table.encode(entry, into.entity.table_entry)
+
+    def decode_shared(self, entity: p4r.Entity) -> Entry | None:
+        """As `decode`; an entry that has just been read from another switch is not decoded again."""
+        data = entity.SerializeToString()
+        if data in self._read:
+            return self._read[data]
+        entry = self.decode(entity)
+        if len(self._read) >= _MOST_SHARED:
+            self._read.clear()
+        self._read[data] = entry
+        return entry
 
     def decode(self, entity: p4r.Entity) -> Entry | None:
         """The entry in normal form; None for what is not p4vpc's to manage (default entries, constant entries), and for

@@ -41,9 +41,12 @@ async def read_entries(
     """
     entries: dict[Identity, Entry] = {}
     async for entity in _entities(session, p4r.Entity(table_entry=p4r.TableEntry())):
-        entry = codec.decode(entity)
+        entry = codec.decode_shared(entity)
         if entry is not None:
-            entries[entry.identity] = entry
+            identity = entry.identity
+            item = wanted.get(identity)
+            # Most of it is as it shall be, and is kept once.
+            entries[identity] = item.entry if item is not None and item.entry == entry else entry
     groups = p4r.PacketReplicationEngineEntry(multicast_group_entry=p4r.MulticastGroupEntry())
     sessions = p4r.PacketReplicationEngineEntry(clone_session_entry=p4r.CloneSessionEntry())
     optional = [
