@@ -15,7 +15,7 @@ from finsy import GRPCStatusCode
 from finsy.proto import p4r
 
 from p4vpc.southbound.pipeline import Pipeline
-from p4vpc.southbound.rpc import RpcError, UpdateError
+from p4vpc.southbound.rpc import UpdateError
 from p4vpc.southbound.session import Listener
 from p4vpc.southbound.tls import SwitchTls
 
@@ -29,6 +29,13 @@ class Tables:
         self.config = p4r.ForwardingPipelineConfig()
         self.by_kind: defaultdict[str, dict[bytes, bytes]] = defaultdict(dict)
         self.updates = 0
+        self.ports: dict[int, bool] = {}
+        self.port_news = asyncio.Event()
+
+    def set_port(self, port: int, *, is_up: bool) -> None:
+        """Plug a cable in, or out; who follows port states hears of it."""
+        self.ports[port] = is_up
+        self.port_news.set()
 
     def __len__(self) -> int:
         return sum(map(len, self.by_kind.values()))
@@ -109,9 +116,11 @@ class SimulatedSession:
         """Nobody is at the ports."""
 
     async def port_states(self) -> AsyncIterator[Mapping[int, bool]]:
-        """Not offered, as by BMv2."""
-        raise RpcError("subscribe", GRPCStatusCode.UNIMPLEMENTED, "")
-        yield {}
+        """Tell of ports that somebody has unplugged or plugged in."""
+        while True:
+            self._tables.port_news.clear()
+            yield dict(self._tables.ports)
+            await self._tables.port_news.wait()
 
     async def write(self, updates: Sequence[p4r.Update]) -> Mapping[int, UpdateError]:
         """Apply a batch; other tasks get a turn, as they do while a message is under way."""
@@ -157,6 +166,9 @@ class Fleet:
         """Stands for `southbound.session.connect`."""
         await asyncio.sleep(0)
         yield SimulatedSession(self._tables[address])
+
+    def __getitem__(self, address: str) -> Tables:
+        return self._tables[address]
 
     @property
     def entries(self) -> int:

@@ -264,10 +264,10 @@ class Controller:
             return Outcome.TIMEOUT
         if is_every_switch_ready and any(switch.state is not SwitchState.READY for switch in self._switches()):
             return Outcome.TIMEOUT
-        switches = [self._running[name].agent.status for name in self._behind]
-        if not all(switch.has_settled(revision) for switch in switches):
+        if not all(self._running[name].agent.has_settled(revision) for name in self._behind):
             return Outcome.TIMEOUT
-        return Outcome.REALISED if all(switch.has_realised(revision) for switch in switches) else Outcome.DEGRADED
+        are_realised = all(self._running[name].agent.has_realised(revision) for name in self._behind)
+        return Outcome.REALISED if are_realised else Outcome.DEGRADED
 
     async def _run_announced_moves(self) -> None:
         """Move what announces itself, for ever; a bug in that must not end it."""
@@ -375,7 +375,7 @@ class Controller:
         agents = [self._running[name].agent for name in names]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_TIER_SECONDS):
-                while not all(agent.ready_session is None or agent.status.has_settled(revision) for agent in agents):
+                while agents := [it for it in agents if it.ready_session is not None and not it.has_settled(revision)]:
                     await self._changed.wait()
 
     async def _first_look(self, model: Model) -> None:

@@ -20,7 +20,7 @@ from p4vpc.compiler.entries import DesiredState, Entry, Identity
 from p4vpc.errors import SouthboundError
 from p4vpc.persistent import PersistentMap
 from p4vpc.reconcile import Batch, Change, LeftOut, Operation, Plan, plan, plan_some
-from p4vpc.reconcile.planner import DEFAULT_BATCH_SIZE
+from p4vpc.reconcile.planner import DEFAULT_BATCH_SIZE, members_of
 from p4vpc.southbound import quirks
 from p4vpc.southbound.describe import describe
 from p4vpc.southbound.match_codec import EncodeError
@@ -75,26 +75,37 @@ class _Image:
     Attributes:
         is_stale: it has told us something that contradicts it.
         sizes: how many entries each table holds.
+        members: how many members the action sets of each table have.
     """
 
     entries: dict[Identity, Entry]
     is_stale: bool = False
     sizes: Counter[str] = field(default_factory=Counter)
+    members: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self.sizes = Counter(identity[0] for identity in self.entries)
+        for identity, entry in self.entries.items():
+            self._count(identity[0], entry, 1)
+
+    def _count(self, table: str, entry: Entry, sign: int) -> None:
+        self.sizes[table] += sign
+        if number := members_of(entry):
+            self.members[table] += sign * number
 
     def put(self, entry: Entry) -> None:
         """The switch holds this entry now."""
         identity = entry.identity
-        if identity not in self.entries:
-            self.sizes[identity[0]] += 1
+        before = self.entries.get(identity)
+        if before is not None:
+            self._count(identity[0], before, -1)
+        self._count(identity[0], entry, 1)
         self.entries[identity] = entry
 
     def drop(self, identity: Identity) -> None:
         """The switch holds no such entry any more."""
-        if self.entries.pop(identity, None) is not None:
-            self.sizes[identity[0]] -= 1
+        entry = self.entries.pop(identity, None)
+        if entry is not None:
+            self._count(identity[0], entry, -1)
 
 
 class Agent:
@@ -179,6 +190,18 @@ class Agent:
     def is_realised(self) -> bool:
         """Whether the switch shows all that it was ever meant to."""
         return self._desired is not None and self._realised_revision >= self._desired.revision
+
+    def has_settled(self, revision: int) -> bool:
+        """As `status` says it, without making one."""
+        return self._has_reached(self._settled_revision, revision)
+
+    def has_realised(self, revision: int) -> bool:
+        """As `status` says it, without making one."""
+        return self._has_reached(self._realised_revision, revision)
+
+    def _has_reached(self, reached: int, revision: int) -> bool:
+        is_told = self._desired is not None and self._reached(self._desired.revision) >= revision
+        return is_told and self._reached(reached) >= min(revision, self._changed_revision)
 
     @property
     def ready_session(self) -> int | None:
@@ -416,7 +439,9 @@ class Agent:
     def _plan(self, image: _Image, desired: DesiredState, differing: Set[Identity] | None) -> Plan:
         schema, batch_size = self._pipeline.info.schema, self._options.batch_size
         if differing is not None and not self._left_out and not len(self._refusals):
-            planned = plan_some(differing, desired, image.entries, image.sizes, schema, batch_size=batch_size)
+            planned = plan_some(
+                differing, desired, image.entries, image.sizes, schema, members=image.members, batch_size=batch_size
+            )
             if planned is not None:
                 return planned
         wanted = self._refusals.hold_back(desired, image.entries, asyncio.get_running_loop().time())
