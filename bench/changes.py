@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long single changes take, from the call to realised on all switches concerned, and how that grows.
 
-    python bench/changes.py [--quick] [--json FILE] [--ports N ...] [--leaves N] [--changes N] [--churn SECONDS]
-        [--rate N] [--links N] [--no-restart] [--big PORTS LEAVES]
+    python bench/changes.py [--quick] [--json FILE] [--ports N ...] [--leaves N] [--spread N] [--changes N]
+        [--churn SECONDS] [--rate N] [--links N] [--no-restart] [--big PORTS LEAVES]
 
 For each number of ports a controller is started over an empty store and simulated switches (`simulated`), one leaf for
 each 100 ports, with VPCs of 100 ports on ten leaves each. Then one change at a time: a port is created, changes its
@@ -192,6 +192,7 @@ def main(argv: list[str]) -> int:
     options = report.parser(__doc__)
     options.add_argument("--ports", type=int, nargs="+", default=[1000, 10_000], help="sizes, one after the other")
     options.add_argument("--leaves", type=int, help="leaves (default: one for each 100 ports)")
+    options.add_argument("--spread", type=int, default=10, help="leaves that the ports of one VPC are on")
     options.add_argument("--changes", type=int, default=50, help="rounds of single changes")
     options.add_argument("--churn", type=float, default=0, metavar="SECONDS", help="length of a churn (default: none)")
     options.add_argument("--rate", type=int, default=500, help="changes a second of the churn")
@@ -207,7 +208,8 @@ def main(argv: list[str]) -> int:
     columns = ("size", "ports", "leaves", "entries", *steps, "cold s", "again s", "MiB")
     result = report.Report("changes", columns)
     for ports in arguments.ports:
-        shape = big_world.Shape(ports, arguments.leaves or max(10, ports // 100))
+        leaves = arguments.leaves or max(10, ports // 100)
+        shape = big_world.Shape(ports, leaves, leaves_per_vpc=arguments.spread)
         asyncio.run(measure(shape, pipeline, arguments, result, f"{ports:,} ports"))
     if arguments.big:
         ports, leaves = arguments.big

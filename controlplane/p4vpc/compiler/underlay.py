@@ -20,6 +20,10 @@ from p4vpc.intent import IpNetwork
 from p4vpc.model import Model, ModelPort, ModelSwitch, Vtep
 
 
+MOST_NEXT_HOPS = 64
+"""What a group of the pipeline's selectors holds. A spine whose link has died goes round it over all its other leaves."""
+
+
 def emit_switch(model: Model, switch: ModelSwitch, ways: Ways) -> Emitted:
     """Yield the switch's neighbours and its routes."""
     for end in model.fabric_ports[switch.name]:
@@ -30,8 +34,8 @@ def emit_switch(model: Model, switch: ModelSwitch, ways: Ways) -> Emitted:
 
 def emit_routes(model: Model, switch: ModelSwitch, ways: Ways, leaves: Iterable[str]) -> Emitted:
     """Yield the routes to the VTEPs of some leaves, and to all prefixes behind neighbours."""
-    for name in leaves:
-        if name != switch.name and ways.is_transit(name) and (ports := ways.to_switch(name)):
+    for name in ways.transit_to(leaves):
+        if name != switch.name and (ports := ways.to_switch(name)):
             yield _route(ip_network(model.leaf_vteps[name].address), ports), model.switches[name].id
     for prefix, way in ways.prefixes.items():
         for link in way.links:
@@ -60,4 +64,5 @@ def _route(prefix: IpNetwork, ports: Iterable[int]) -> TableEntry:
 
 
 def _next_hops(ports: Iterable[int]) -> ActionSet:
-    return ActionSet(tuple(WeightedAction(ActionCall("set_next_hop", (port,)), 1, port) for port in sorted(ports)))
+    used = sorted(ports)[:MOST_NEXT_HOPS]
+    return ActionSet(tuple(WeightedAction(ActionCall("set_next_hop", (port,)), 1, port) for port in used))

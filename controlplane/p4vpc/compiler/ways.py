@@ -116,6 +116,22 @@ class Ways:
     def _is_border(self) -> bool:
         return any(end.peer_switch is None for end in self._ends)
 
+    def transit_to(self, names: Iterable[str]) -> Iterable[str]:
+        """Return those of the switches that `is_transit` is true of; while no link is down, without much ado."""
+        if self._is_border:
+            return names
+        alive = self._paths.alive
+        if alive is not self._paths.wired:
+            return [name for name in names if self.is_transit(name)]
+        here, beside = alive.numbers[self._switch], [alive.numbers[name] for name in self._neighbors]
+        found = []
+        for name in names:
+            hops = alive.to(name)
+            beyond = hops[here] + 1
+            if any([hops[number] == beyond for number in beside]):
+                found.append(name)
+        return found
+
     def is_transit(self, name: str) -> bool:
         """Whether somebody sends what is for another switch through this one: a neighbour of ours, or whoever else."""
         if self._is_border:
