@@ -60,7 +60,7 @@ def compile_switch(
     ways = Ways(model, switch, down_links)
     concerned = {*model.vpcs_of_switch.get(switch, ()), *(vpc_of(port) for port in moved)}
     known = sorted(concerned & model.vpcs.keys())
-    vpcs = (compile_vpc(model, vpc, switch, ways, moved, guests.get(vpc, frozenset())) for vpc in known)
+    vpcs = (compile_vpc(model, vpc, switch, ways, moved, guests=guests.get(vpc, frozenset())) for vpc in known)
     entries = merge((compile_fabric(model, switch, ways), *vpcs))
     return DesiredState(switch, model.revision, MappingProxyType(dict(entries)))
 
@@ -76,6 +76,7 @@ def compile_vpc(
     switch: str,
     ways: Ways | None = None,
     moved: Moved = NOBODY,
+    *,
     guests: Set[str] = frozenset(),
 ) -> Piece:
     """Return the entries that one VPC needs at a switch; nothing if it has no port there, and had none a moment ago.
@@ -83,7 +84,7 @@ def compile_vpc(
     They depend on the underlay as far as the VPC's tunnels do. `ways` saves finding those of the switch again.
     """
     it, of = model.vpcs[vpc], model.switches[switch]
-    return collect(emit_vpc(model, it, scope_of(it, of, ways or Ways(model, switch), moved, guests)))
+    return collect(emit_vpc(model, it, scope_of(it, of, ways or Ways(model, switch), moved, guests=guests)))
 
 
 def emit_vpc(model: Model, vpc: ModelVpc, scope: Scope) -> Emitted:

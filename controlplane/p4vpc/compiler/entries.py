@@ -127,7 +127,8 @@ class CloneEntry(NamedTuple):
         return (CLONE_TABLE, (Exact(self.session_id),), 0)
 
 
-class MeterEntry(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class MeterEntry:
     """The configuration of one cell of an indirect meter: two rates, three colours (RFC 2698).
 
     Rates are per second, rates and bursts in the unit that the P4Info states for the meter. A cell that no entry

@@ -91,7 +91,8 @@ class Input:
     def scope_of(self, vpc: ModelVpc, switch: str) -> Scope:
         """What of a VPC a switch is concerned with."""
         moved, guests = self.moved.get(switch, NOBODY), self.guests.get(vpc.id.key, frozenset())
-        return scope_of(vpc, self.model.switches[switch], self.ways_of(switch), moved, guests, self.shared)
+        of = self.model.switches[switch]
+        return scope_of(vpc, of, self.ways_of(switch), moved, guests=guests, shared=self.shared)
 
 
 @dataclass(frozen=True, slots=True)

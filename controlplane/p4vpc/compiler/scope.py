@@ -71,6 +71,7 @@ def scope_of(
     switch: ModelSwitch,
     ways: Ways,
     moved: Moved = NOBODY,
+    *,
     guests: Set[str] = frozenset(),
     shared: Shared | None = None,
 ) -> Scope:

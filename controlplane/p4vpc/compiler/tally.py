@@ -15,6 +15,7 @@ from p4vpc.compiler.shared import Row
 from p4vpc.errors import InternalError
 from p4vpc.persistent import PersistentMap
 
+
 @dataclass(frozen=True, slots=True)
 class Tally:
     """Entries with their origins, and how often.

@@ -3,8 +3,8 @@
 
 A tunnel's frames leave by `tunnel_next_hops`: towards a leaf of ours over all shortest paths, towards a foreign VTEP as
 the longest prefix that holds its address. `underlay_routes_*` are for transit: to every prefix behind a neighbour, and
-to every VTEP that somebody sends to through this switch (docs/adr/0022). Each next hop watches its port: while the port is down the switch leaves it out by itself, before the
-controller knows. What cannot be reached has no entry.
+to every VTEP that somebody sends to through this switch (docs/adr/0022). Each next hop watches its port: while the port
+is down the switch leaves it out by itself, before the controller knows. What cannot be reached has no entry.
 
 Writes `tunnel_next_hops`, `underlay_routes_v4`, `underlay_routes_v6`, and in egress `neighbors`.
 """
@@ -19,9 +19,8 @@ from p4vpc.compiler.ways import Ways
 from p4vpc.intent import IpNetwork
 from p4vpc.model import Model, ModelPort, ModelSwitch, Vtep
 
-
 MOST_NEXT_HOPS = 64
-"""What a group of the pipeline's selectors holds. A spine whose link has died goes round it over all its other leaves."""
+"""What a group of the pipeline's selectors holds; a spine whose link has died would go round over all other leaves."""
 
 
 def emit_switch(model: Model, switch: ModelSwitch, ways: Ways) -> Emitted:

@@ -66,9 +66,7 @@ class Ways:
         paths: those of the model and the links, if somebody has them.
     """
 
-    def __init__(
-        self, model: Model, switch: str, down_links: Collection[ObjectId] = (), paths: Paths | None = None
-    ):
+    def __init__(self, model: Model, switch: str, down_links: Collection[ObjectId] = (), paths: Paths | None = None):
         self._paths = paths or Paths(model, down_links)
         self._switch = switch
         self._ends = model.fabric_ports[switch]
@@ -128,7 +126,7 @@ class Ways:
         for name in names:
             hops = alive.to(name)
             beyond = hops[here] + 1
-            if any([hops[number] == beyond for number in beside]):
+            if any(hops[number] == beyond for number in beside):
                 found.append(name)
         return found
 

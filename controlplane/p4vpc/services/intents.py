@@ -263,7 +263,10 @@ class IntentService:
             if edits or step.plan.allocate or step.plan.retire:
                 revision += 1
                 drafts.append(Draft(tuple(changes), request.who, _summary(edits), step.plan))
-                snapshot = replace(_edited(snapshot, edits, revision), revision=revision)
+                # Which number it is only the store knows; to the next requests it matters that there is one.
+                some = {claim.id: claim.low for claim in step.plan.allocate}
+                known = Identifiers(_after(snapshot.identifiers.numbers, some, step.plan.retire))
+                snapshot = replace(_edited(snapshot, edits, revision), revision=revision, identifiers=known)
                 self._ledger.take(step)
                 self._ledger_snapshot = snapshot
             applied.append(Applied(revision, edits))
@@ -274,7 +277,7 @@ class IntentService:
         except UserError:
             self._snapshot = self._ledger = self._ledger_snapshot = None
             return ()
-        numbers = snapshot.identifiers.numbers
+        numbers = before.identifiers.numbers
         for draft, commit in zip(drafts, commits, strict=True):
             numbers = _after(numbers, commit.allocated, draft.identifiers.retire)
         self._snapshot = self._ledger_snapshot = replace(snapshot, identifiers=Identifiers(numbers))
@@ -335,7 +338,7 @@ class IntentService:
         self._ledger_snapshot, self._planned = snapshot, None
 
     async def prepare(self) -> None:
-        """Open the ledger if there has been none, or our last commit took everything: the next shall not wait for it."""
+        """Open the ledger if there has been none, or our last commit took everything: the next one shall not wait."""
         async with self._lock:
             await self._blocking.run(self._prepare)
 

@@ -144,7 +144,7 @@ class Draft:
     changes: tuple[Change, ...]
     who: str
     summary: str = ""
-    identifiers: IdentifierPlan = IdentifierPlan()
+    identifiers: IdentifierPlan = field(default_factory=IdentifierPlan)
 
 
 @dataclass(frozen=True, slots=True)

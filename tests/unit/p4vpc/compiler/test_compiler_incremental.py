@@ -26,7 +26,15 @@ _WIDER = """
 ---
 {kind: link, name: leaf3-spine2, a: {switch: leaf3, port: 5}, b: {switch: spine2, port: 3}}
 """
-_NAMES = ("leaf1-spine1", "leaf2-spine1", "leaf2-router", "leaf1-spine2", "leaf2-spine2", "leaf3-spine1", "leaf3-spine2")
+_NAMES = (
+    "leaf1-spine1",
+    "leaf2-spine1",
+    "leaf2-router",
+    "leaf1-spine2",
+    "leaf2-spine2",
+    "leaf3-spine1",
+    "leaf3-spine2",
+)
 LINKS = tuple(ObjectId("link", name) for name in _NAMES)
 SWITCHES = ("leaf1", "leaf2", "leaf3")
 PORTS = tuple(it.id for it in world() if it.kind == "port")

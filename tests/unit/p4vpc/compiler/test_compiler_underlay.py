@@ -75,9 +75,13 @@ def test_a_switch_has_routes_to_the_vteps_that_somebody_sends_to_through_it() ->
 
 
 @settings(max_examples=60)
-@given(st.integers(3, 7), st.sets(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=14), st.sets(st.integers(0, 13)))
+@given(
+    st.integers(3, 7),
+    st.sets(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=14),
+    st.sets(st.integers(0, 13)),
+)
 def test_every_next_hop_goes_on(count: int, pairs: set[tuple[int, int]], dead: set[int]) -> None:
-    """On random graphs with dead links: wherever a tunnel's or a route's next hop leads, there is a route, to the end."""
+    """On random graphs with dead links: wherever a next hop leads, there is a route, to the end."""
     edges = sorted({(min(a, b), max(a, b)) for a, b in pairs if a != b and a < count and b < count})
     objects = [
         from_document(
