@@ -2,7 +2,7 @@
 """How long single changes take, from the call to realised on all switches concerned, and how that grows.
 
     python bench/changes.py [--quick] [--json FILE] [--ports N ...] [--leaves N] [--spread N] [--changes N]
-        [--churn SECONDS] [--rate N] [--links N] [--no-restart] [--big PORTS LEAVES]
+        [--churn SECONDS] [--rate N] [--links N] [--real TARGET] [--no-restart] [--big PORTS LEAVES]
 
 For each number of ports a controller is started over an empty store and simulated switches (`simulated`), one leaf for
 each 100 ports, with VPCs of 100 ports on ten leaves each. Then one change at a time: a port is created, changes its
@@ -18,6 +18,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from itertools import chain
 from typing import Any
 
@@ -32,6 +33,7 @@ from p4vpc.services.controller import Controller, Outcome
 from p4vpc.services.links import LinkOptions
 from p4vpc.southbound import Pipeline
 from p4vpc.store import Change, Delete, Put, Store
+from ptf_tests import targets
 
 WHO = "bench"
 _TIMEOUT_SECONDS = 600.0
@@ -111,7 +113,19 @@ class Bench:
 
 async def measure(shape: big_world.Shape, pipeline: Pipeline, arguments: Any, result: report.Report, name: str) -> None:
     """One size, all steps."""
-    fleet = simulated.Fleet()
+    with targets.start_without_ports(arguments.real) if arguments.real else nullcontext() as real:
+        await _measure(shape, pipeline, arguments, result, name, fleet=simulated.Fleet(real))
+
+
+async def _measure(
+    shape: big_world.Shape,
+    pipeline: Pipeline,
+    arguments: Any,
+    result: report.Report,
+    name: str,
+    *,
+    fleet: simulated.Fleet,
+) -> None:
     p4vpc.southbound.agent.connect = fleet.connect  # type: ignore[assignment]
     objects = list(map(from_document, chain(big_world.fabric(shape), big_world.tenants(shape))))
     options = LinkOptions(first_look=0.5, lldp_interval=0)  # nobody is at the other ends
@@ -129,7 +143,8 @@ async def measure(shape: big_world.Shape, pipeline: Pipeline, arguments: Any, re
             await controller.intents.prepare()  # what a change finds that does not come at once
             seconds: dict[str, list[float]] = {}
             for number in range(arguments.changes):
-                await bench.round(number % shape.vpcs, seconds)
+                vpc = number * shape.leaves // shape.leaves_per_vpc if arguments.real else number
+                await bench.round(vpc % shape.vpcs, seconds)
             for step, spent in seconds.items():
                 _told(f"{name}: {step}: {statistics.median(spent):.1f} / {_p99(spent):.1f}")
             numbers |= seconds
@@ -197,6 +212,9 @@ def main(argv: list[str]) -> int:
     options.add_argument("--churn", type=float, default=0, metavar="SECONDS", help="length of a churn (default: none)")
     options.add_argument("--rate", type=int, default=500, help="changes a second of the churn")
     options.add_argument("--links", type=int, default=10, help="how many links die, one after the other")
+    options.add_argument(
+        "--real", choices=("softswitch", "bmv2"), help="the first leaf is one, over gRPC; it is changed"
+    )
     options.add_argument("--no-restart", action="store_true", help="leave out the second controller")
     options.add_argument("--big", type=int, nargs=2, metavar=("PORTS", "LEAVES"), help="also one VPC of this size")
     arguments = options.parse_args(argv)

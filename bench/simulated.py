@@ -16,10 +16,12 @@ from finsy.proto import p4r
 
 from p4vpc.southbound.pipeline import Pipeline
 from p4vpc.southbound.rpc import UpdateError
-from p4vpc.southbound.session import Listener
+from p4vpc.southbound.session import Listener, Session, connect
 from p4vpc.southbound.tls import SwitchTls
+from ptf_tests.targets import RunningTarget
 
 _READ_AT_ONCE = 1000
+_REAL = "leaf0001:9559"
 
 
 class Tables:
@@ -154,16 +156,25 @@ class SimulatedSession:
 
 
 class Fleet:
-    """All simulated switches, by their P4Runtime address."""
+    """All simulated switches, by their P4Runtime address.
 
-    def __init__(self) -> None:
+    Args:
+        real: stands for the first leaf, if given.
+    """
+
+    def __init__(self, real: RunningTarget | None = None) -> None:
+        self._real = real
         self._tables: defaultdict[str, Tables] = defaultdict(Tables)
 
     @asynccontextmanager
     async def connect(
         self, address: str, device_id: int, election_id: int, listener: Listener, *, tls: SwitchTls | None = None
-    ) -> AsyncIterator[SimulatedSession]:
+    ) -> AsyncIterator[SimulatedSession | Session]:
         """Stands for `southbound.session.connect`."""
+        if self._real is not None and address == _REAL:
+            async with connect(self._real.grpc_address, self._real.device_id, election_id, listener) as session:
+                yield session
+            return
         await asyncio.sleep(0)
         yield SimulatedSession(self._tables[address])
 
