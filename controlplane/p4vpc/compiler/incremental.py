@@ -204,7 +204,7 @@ def _concerned(old: Input, new: Input, ways: Mapping[str, Set[str]]) -> Mapping[
             concerned[name].add(vpc_of(port))
     for key in old.guests.keys() | new.guests.keys() if old.guests != new.guests else ():
         if old.guests.get(key) != new.guests.get(key) and key in after:
-            for name in after[key].switches:
+            for name in chain(after[key].switches, old.guests.get(key, ()), new.guests.get(key, ())):
                 concerned[name].add(key)
     for name, destinations in ways.items():
         concerned[name].update(key for key in _keys(new, name) if _depends_on(new, key, destinations))

@@ -86,9 +86,8 @@ def scope_of(
     is_present = switch.name in vpc.switches
     entered = {port.subnet.id for port in vpc.places.entering(switch.name)} if is_present else ()
     gone = [port for port in own if is_elsewhere(port, switch)]
-    peers = {name for port in gone if (name := port.switch) is not None}
-    if is_present:
-        peers |= vpc.switches | vpc.candidate_switches | guests
+    # Whoever redirects gets frames of all leaves of the VPC, and sends them to some of those.
+    peers = vpc.switches | vpc.candidate_switches | guests if is_present or gone else frozenset[str]()
     return Scope(
         switch,
         ways,

@@ -285,7 +285,7 @@ async def test_a_move_under_traffic_with_a_slow_remote_leaf(
             await arrive(traffic, NEW)
         assert await running.wait_realised(revision, BOUND_SECONDS) is Outcome.REALISED
         assert bool(actions(running, "leaf2", "vni_map")) is bool(stayers)
-        reason = "unknown_destination" if stayers else "unknown_vni"
+        reason = "unknown_destination" if stayers else "unknown_vtep"
         before = await drops(running, "leaf2", reason)
         for frame in stale:
             fabric.send(("leaf2", 1), frame)

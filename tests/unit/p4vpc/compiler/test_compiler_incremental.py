@@ -64,7 +64,7 @@ def check(compilation: Compilation, before: Compilation | None) -> None:
             assert (state is known) == (not differing)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(_steps)
 def test_what_differs_and_everything_compile_to_the_same(
     steps: list[tuple[list[Edit], Mapping[str, Moved], frozenset[ObjectId], Mapping[str, Set[str]]]],
