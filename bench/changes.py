@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long single changes take, from the call to realised on all switches concerned, and how that grows.
 
-    python bench/changes.py [--quick] [--json FILE] [--ports N ...] [--leaves N] [--changes N] [--churn SECONDS]
-        [--rate N] [--big PORTS LEAVES]
+    python bench/changes.py [--quick] [--json FILE] [--ports N ...] [--leaves N] [--spread N] [--changes N]
+        [--churn SECONDS] [--rate N] [--links N] [--real TARGET] [--no-restart] [--big PORTS LEAVES]
 
 For each number of ports a controller is started over an empty store and simulated switches (`simulated`), one leaf for
 each 100 ports, with VPCs of 100 ports on ten leaves each. Then one change at a time: a port is created, changes its
@@ -18,6 +18,8 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
+from itertools import chain
 from typing import Any
 
 import big_world
@@ -31,6 +33,7 @@ from p4vpc.services.controller import Controller, Outcome
 from p4vpc.services.links import LinkOptions
 from p4vpc.southbound import Pipeline
 from p4vpc.store import Change, Delete, Put, Store
+from ptf_tests import targets
 
 WHO = "bench"
 _TIMEOUT_SECONDS = 600.0
@@ -66,19 +69,36 @@ class Bench:
             ("delete", lambda: Delete(ObjectId("port", f"tenant{vpc:04}/prod/{document['name']}"))),
         ]
         for name, change in steps:
-            start = time.perf_counter()
+            wall, cpu = time.perf_counter(), time.process_time()
             await self.apply(change())
-            seconds.setdefault(name, []).append((time.perf_counter() - start) * 1000)
+            seconds.setdefault(f"{name} ms", []).append((time.perf_counter() - wall) * 1000)
+            seconds.setdefault(f"{name} cpu ms", []).append((time.process_time() - cpu) * 1000)
+
+    async def links(self, fleet: simulated.Fleet, number: int, seconds: dict[str, list[float]]) -> None:
+        """A leaf loses an uplink; its leaf tells it, and everybody goes round it."""
+        name = big_world.leaf(number)
+        link = ObjectId("link", f"{name}-1")
+        wall, cpu = time.perf_counter(), time.process_time()
+        fleet[f"{name}:9559"].set_port(1, is_up=False)
+        while link not in self._controller.down_links:
+            await self._controller.changed()
+        await self._controller.wait_realised(self._controller.status.compiled_revision, _TIMEOUT_SECONDS)
+        seconds.setdefault("link dies ms", []).append((time.perf_counter() - wall) * 1000)
+        seconds.setdefault("link dies cpu ms", []).append((time.process_time() - cpu) * 1000)
 
     async def churn(self, rate: int, seconds: float) -> list[float]:
         """So many port changes a second, each a commit of its own; how long each takes to be realised."""
         taken: list[float] = []
 
+        snapshot = await self._controller.intents.snapshot()
+
         async def one(number: int) -> None:
             vpc = number % self._shape.vpcs
             port = (number // self._shape.vpcs) % self._shape.vpc_ports
-            stored = await self._controller.intents.get(ObjectId("port", f"tenant{vpc:04}/prod/port{port:05}"))
-            document = {**stored.object.document(), "security_groups": [f"group{number % big_world.GROUPS}"]}
+            stored = snapshot.objects[ObjectId("port", f"tenant{vpc:04}/prod/port{port:05}")]
+            # Not the group that it has, also if the same port comes again.
+            group = (port + 1 + number // self._shape.ports) % big_world.GROUPS
+            document = {**stored.object.document(), "security_groups": [f"group{group}"]}
             start = time.perf_counter()
             await self.apply(Put(from_document(document)))
             taken.append(time.perf_counter() - start)
@@ -93,50 +113,89 @@ class Bench:
 
 async def measure(shape: big_world.Shape, pipeline: Pipeline, arguments: Any, result: report.Report, name: str) -> None:
     """One size, all steps."""
-    fleet = simulated.Fleet()
+    with targets.start_without_ports(arguments.real) if arguments.real else nullcontext() as real:
+        await _measure(shape, pipeline, arguments, result, name, fleet=simulated.Fleet(real))
+
+
+async def _measure(
+    shape: big_world.Shape,
+    pipeline: Pipeline,
+    arguments: Any,
+    result: report.Report,
+    name: str,
+    *,
+    fleet: simulated.Fleet,
+) -> None:
     p4vpc.southbound.agent.connect = fleet.connect  # type: ignore[assignment]
-    documents = [*big_world.fabric(shape), *big_world.tenants(shape)]
-    objects = [from_document(document) for document in documents]
-    options = LinkOptions(first_look=0.5)
+    objects = list(map(from_document, chain(big_world.fabric(shape), big_world.tenants(shape))))
+    options = LinkOptions(first_look=0.5, lldp_interval=0)  # nobody is at the other ends
     numbers: dict[str, Any] = {"leaves": shape.leaves, "ports": shape.ports, "vpcs": shape.vpcs}
     with Store("sqlite://") as store:
         async with Controller(store, pipeline, link_options=options) as controller:
             bench = Bench(controller, shape)
-            start = time.perf_counter()
+            wall, cpu = time.perf_counter(), time.process_time()
             await bench.apply(*map(Put, objects))
-            numbers["cold start s"] = time.perf_counter() - start
+            del objects
+            numbers["cold start s"] = time.perf_counter() - wall
+            numbers["cold start cpu s"] = time.process_time() - cpu
             numbers["entries"] = fleet.entries
+            _told(f"{name}: cold start {numbers['cold start s']:.1f} s, cpu {numbers['cold start cpu s']:.1f} s")
+            await controller.intents.prepare()  # what a change finds that does not come at once
             seconds: dict[str, list[float]] = {}
             for number in range(arguments.changes):
-                await bench.round(number % shape.vpcs, seconds)
+                vpc = number * shape.leaves // shape.leaves_per_vpc if arguments.real else number
+                await bench.round(vpc % shape.vpcs, seconds)
             for step, spent in seconds.items():
-                numbers[f"{step} ms"] = spent
+                _told(f"{name}: {step}: {statistics.median(spent):.1f} / {_p99(spent):.1f}")
+            numbers |= seconds
             if arguments.churn:
+                wall, cpu = time.perf_counter(), time.process_time()
                 taken = await bench.churn(arguments.rate, arguments.churn)
                 numbers["churn s"] = taken
-        updates = fleet.updates
-        start = time.perf_counter()
-        async with Controller(store, pipeline, link_options=options) as controller:
-            await Bench(controller, shape).apply()
-            numbers["restart s"] = time.perf_counter() - start
-            numbers["updates of the restart"] = fleet.updates - updates
-    numbers["peak MiB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+                numbers["churn load"] = (time.process_time() - cpu) / (time.perf_counter() - wall)
+                _told(f"{name}: {_churn_text(numbers)}")
+            numbers["peak MiB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            links: dict[str, list[float]] = {}
+            for number in range(min(arguments.links, shape.leaves)):
+                await bench.links(fleet, number, links)
+            numbers |= links
+        numbers["restart s"] = numbers["restart cpu s"] = numbers["updates of the restart"] = 0
+        if not arguments.no_restart:
+            updates = fleet.updates
+            wall, cpu = time.perf_counter(), time.process_time()
+            async with Controller(store, pipeline, link_options=options) as controller:
+                await Bench(controller, shape).apply()
+                numbers["restart s"] = time.perf_counter() - wall
+                numbers["restart cpu s"] = time.process_time() - cpu
+                numbers["updates of the restart"] = fleet.updates - updates
     result.data[name] = numbers
     _add(result, name, numbers)
 
 
 def _add(result: report.Report, name: str, numbers: dict[str, Any]) -> None:
     cells = [f"{numbers['ports']:,}", f"{numbers['leaves']:,}", f"{numbers['entries']:,}"]
-    for step in ("create", "change group", "move", "delete"):
-        spent = numbers[f"{step} ms"]
-        cells.append(f"{statistics.median(spent):.1f} / {_p99(spent):.1f}")
-    cells += [f"{numbers['cold start s']:.1f}", f"{numbers['restart s']:.1f}", f"{numbers['peak MiB']:,.0f}"]
+    for step in ("create", "change group", "move", "delete", "link dies"):
+        spent, cpu = numbers.get(f"{step} ms", [0.0]), numbers.get(f"{step} cpu ms", [0.0])
+        cells.append(f"{statistics.median(spent):.1f} / {_p99(spent):.1f} ({statistics.median(cpu):.1f})")
+    for step in ("cold start", "restart"):
+        cells.append(f"{numbers[f'{step} s']:.1f} ({numbers[f'{step} cpu s']:.1f})")
+    cells.append(f"{numbers['peak MiB']:,.0f}")
     result.add(name, *cells)
     if numbers["updates of the restart"]:
         result.notes.append(f"{name}: the restart wrote {numbers['updates of the restart']} updates")
-    if taken := numbers.get("churn s"):
-        text = f"p50 {statistics.median(taken) * 1000:.0f} ms, p99 {_p99(taken) * 1000:.0f} ms, max {max(taken):.2f} s"
-        result.notes.append(f"{name}: {len(taken)} changes of churn: {text}")
+    if "churn s" in numbers:
+        result.notes.append(f"{name}: {_churn_text(numbers)}")
+
+
+def _churn_text(numbers: dict[str, Any]) -> str:
+    taken = numbers["churn s"]
+    text = f"p50 {statistics.median(taken) * 1000:.0f} ms, p99 {_p99(taken) * 1000:.0f} ms, max {max(taken):.2f} s"
+    return f"{len(taken)} changes of churn: {text}, {numbers['churn load']:.2f} of one core"
+
+
+def _told(text: str) -> None:
+    """A long run is not silent."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def _p99(values: list[float]) -> float:
@@ -148,26 +207,35 @@ def main(argv: list[str]) -> int:
     options = report.parser(__doc__)
     options.add_argument("--ports", type=int, nargs="+", default=[1000, 10_000], help="sizes, one after the other")
     options.add_argument("--leaves", type=int, help="leaves (default: one for each 100 ports)")
+    options.add_argument("--spread", type=int, default=10, help="leaves that the ports of one VPC are on")
     options.add_argument("--changes", type=int, default=50, help="rounds of single changes")
     options.add_argument("--churn", type=float, default=0, metavar="SECONDS", help="length of a churn (default: none)")
     options.add_argument("--rate", type=int, default=500, help="changes a second of the churn")
+    options.add_argument("--links", type=int, default=10, help="how many links die, one after the other")
+    options.add_argument(
+        "--real", choices=("softswitch", "bmv2"), help="the first leaf is one, over gRPC; it is changed"
+    )
+    options.add_argument("--no-restart", action="store_true", help="leave out the second controller")
     options.add_argument("--big", type=int, nargs=2, metavar=("PORTS", "LEAVES"), help="also one VPC of this size")
     arguments = options.parse_args(argv)
     if arguments.quick:
         arguments.ports, arguments.changes = [1000], 5
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     pipeline = Pipeline.load(arguments.pipeline)
-    columns = ("size", "ports", "leaves", "entries", "create", "group", "move", "delete", "cold s", "again s", "MiB")
+    steps = ("create", "group", "move", "delete", "link dies")
+    columns = ("size", "ports", "leaves", "entries", *steps, "cold s", "again s", "MiB")
     result = report.Report("changes", columns)
     for ports in arguments.ports:
-        shape = big_world.Shape(ports, arguments.leaves or max(10, ports // 100))
+        leaves = arguments.leaves or max(10, ports // 100)
+        shape = big_world.Shape(ports, leaves, leaves_per_vpc=arguments.spread)
         asyncio.run(measure(shape, pipeline, arguments, result, f"{ports:,} ports"))
     if arguments.big:
         ports, leaves = arguments.big
         shape = big_world.Shape(ports, leaves, vpc_ports=ports, leaves_per_vpc=leaves)
         asyncio.run(measure(shape, pipeline, arguments, result, "one VPC"))
     result.notes.append(f"single changes: p50 / p99 in ms over {arguments.changes} rounds, one change at a time")
-    result.notes.append("MiB: highest so far of the whole process, with store and switches")
+    result.notes.append("in brackets: CPU time (p50) of the whole process, which has one interpreter lock")
+    result.notes.append("MiB: highest so far of the whole process, with store and switches, until a link dies")
     result.finish(arguments.json)
     return 0
 

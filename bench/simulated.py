@@ -15,11 +15,13 @@ from finsy import GRPCStatusCode
 from finsy.proto import p4r
 
 from p4vpc.southbound.pipeline import Pipeline
-from p4vpc.southbound.rpc import RpcError, UpdateError
-from p4vpc.southbound.session import Listener
+from p4vpc.southbound.rpc import UpdateError
+from p4vpc.southbound.session import Listener, Session, connect
 from p4vpc.southbound.tls import SwitchTls
+from ptf_tests.targets import RunningTarget
 
 _READ_AT_ONCE = 1000
+_REAL = "leaf0001:9559"
 
 
 class Tables:
@@ -29,13 +31,20 @@ class Tables:
         self.config = p4r.ForwardingPipelineConfig()
         self.by_kind: defaultdict[str, dict[bytes, bytes]] = defaultdict(dict)
         self.updates = 0
+        self.ports: dict[int, bool] = {}
+        self.port_news = asyncio.Event()
+
+    def set_port(self, port: int, *, is_up: bool) -> None:
+        """Plug a cable in, or out; who follows port states hears of it."""
+        self.ports[port] = is_up
+        self.port_news.set()
 
     def __len__(self) -> int:
         return sum(map(len, self.by_kind.values()))
 
     def apply(self, update: p4r.Update) -> UpdateError | None:
         """One update; why it is refused, if it is."""
-        kind, key, value = _place(update.entity)
+        kind, key, value = _shared_place(update)
         held = self.by_kind[kind]
         self.updates += 1
         if kind == "meter_entry":
@@ -54,15 +63,29 @@ class Tables:
         return None
 
 
+_MOST_SHARED = 20_000
+_shared: dict[int, tuple[p4r.Update, tuple[str, bytes, bytes]]] = {}
+
+
+def _shared_place(update: p4r.Update) -> tuple[str, bytes, bytes]:
+    """As `_place`: of a message that another switch has just got the bytes are kept once."""
+    known = _shared.get(id(update))
+    if known is None:
+        if len(_shared) >= _MOST_SHARED:
+            _shared.clear()
+        known = _shared[id(update)] = (update, _place(update.entity))
+    return known[1]
+
+
 def _place(entity: p4r.Entity) -> tuple[str, bytes, bytes]:
     """The kind of an entity, the bytes that name it, and all of it."""
-    value = entity.SerializeToString(deterministic=True)
+    value = entity.SerializeToString()
     kind = entity.WhichOneof("entity") or ""
     match kind:
         case "table_entry":
             entry = entity.table_entry
             name = p4r.TableEntry(table_id=entry.table_id, match=entry.match, priority=entry.priority)
-            return f"table {entry.table_id}", name.SerializeToString(deterministic=True), value
+            return f"table {entry.table_id}", name.SerializeToString(), value
         case "meter_entry":
             meter = p4r.MeterEntry(meter_id=entity.meter_entry.meter_id, index=entity.meter_entry.index)
             return kind, meter.SerializeToString(deterministic=True), value
@@ -95,9 +118,11 @@ class SimulatedSession:
         """Nobody is at the ports."""
 
     async def port_states(self) -> AsyncIterator[Mapping[int, bool]]:
-        """Not offered, as by BMv2."""
-        raise RpcError("subscribe", GRPCStatusCode.UNIMPLEMENTED, "")
-        yield {}
+        """Tell of ports that somebody has unplugged or plugged in."""
+        while True:
+            self._tables.port_news.clear()
+            yield dict(self._tables.ports)
+            await self._tables.port_news.wait()
 
     async def write(self, updates: Sequence[p4r.Update]) -> Mapping[int, UpdateError]:
         """Apply a batch; other tasks get a turn, as they do while a message is under way."""
@@ -137,18 +162,30 @@ class SimulatedSession:
 
 
 class Fleet:
-    """All simulated switches, by their P4Runtime address."""
+    """All simulated switches, by their P4Runtime address.
 
-    def __init__(self) -> None:
+    Args:
+        real: stands for the first leaf, if given.
+    """
+
+    def __init__(self, real: RunningTarget | None = None) -> None:
+        self._real = real
         self._tables: defaultdict[str, Tables] = defaultdict(Tables)
 
     @asynccontextmanager
     async def connect(
         self, address: str, device_id: int, election_id: int, listener: Listener, *, tls: SwitchTls | None = None
-    ) -> AsyncIterator[SimulatedSession]:
+    ) -> AsyncIterator[SimulatedSession | Session]:
         """Stands for `southbound.session.connect`."""
+        if self._real is not None and address == _REAL:
+            async with connect(self._real.grpc_address, self._real.device_id, election_id, listener) as session:
+                yield session
+            return
         await asyncio.sleep(0)
         yield SimulatedSession(self._tables[address])
+
+    def __getitem__(self, address: str) -> Tables:
+        return self._tables[address]
 
     @property
     def entries(self) -> int:

@@ -7,13 +7,14 @@ and two versions of one lineage are compared without looking at what they share.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Set
-from itertools import chain
+from itertools import chain, compress
+from operator import is_not
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
 
-_USUAL = 32
+_USUAL = 8
 """Items in one dict when all are made; once there are four times as many they are spread over more dicts."""
 
 _MOST_BUCKETS = 4096
@@ -90,7 +91,7 @@ class PersistentMap(Mapping[K, V], Generic[K, V]):
         """Return the keys whose values are not the very same objects in both; what is shared costs nothing."""
         if len(self._buckets) == len(before._buckets):
             pairs = zip(before._buckets, self._buckets, strict=True)
-            differing = [(old, new) for old, new in pairs if old is not new]
+            differing = list(compress(pairs, map(is_not, before._buckets, self._buckets)))
         else:
             differing = [(dict(before), dict(self))]
         changed: set[K] = set()

@@ -4,7 +4,8 @@
 Where there is an IPv6 address there is a link-local one too, made of the MAC that is answered with. For all other
 targets the pipeline answers from `hosts_v4`, `hosts_v6` and `bridge`.
 
-Egress knows the MAC of a gateway by its bridge domain. The links together are bridge domain 0, which nothing is sent into.
+Egress knows the MAC of a gateway by its bridge domain. The links together are bridge domain 0, which nothing is sent
+into.
 
 Writes `gateway_addresses_v4` and `gateway_addresses_v6`, and in egress `bridge_domains` for the links.
 """

@@ -4,10 +4,10 @@
 A switch's entries are one piece for the fabric and one for each VPC that has a port there, had one a moment ago, or may
 have one as soon as that announces itself. Pieces need nothing of each
 other: whoever keeps them can compile again only those that a change concerns, and `merge`. A change of the underlay
-concerns VPCs that have ports behind foreign VTEPs or subnets that flood.
+concerns VPCs by their tunnels.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Set
 from itertools import chain
 from types import MappingProxyType
 
@@ -34,9 +34,16 @@ from p4vpc.compiler.ways import Ways
 from p4vpc.intent import ObjectId
 from p4vpc.model import Model, ModelPort, ModelSwitch, ModelVpc, Vtep
 
+NO_GUESTS: Mapping[str, Set[str]] = MappingProxyType({})
+"""No leaf sends frames of a VPC that has no port there."""
+
 
 def compile_switch(
-    model: Model, switch: str, moved: Moved = NOBODY, down_links: Collection[ObjectId] = ()
+    model: Model,
+    switch: str,
+    moved: Moved = NOBODY,
+    down_links: Collection[ObjectId] = (),
+    guests: Mapping[str, Set[str]] = NO_GUESTS,
 ) -> DesiredState:
     """Return all entries that the switch shall hold, each with its origins.
 
@@ -45,13 +52,15 @@ def compile_switch(
         switch: its name.
         moved: ports that have left the switch and that it shall redirect frames to; what is unknown or here is ignored.
         down_links: those that carry nothing now; beside the intent, being what is found and not what is wanted.
+        guests: the leaves that frames of a VPC may come from although it has no port there, by VPC.
 
     Raises KeyError for a switch that the model has not, InternalError if two intents ask for different entries
     under one identity (the model should have refused them).
     """
     ways = Ways(model, switch, down_links)
     concerned = {*model.vpcs_of_switch.get(switch, ()), *(vpc_of(port) for port in moved)}
-    vpcs = (compile_vpc(model, vpc, switch, ways, moved) for vpc in sorted(concerned & model.vpcs.keys()))
+    known = sorted(concerned & model.vpcs.keys())
+    vpcs = (compile_vpc(model, vpc, switch, ways, moved, guests=guests.get(vpc, frozenset())) for vpc in known)
     entries = merge((compile_fabric(model, switch, ways), *vpcs))
     return DesiredState(switch, model.revision, MappingProxyType(dict(entries)))
 
@@ -61,22 +70,36 @@ def compile_fabric(model: Model, switch: str, ways: Ways | None = None) -> Piece
     return collect(emit_fabric(model, model.switches[switch], ways or Ways(model, switch)))
 
 
-def compile_vpc(model: Model, vpc: str, switch: str, ways: Ways | None = None, moved: Moved = NOBODY) -> Piece:
+def compile_vpc(
+    model: Model,
+    vpc: str,
+    switch: str,
+    ways: Ways | None = None,
+    moved: Moved = NOBODY,
+    *,
+    guests: Set[str] = frozenset(),
+) -> Piece:
     """Return the entries that one VPC needs at a switch; nothing if it has no port there, and had none a moment ago.
 
     They depend on the underlay as far as the VPC's tunnels do. `ways` saves finding those of the switch again.
     """
     it, of = model.vpcs[vpc], model.switches[switch]
-    scope = scope_of(it, of, ways or Ways(model, switch), moved)
-    of_ports = (emit_port(model, it, port, scope) for port in concerned_ports(it, scope))
-    of_vpc = chain(emit_networks(model, it, scope), emit_policy(it, scope))
-    return collect(chain(of_vpc, chain.from_iterable(of_ports)))
+    return collect(emit_vpc(model, it, scope_of(it, of, ways or Ways(model, switch), moved, guests=guests)))
+
+
+def emit_vpc(model: Model, vpc: ModelVpc, scope: Scope) -> Emitted:
+    """Yield all that the switch holds of one VPC."""
+    yield from emit_peers(model, scope)
+    yield from emit_networks(model, vpc, scope)
+    yield from emit_policy(vpc, scope)
+    for port in concerned_ports(vpc, scope):
+        yield from emit_port(model, vpc, port, scope)
 
 
 def emit_fabric(model: Model, switch: ModelSwitch, ways: Ways) -> Emitted:
     """Yield what the switch holds whatever the tenants want."""
     yield from access.emit_switch(model, switch)
-    yield from termination.emit_switch(model, switch)
+    yield from termination.emit_switch(switch)
     yield from answer.emit_switch(model, switch)
     yield from underlay.emit_switch(model, switch, ways)
     yield from drops.emit_switch(model, switch)
@@ -112,6 +135,14 @@ def emit_port(model: Model, vpc: ModelVpc, port: ModelPort, scope: Scope) -> Emi
     if isinstance(port.place, Vtep) and (scope.is_present or scope.is_redirecting):
         yield from termination.emit_port(port, switch)
         yield from underlay.emit_port(port, scope.ways)
+
+
+def emit_peers(model: Model, scope: Scope) -> Emitted:
+    """Yield the leaves that the switch has tunnels with on behalf of one VPC."""
+    for name in sorted(scope.peers & model.leaf_vteps.keys()):
+        leaf, origin = model.leaf_vteps[name], model.switches[name].id
+        yield from termination.emit_peer(scope.switch, leaf, origin)
+        yield from underlay.emit_peer(leaf, scope.ways, origin)
 
 
 def emit_networks(model: Model, vpc: ModelVpc, scope: Scope) -> Emitted:

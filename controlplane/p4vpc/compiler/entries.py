@@ -4,11 +4,14 @@
 Everything is frozen and hashable, values are ints, names are P4Info names. An entry states every key field of its
 table in P4Info order, also those that do not matter: `Ternary(0, 0)` and a `Range` over the whole width are "don't
 care" here; P4Runtime wants them left out, and that is the southbound's business.
+
+They are named tuples, because millions of them are made, hashed and compared. So a match equals one of another kind
+with the same numbers: those of one field of a table are all of one kind.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from p4vpc.intent.ids import ObjectId
 
@@ -22,31 +25,27 @@ CLONE_TABLE = "clone_session"
 """The same for clone sessions."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Exact:
+class Exact(NamedTuple):
     """The field equals `value`."""
 
     value: int
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Lpm:
+class Lpm(NamedTuple):
     """The first `prefix_len` bits of the field equal those of `value`; the other bits of `value` are 0."""
 
     value: int
     prefix_len: int
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Ternary:
+class Ternary(NamedTuple):
     """The field's bits under `mask` equal those of `value`; `value` has no bit outside of `mask`."""
 
     value: int
     mask: int
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Range:
+class Range(NamedTuple):
     """The field is at least `low` and at most `high`."""
 
     low: int
@@ -59,16 +58,14 @@ Identity: TypeAlias = tuple[str, Key, int]
 """(table, key, priority): two entries with one identity are the same entry to P4Runtime."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ActionCall:
+class ActionCall(NamedTuple):
     """An action with its parameters in P4Info order."""
 
     name: str
     params: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class WeightedAction:
+class WeightedAction(NamedTuple):
     """One member of an action set.
 
     Attributes:
@@ -81,15 +78,13 @@ class WeightedAction:
     watch_port: int | None = None
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ActionSet:
+class ActionSet(NamedTuple):
     """One-shot action selector: the members among which the target spreads flows. Sorted, not empty."""
 
     members: tuple[WeightedAction, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TableEntry:
+class TableEntry(NamedTuple):
     """One entry of one table. `priority` is 0 unless the key has a ternary or range field; higher wins."""
 
     table: str
@@ -100,11 +95,10 @@ class TableEntry:
     @property
     def identity(self) -> Identity:
         """(table, key, priority): what P4Runtime calls the same entry."""
-        return (self.table, self.key, self.priority)
+        return self[:3]
 
 
-@dataclass(frozen=True, slots=True)
-class MulticastEntry:
+class MulticastEntry(NamedTuple):
     """A multicast group: one copy for each (port, instance)."""
 
     group_id: int
@@ -116,8 +110,7 @@ class MulticastEntry:
         return (MULTICAST_TABLE, (Exact(self.group_id),), 0)
 
 
-@dataclass(frozen=True, slots=True)
-class CloneEntry:
+class CloneEntry(NamedTuple):
     """A clone session: who gets a copy of what a program clones to it, one for each (port, instance).
 
     Attributes:
@@ -162,8 +155,12 @@ class MeterEntry:
 Entry: TypeAlias = TableEntry | MulticastEntry | CloneEntry | MeterEntry
 
 
-@dataclass(frozen=True, slots=True)
-class DesiredEntry:
+def table_of(entry: Entry) -> str:
+    """Return the first part of an entry's identity."""
+    return entry.table if isinstance(entry, TableEntry) else entry.identity[0]
+
+
+class DesiredEntry(NamedTuple):
     """An entry and the intent objects it comes from (sorted, at least one)."""
 
     entry: Entry

@@ -7,50 +7,92 @@ model and taken out, and what is to be summed is derived from the new one. Nothi
 looked at that is the same object in both models. `compile_switch` says what must come out.
 
 A change of switches, links or the fabric's own settings compiles everything again; one of the links that are down, what
-depends on ways.
+depends on ways that are other ones.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain, product
+from types import MappingProxyType
 
-from p4vpc.compiler import policy
+from p4vpc.compiler import policy, underlay
 from p4vpc.compiler.compile import (
-    concerned_ports,
+    NO_GUESTS,
     emit_fabric,
     emit_networks,
-    emit_policy,
+    emit_peers,
     emit_port,
+    emit_vpc,
 )
 from p4vpc.compiler.entries import DesiredState, Identity
 from p4vpc.compiler.scope import NOBODY, Moved, Scope, scope_of, vpc_of
-from p4vpc.compiler.tally import Row, Tally, change, tally
-from p4vpc.compiler.ways import Ways
+from p4vpc.compiler.shared import Row, Shared
+from p4vpc.compiler.tally import Tally, change, tally
+from p4vpc.compiler.ways import Paths, Ways, changed_ways
 from p4vpc.intent import ObjectId
 from p4vpc.model import Model, ModelVpc
 
 
-@dataclass(frozen=True, slots=True)
 class Input:
-    """All that the states depend on.
+    """All that the states depend on. Nobody changes it.
 
-    Attributes:
+    Args:
+        model: the whole.
         moved: what is redirected, by switch; not there: nobody.
         down_links: what carries nothing now.
-        ways: of the switches, as far as they have been asked for; those of one model and set of links are shared.
+        awaited: the leaves that a VPC is about to have ports at, by VPC.
     """
 
-    model: Model
-    moved: Mapping[str, Moved] = field(default_factory=dict)
-    down_links: frozenset[ObjectId] = frozenset()
-    ways: dict[str, Ways] = field(default_factory=dict, compare=False, repr=False)
+    def __init__(
+        self,
+        model: Model,
+        moved: Mapping[str, Moved] = MappingProxyType({}),
+        down_links: frozenset[ObjectId] = frozenset(),
+        awaited: Mapping[str, Set[str]] = NO_GUESTS,
+    ):
+        self.model = model
+        self.moved = moved
+        self.down_links = down_links
+        self._awaited = awaited
+        self._ways: dict[str, Ways] = {}
+        self.shared = Shared()
+
+    @cached_property
+    def paths(self) -> Paths:
+        """Those of the fabric as it is now."""
+        return Paths(self.model, self.down_links)
+
+    def take_paths(self, before: "Input") -> None:
+        """Begin with what another input of the same fabric has found."""
+        if self.down_links == before.down_links:
+            self.paths, self._ways = before.paths, before._ways
+        else:
+            self.paths = before.paths.after(self.down_links)
 
     def ways_of(self, switch: str) -> Ways:
         """The ways of one switch."""
-        if switch not in self.ways:
-            self.ways[switch] = Ways(self.model, switch, self.down_links)
-        return self.ways[switch]
+        if switch not in self._ways:
+            self._ways[switch] = Ways(self.model, switch, self.down_links, self.paths)
+        return self._ways[switch]
+
+    @cached_property
+    def guests(self) -> Mapping[str, Set[str]]:
+        """The leaves that frames of a VPC may come from although it has no port there, by VPC: redirects come too."""
+        found: defaultdict[str, set[str]] = defaultdict(set)
+        for key, leaves in self._awaited.items():
+            found[key] |= leaves
+        for switch, ports in self.moved.items():
+            for port in ports:
+                found[vpc_of(port)].add(switch)
+        return found
+
+    def scope_of(self, vpc: ModelVpc, switch: str) -> Scope:
+        """What of a VPC a switch is concerned with."""
+        moved, guests = self.moved.get(switch, NOBODY), self.guests.get(vpc.id.key, frozenset())
+        of = self.model.switches[switch]
+        return scope_of(vpc, of, self.ways_of(switch), moved, guests=guests, shared=self.shared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +115,8 @@ class Compilation:
 
 def compile_all(of: Input) -> Compilation:
     """Return the states of all switches, from nothing."""
-    tallies = {name: tally(_switch_rows(of, name)) for name in of.model.switches}
+    tallies = {name: tally(_switch_rows(of, name), of.shared.items) for name in of.model.switches}
+    of.shared.clear()
     states = {name: DesiredState(name, of.model.revision, it.entries) for name, it in tallies.items()}
     return Compilation(of, states, tallies, dict.fromkeys(tallies), tallies.keys())
 
@@ -86,21 +129,23 @@ def recompile(before: Compilation, of: Input) -> Compilation:
     old = before.input
     if not _is_same_fabric(old.model, of.model):
         return _compared(before, compile_all(of))
-    if old.down_links == of.down_links:
-        of = replace(of, ways=old.ways)
+    of.take_paths(old)
+    ways: Mapping[str, Set[str]] = {} if old.down_links == of.down_links else changed_ways(old.paths, of.paths)
     tallies = dict(before.tallies)
     states = dict(before.states)
     changed: dict[str, Set[Identity] | None] = {}
-    concerned = _concerned(old, of)
+    concerned = _concerned(old, of, ways)
     ports = {key: _changed_ports(old.model.vpcs.get(key), of.model.vpcs.get(key)) for key in _all(concerned)}
     for name, keys in concerned.items():
         removed: list[Row] = []
         added: list[Row] = []
-        if old.down_links != of.down_links:
-            removed += emit_fabric(old.model, old.model.switches[name], old.ways_of(name))
-            added += emit_fabric(of.model, of.model.switches[name], of.ways_of(name))
+        other_ways = ways.get(name)
+        if other_ways is not None:
+            leaves = other_ways & of.model.leaf_vteps.keys()
+            removed += underlay.emit_routes(old.model, old.model.switches[name], old.ways_of(name), leaves)
+            added += underlay.emit_routes(of.model, of.model.switches[name], of.ways_of(name), leaves)
         for key in keys:
-            pair = _Pair(old, of, key, name, ports[key])
+            pair = _Pair(old, of, key, name, ports[key], is_same_way=other_ways is None)
             pair.compare()
             removed += pair.removed
             added += pair.added
@@ -140,8 +185,8 @@ def _compared(before: Compilation, after: Compilation) -> Compilation:
     return replace(after, states=states, changed=changed)
 
 
-def _concerned(old: Input, new: Input) -> Mapping[str, Set[str]]:
-    """Which VPCs are to be looked at, by switch."""
+def _concerned(old: Input, new: Input, ways: Mapping[str, Set[str]]) -> Mapping[str, Set[str]]:
+    """Which VPCs are to be looked at, by switch. `ways` are the destinations that switches reach in another way."""
     concerned: defaultdict[str, set[str]] = defaultdict(set)
     before, after = old.model.vpcs, new.model.vpcs
     for key in before.keys() | after.keys() if before is not after else ():
@@ -157,9 +202,12 @@ def _concerned(old: Input, new: Input) -> Mapping[str, Set[str]]:
     for name in old.moved.keys() | new.moved.keys():
         for port in old.moved.get(name, NOBODY) ^ new.moved.get(name, NOBODY):
             concerned[name].add(vpc_of(port))
-    if old.down_links != new.down_links:
-        for name in new.model.switches:
-            concerned[name].update(key for key in _keys(new, name) if _depends_on_ways(after.get(key)))
+    for key in old.guests.keys() | new.guests.keys() if old.guests != new.guests else ():
+        if old.guests.get(key) != new.guests.get(key) and key in after:
+            for name in chain(after[key].switches, old.guests.get(key, ()), new.guests.get(key, ())):
+                concerned[name].add(key)
+    for name, destinations in ways.items():
+        concerned[name].update(key for key in _keys(new, name) if _depends_on(new, key, destinations))
     return {name: keys for name, keys in concerned.items() if name in new.model.switches}
 
 
@@ -167,8 +215,13 @@ def _keys(of: Input, name: str) -> Set[str]:
     return {*of.model.vpcs_of_switch.get(name, ()), *(vpc_of(port) for port in of.moved.get(name, NOBODY))}
 
 
-def _depends_on_ways(vpc: ModelVpc | None) -> bool:
-    return vpc is not None and (bool(vpc.places.foreign) or _floods(vpc))
+def _depends_on(of: Input, key: str, destinations: Set[str]) -> bool:
+    """Whether a VPC, at a switch where it is, may have something to do with the ways to these switches."""
+    vpc = of.model.vpcs.get(key)
+    if vpc is None:
+        return False
+    leaves = chain(vpc.switches, vpc.candidate_switches, of.guests.get(key, ()))
+    return bool(vpc.places.foreign) or any(leaf in destinations for leaf in leaves)
 
 
 def _floods(vpc: ModelVpc) -> bool:
@@ -178,38 +231,33 @@ def _floods(vpc: ModelVpc) -> bool:
 def _switch_rows(of: Input, name: str) -> Iterator[Row]:
     yield from emit_fabric(of.model, of.model.switches[name], of.ways_of(name))
     for key in sorted(_keys(of, name) & of.model.vpcs.keys()):
-        vpc, switch = of.model.vpcs[key], of.model.switches[name]
-        scope = scope_of(vpc, switch, of.ways_of(name), of.moved.get(name, NOBODY))
-        yield from _vpc_rows(of.model, vpc, scope)
-
-
-def _vpc_rows(model: Model, vpc: ModelVpc, scope: Scope) -> Iterator[Row]:
-    yield from emit_networks(model, vpc, scope)
-    yield from emit_policy(vpc, scope)
-    for port in concerned_ports(vpc, scope):
-        yield from emit_port(model, vpc, port, scope)
+        vpc = of.model.vpcs[key]
+        yield from emit_vpc(of.model, vpc, of.scope_of(vpc, name))
 
 
 class _Pair:
     """One VPC at one switch, before and after. `removed` and `added` are the rows that may differ.
 
-    `changed` are the ports of the VPC that are not the same.
+    `changed` are the ports of the VPC that are not the same; `is_same_way` says that the switch's ways are.
     """
 
-    def __init__(self, old: Input, new: Input, key: str, name: str, changed: Set[ObjectId]):
+    def __init__(self, old: Input, new: Input, key: str, name: str, changed: Set[ObjectId], *, is_same_way: bool):
         self._changed = changed
         self._before = _side(old, key, name)
         self._after = _side(new, key, name)
-        self._is_same_way = old.down_links == new.down_links
+        self._is_same_way = is_same_way
         self.removed: list[Row] = []
         self.added: list[Row] = []
 
     def compare(self) -> None:
         before, after = self._before, self._after
         if before is None or after is None or not before.is_like(after):
-            self.removed += () if before is None else _vpc_rows(before.model, before.vpc, before.scope)
-            self.added += () if after is None else _vpc_rows(after.model, after.vpc, after.scope)
+            self.removed += () if before is None else emit_vpc(before.model, before.vpc, before.scope)
+            self.added += () if after is None else emit_vpc(after.model, after.vpc, after.scope)
             return
+        if not self._is_same_way or before.scope.peers != after.scope.peers:
+            self.removed += emit_peers(before.model, before.scope)
+            self.added += emit_peers(after.model, after.scope)
         ports = self._ports(before, after)
         for port_id in ports:
             self.removed += before.port_rows(port_id)
@@ -282,7 +330,7 @@ def _side(of: Input, key: str, name: str) -> _Side | None:
     vpc = of.model.vpcs.get(key)
     if vpc is None:
         return None
-    return _Side(of.model, vpc, scope_of(vpc, of.model.switches[name], of.ways_of(name), of.moved.get(name, NOBODY)))
+    return _Side(of.model, vpc, of.scope_of(vpc, name))
 
 
 def _changed_ports(one: ModelVpc | None, other: ModelVpc | None) -> Set[ObjectId]:

@@ -12,6 +12,7 @@ from p4vpc.compiler.entries import ActionCall, Exact, Lpm, TableEntry
 from p4vpc.compiler.family import of_family
 from p4vpc.compiler.pieces import Emitted
 from p4vpc.compiler.scope import Scope, entered_subnets
+from p4vpc.compiler.shared import Destination
 from p4vpc.intent import IpNetwork, is_within
 from p4vpc.model import LocalPlace, Model, ModelPort, ModelSwitch, ModelVpc, Vtep
 
@@ -35,15 +36,30 @@ def emit_vpc(model: Model, vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
 
 def emit_port(model: Model, vpc: ModelVpc, port: ModelPort, scope: Scope) -> Emitted:
     """Yield a port as a destination, as seen from the switch; but for the MAC if it has moved, see `redirect`."""
-    host = _host(model, port, port.label, scope.switch)
-    if host is None:
-        return
-    for address in port.addresses:
-        yield TableEntry(of_family("hosts", address), (Exact(vpc.vrf), Exact(int(address))), 0, host), port.id
-    if port.subnet.id not in scope.entered or (port.id in scope.moved and host.name == "set_remote_host"):
-        return
+    is_remote = port.switch != scope.switch.name
+    destination = scope.shared.remote.get(port.id) if is_remote else None
+    if destination is None:
+        host = _host(model, port, port.label, scope.switch)
+        if host is None:
+            return
+        destination = _destination(vpc, port, host)
+        if is_remote:
+            scope.shared.put(port.id, destination)
+    yield from destination.hosts
+    if port.subnet.id in scope.entered and not (is_remote and port.id in scope.moved):
+        yield destination.station
+
+
+def _destination(vpc: ModelVpc, port: ModelPort, host: ActionCall) -> Destination:
+    """Return the port as a destination that `host` takes a routed packet to."""
+    hosts = (
+        TableEntry(of_family("hosts", address), (Exact(vpc.vrf), Exact(int(address))), 0, host)
+        for address in port.addresses
+    )
     station = (Exact(port.subnet.bridge_domain), Exact(port.mac.value))
-    yield TableEntry("bridge", station, 0, _station(host)), port.id
+    return Destination(
+        tuple((entry, port.id) for entry in hosts), (TableEntry("bridge", station, 0, _station(host)), port.id)
+    )
 
 
 def _route(vpc: ModelVpc, prefix: IpNetwork, action: ActionCall) -> TableEntry:

@@ -5,6 +5,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from p4vpc.compiler.shared import Shared
 from p4vpc.compiler.ways import Ways
 from p4vpc.intent import ObjectId
 from p4vpc.model import LocalPlace, ModelPort, ModelSubnet, ModelSwitch, ModelVpc, Vtep
@@ -51,6 +52,8 @@ class Scope:
         is_redirecting: frames for ports that have left are sent on from here.
         entered: the subnets that frames may enter or leave here; see `entered_subnets`.
         moved: the VPC's ports that have left the switch a moment ago.
+        peers: the other leaves that frames of the VPC are sent to from here, or may come from.
+        shared: what has been made for other switches.
     """
 
     switch: ModelSwitch
@@ -59,12 +62,39 @@ class Scope:
     is_redirecting: bool
     entered: frozenset[ObjectId]
     moved: Moved
+    peers: frozenset[str]
+    shared: Shared
 
 
-def scope_of(vpc: ModelVpc, switch: ModelSwitch, ways: Ways, moved: Moved) -> Scope:
-    """Return what of the VPC the switch is concerned with. Ports of other VPCs among `moved` do not matter."""
+def scope_of(
+    vpc: ModelVpc,
+    switch: ModelSwitch,
+    ways: Ways,
+    moved: Moved = NOBODY,
+    *,
+    guests: Set[str] = frozenset(),
+    shared: Shared | None = None,
+) -> Scope:
+    """Return what of the VPC the switch is concerned with.
+
+    Args:
+        moved: ports that have left the switch; those of other VPCs do not matter.
+        guests: leaves that frames of the VPC may come from although it has no port there (any more, or yet).
+        shared: what has been made of this model for other switches.
+    """
     own = [port for port_id in moved if (port := vpc.port(port_id)) is not None]
     is_present = switch.name in vpc.switches
     entered = {port.subnet.id for port in vpc.places.entering(switch.name)} if is_present else ()
-    is_redirecting = any(is_elsewhere(port, switch) for port in own)
-    return Scope(switch, ways, is_present, is_redirecting, frozenset(entered), frozenset(port.id for port in own))
+    gone = [port for port in own if is_elsewhere(port, switch)]
+    # Whoever redirects gets frames of all leaves of the VPC, and sends them to some of those.
+    peers = vpc.switches | vpc.candidate_switches | guests if is_present or gone else frozenset[str]()
+    return Scope(
+        switch,
+        ways,
+        is_present,
+        bool(gone),
+        frozenset(entered),
+        frozenset(port.id for port in own),
+        frozenset(peers - {switch.name}),
+        shared or Shared(),
+    )

@@ -8,15 +8,12 @@ for it any more (docs/adr/0019).
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
-from p4vpc.compiler.entries import DesiredEntry, Entry, Identity, Origin
+from p4vpc.compiler.entries import DesiredEntry, Identity, Origin
 from p4vpc.compiler.pieces import contradiction
+from p4vpc.compiler.shared import Row
 from p4vpc.errors import InternalError
 from p4vpc.persistent import PersistentMap
-
-Row: TypeAlias = tuple[Entry, Origin]
-"""What stages yield: an object asks for an entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +29,20 @@ class Tally:
     again: Mapping[tuple[Identity, Origin], int] = field(default_factory=dict)
 
 
-def tally(rows: Iterable[Row]) -> Tally:
-    """Return what the rows ask for. InternalError names both origins of a contradiction."""
+def tally(rows: Iterable[Row], items: Mapping[int, tuple[Identity, DesiredEntry]]) -> Tally:
+    """Return what the rows ask for, with the `items` that have been made of some of them (`Shared`).
+
+    InternalError names both origins of a contradiction.
+    """
     entries: dict[Identity, DesiredEntry] = {}
     again: dict[tuple[Identity, Origin], int] = {}
-    for entry, origin in rows:
-        identity = entry.identity
+    for row in rows:
+        entry, origin = row
+        made = items.get(id(row))
+        identity, item = made if made is not None else (entry.identity, None)
         known = entries.get(identity)
         if known is None:
-            entries[identity] = DesiredEntry(entry, (origin,))
+            entries[identity] = item or DesiredEntry(entry, (origin,))
         elif known.entry != entry:
             raise contradiction(known, DesiredEntry(entry, (origin,)))
         elif origin in known.origins:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tunnels, both ways: whose packets are let out of VXLAN and into which network; where to send and as which VNI.
 
-A leaf trusts every other leaf: source guard and policy were applied where the packet entered. A foreign VTEP is an
-untrusted peer, and only at leaves that share a VPC with it (docs/adr/0003).
+A leaf knows those other leaves that it shares a VPC with (docs/adr/0022), and trusts them: source guard and policy were
+applied where the packet entered. A foreign VTEP is an untrusted peer, and only at leaves that share a VPC with it
+(docs/adr/0003).
 
 Modes of a tunnel are those of the model: of the fabric between leaves, of its `vtep` object to a foreign one. A leaf
 of ours needs no group id: policy has been applied where the packet entered.
@@ -13,7 +14,7 @@ Writes `local_vteps_v4`, `local_vteps_v6`, `peer_vteps_v4`, `peer_vteps_v6`, `vn
 
 from collections.abc import Iterator
 
-from p4vpc.compiler.entries import ActionCall, Exact, TableEntry
+from p4vpc.compiler.entries import ActionCall, Exact, Origin, TableEntry
 from p4vpc.compiler.family import of_family
 from p4vpc.compiler.pieces import Emitted
 from p4vpc.compiler.scope import entered_subnets
@@ -21,19 +22,20 @@ from p4vpc.intent import IpAddress
 from p4vpc.model import Model, ModelPort, ModelSubnet, ModelSwitch, ModelVpc, Vtep
 
 
-def emit_switch(model: Model, switch: ModelSwitch) -> Emitted:
-    """Yield the leaf's own VTEP and all other leaves; nothing for a spine."""
-    if switch.vtep is None:
-        return
-    local = TableEntry(of_family("local_vteps", switch.vtep), (Exact(int(switch.vtep)),), 0, ActionCall("terminate"))
-    yield local, switch.id
-    for name, leaf in model.leaf_vteps.items():
-        if name != switch.name:
-            origin = model.switches[name].id
-            for entry in _peer(switch.vtep, leaf, is_trusted=True):
-                yield entry, origin
-                if leaf.modes.origin is not None:
-                    yield entry, leaf.modes.origin
+def emit_switch(switch: ModelSwitch) -> Emitted:
+    """Yield the leaf's own VTEP; nothing for a spine."""
+    if switch.vtep is not None:
+        key = (Exact(int(switch.vtep)),)
+        yield TableEntry(of_family("local_vteps", switch.vtep), key, 0, ActionCall("terminate")), switch.id
+
+
+def emit_peer(switch: ModelSwitch, leaf: Vtep, origin: Origin) -> Emitted:
+    """Yield another leaf as a peer, and the tunnel to it."""
+    if switch.vtep is not None:
+        for entry in _peer(switch.vtep, leaf, is_trusted=True):
+            yield entry, origin
+            if leaf.modes.origin is not None:
+                yield entry, leaf.modes.origin
 
 
 def emit_vpc(model: Model, vpc: ModelVpc, switch: ModelSwitch) -> Emitted:

@@ -2,9 +2,9 @@
 """The underlay: the ways of this switch's own tunnels, and routes for what it only passes on.
 
 A tunnel's frames leave by `tunnel_next_hops`: towards a leaf of ours over all shortest paths, towards a foreign VTEP as
-the longest prefix that holds its address. `underlay_routes_*` are for transit: to every VTEP and to every prefix behind
-a neighbour. Each next hop watches its port: while the port is down the switch leaves it out by itself, before the
-controller knows. What cannot be reached has no entry.
+the longest prefix that holds its address. `underlay_routes_*` are for transit: to every prefix behind a neighbour, and
+to every VTEP that somebody sends to through this switch (docs/adr/0022). Each next hop watches its port: while the port
+is down the switch leaves it out by itself, before the controller knows. What cannot be reached has no entry.
 
 Writes `tunnel_next_hops`, `underlay_routes_v4`, `underlay_routes_v6`, and in egress `neighbors`.
 """
@@ -12,30 +12,39 @@ Writes `tunnel_next_hops`, `underlay_routes_v4`, `underlay_routes_v6`, and in eg
 from collections.abc import Iterable
 from ipaddress import ip_network
 
-from p4vpc.compiler.entries import ActionCall, ActionSet, Exact, Lpm, TableEntry, WeightedAction
+from p4vpc.compiler.entries import ActionCall, ActionSet, Exact, Lpm, Origin, TableEntry, WeightedAction
 from p4vpc.compiler.family import of_family
 from p4vpc.compiler.pieces import Emitted
 from p4vpc.compiler.ways import Ways
 from p4vpc.intent import IpNetwork
 from p4vpc.model import Model, ModelPort, ModelSwitch, Vtep
 
+MOST_NEXT_HOPS = 64
+"""What a group of the pipeline's selectors holds; a spine whose link has died would go round over all other leaves."""
+
 
 def emit_switch(model: Model, switch: ModelSwitch, ways: Ways) -> Emitted:
-    """Yield the switch's neighbours, its routes, and if it is a leaf the ways to all other leaves."""
+    """Yield the switch's neighbours and its routes."""
     for end in model.fabric_ports[switch.name]:
         rewrite = ActionCall("set_neighbor", (switch.router_mac.value, end.peer_mac.value))
         yield TableEntry("neighbors", (Exact(end.port),), 0, rewrite), end.link
-    for name, leaf in model.leaf_vteps.items():
-        ports = ways.to_switch(name)
-        if name == switch.name or not ports:
-            continue
-        origin = model.switches[name].id
-        yield _route(ip_network(leaf.address), ports), origin
-        if switch.vtep is not None:
-            yield _tunnel(leaf, ports), origin
+    yield from emit_routes(model, switch, ways, model.leaf_vteps)
+
+
+def emit_routes(model: Model, switch: ModelSwitch, ways: Ways, leaves: Iterable[str]) -> Emitted:
+    """Yield the routes to the VTEPs of some leaves, and to all prefixes behind neighbours."""
+    for name in ways.transit_to(leaves):
+        if name != switch.name and (ports := ways.to_switch(name)):
+            yield _route(ip_network(model.leaf_vteps[name].address), ports), model.switches[name].id
     for prefix, way in ways.prefixes.items():
         for link in way.links:
             yield _route(prefix, way.ports), link
+
+
+def emit_peer(leaf: Vtep, ways: Ways, origin: Origin) -> Emitted:
+    """Yield the ways to another leaf that tunnels lead to."""
+    if ports := ways.to_vtep(leaf):
+        yield _tunnel(leaf, ports), origin
 
 
 def emit_port(port: ModelPort, ways: Ways) -> Emitted:
@@ -54,4 +63,5 @@ def _route(prefix: IpNetwork, ports: Iterable[int]) -> TableEntry:
 
 
 def _next_hops(ports: Iterable[int]) -> ActionSet:
-    return ActionSet(tuple(WeightedAction(ActionCall("set_next_hop", (port,)), 1, port) for port in sorted(ports)))
+    used = sorted(ports)[:MOST_NEXT_HOPS]
+    return ActionSet(tuple(WeightedAction(ActionCall("set_next_hop", (port,)), 1, port) for port in used))

@@ -8,11 +8,12 @@ Links that are down count only for what cannot be reached without them: if what 
 lost, and if it is right, nothing more is.
 """
 
-from collections import defaultdict, deque
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Set
 from functools import cached_property
 from typing import NamedTuple
 
+from p4vpc.compiler.distances import FAR, Distances, link_ends
 from p4vpc.compiler.entries import Origin
 from p4vpc.intent import IpAddress, IpNetwork, ObjectId
 from p4vpc.model import Model, Vtep
@@ -28,23 +29,72 @@ class Way(NamedTuple):
 NO_PORTS: frozenset[int] = frozenset()
 
 
-class Ways:
-    """Everything that one switch reaches. Nothing is computed before it is asked for."""
+class Paths:
+    """What the ways of all switches have in common: the distances, with all links and without those that are down."""
 
-    def __init__(self, model: Model, switch: str, down_links: Collection[ObjectId] = ()):
-        self._wired = _Reach(model, switch, ())
-        self._alive = _Reach(model, switch, down_links) if down_links else self._wired
+    def __init__(self, model: Model, down_links: Collection[ObjectId] = ()):
+        self.model = model
+        self.wired = Distances(model)
+        self.alive = Distances(model, down_links) if down_links else self.wired
+
+    def after(self, down_links: Collection[ObjectId]) -> "Paths":
+        """Return those of the same model with other links down."""
+        result: Paths = object.__new__(Paths)
+        result.model, result.wired = self.model, self.wired
+        result.alive = self.alive.after(down_links) if down_links else self.wired
+        return result
+
+    @cached_property
+    def announcing(self) -> Mapping[str, tuple[tuple[int, Origin, tuple[IpNetwork, ...]], ...]]:
+        """The switches that have neighbours which announce something: port, link and prefixes of each."""
+        found = {
+            name: tuple((end.port, end.link, end.prefixes) for end in ends if end.prefixes)
+            for name, ends in self.model.fabric_ports.items()
+        }
+        return {name: ends for name, ends in found.items() if ends}
+
+    def that_count(self, switch: str, destination: str) -> Distances:
+        """The distances that a switch goes by: those of links that are up, if they lead there at all."""
+        number = self.alive.numbers[switch]
+        return self.alive if self.alive.to(destination)[number] != FAR else self.wired
+
+
+class Ways:
+    """Everything that one switch reaches. Nothing is computed before it is asked for.
+
+    Args:
+        paths: those of the model and the links, if somebody has them.
+    """
+
+    def __init__(self, model: Model, switch: str, down_links: Collection[ObjectId] = (), paths: Paths | None = None):
+        self._paths = paths or Paths(model, down_links)
+        self._switch = switch
+        self._ends = model.fabric_ports[switch]
         self._found: dict[IpAddress, frozenset[int]] = {}
 
     @cached_property
     def prefixes(self) -> Mapping[IpNetwork, Way]:
         """The prefixes behind neighbours, with the ways to the nearest neighbours that announce them."""
-        return {**self._wired.prefixes, **self._alive.prefixes}
+        paths = self._paths
+        wired = self._reached(paths.wired)
+        return wired if paths.alive is paths.wired else {**wired, **self._reached(paths.alive)}
+
+    def _reached(self, over: Distances) -> Mapping[IpNetwork, Way]:
+        found: dict[IpNetwork, list[tuple[int, frozenset[int], Origin]]] = defaultdict(list)
+        for name, ends in self._paths.announcing.items():
+            hops = over.to(name)[over.numbers[self._switch]]
+            if hops == FAR:
+                continue
+            ports = over.ports(self._switch, name)
+            for port, link, prefixes in ends:
+                if link not in over.without:
+                    for prefix in prefixes:
+                        found[prefix].append((hops, ports or frozenset({port}), link))
+        return {prefix: _nearest(ways) for prefix, ways in found.items()}
 
     def to_switch(self, name: str) -> frozenset[int]:
         """Return the ports on shortest paths to another switch; none if there is no path."""
-        found = self._alive.paths.get(name) or self._wired.paths.get(name)
-        return found[1] if found is not None else NO_PORTS
+        return self._paths.that_count(self._switch, name).ports(self._switch, name)
 
     def to_vtep(self, vtep: Vtep) -> frozenset[int]:
         """Return the ports towards a tunnel's far end: a leaf of ours, or a foreign VTEP behind some neighbour."""
@@ -56,55 +106,74 @@ class Ways:
             self._found[vtep.address] = NO_PORTS if longest is None else self.prefixes[longest].ports
         return self._found[vtep.address]
 
-
-class _Reach:
-    """What is reached without the links of one set."""
-
-    def __init__(self, model: Model, switch: str, without: Collection[ObjectId]):
-        self._model = model
-        self._switch = switch
-        self._without = without
+    @cached_property
+    def _neighbors(self) -> Set[str]:
+        return {end.peer_switch for end in self._ends if end.peer_switch is not None}
 
     @cached_property
-    def paths(self) -> Mapping[str, tuple[int, frozenset[int]]]:
-        return shortest_paths(self._model, self._switch, self._without)
+    def _is_border(self) -> bool:
+        return any(end.peer_switch is None for end in self._ends)
 
-    @cached_property
-    def prefixes(self) -> Mapping[IpNetwork, Way]:
-        found: dict[IpNetwork, list[tuple[int, frozenset[int], Origin]]] = defaultdict(list)
-        for name, (hops, ports) in self.paths.items():
-            for end in self._model.fabric_ports[name]:
-                if end.link not in self._without:
-                    for prefix in end.prefixes:
-                        found[prefix].append((hops, ports or frozenset({end.port}), end.link))
-        return {prefix: _nearest(ways) for prefix, ways in found.items()}
+    def transit_to(self, names: Iterable[str]) -> Iterable[str]:
+        """Return those of the switches that `is_transit` is true of; while no link is down, without much ado."""
+        if self._is_border:
+            return names
+        alive = self._paths.alive
+        if alive is not self._paths.wired:
+            return [name for name in names if self.is_transit(name)]
+        here, beside = alive.numbers[self._switch], [alive.numbers[name] for name in self._neighbors]
+        found = []
+        for name in names:
+            hops = alive.to(name)
+            beyond = hops[here] + 1
+            if any(hops[number] == beyond for number in beside):
+                found.append(name)
+        return found
+
+    def is_transit(self, name: str) -> bool:
+        """Whether somebody sends what is for another switch through this one: a neighbour of ours, or whoever else."""
+        if self._is_border:
+            return True
+        here = self._paths.alive.numbers[self._switch]
+        for neighbor in self._neighbors:
+            over = self._paths.that_count(neighbor, name)
+            hops, there = over.to(name), over.numbers[neighbor]
+            if hops[here] + 1 == hops[there] and any(far == here for _, far in over.links(there)):
+                return True
+        return False
 
 
-def shortest_paths(
-    model: Model, source: str, without: Collection[ObjectId] = ()
-) -> Mapping[str, tuple[int, frozenset[int]]]:
-    """Return for each switch in reach its distance in hops and the source's ports on shortest paths to it.
+def changed_ways(old: Paths, new: Paths) -> Mapping[str, Set[str]]:
+    """Return the destinations to which each switch's ways may differ, and what it is transit for; the model is one.
 
-    Links in `without` are passed over.
+    A switch is there with no destination if only prefixes behind neighbours may be reached in another way.
     """
-    distance = {source: 0}
-    ports: dict[str, set[int]] = defaultdict(set)
-    queue = deque([source])
-    while queue:
-        here = queue.popleft()
-        for end in model.fabric_ports[here]:
-            there = end.peer_switch
-            if there is None or end.link in without:
-                continue
-            if there not in distance:
-                distance[there] = distance[here] + 1
-                queue.append(there)
-            if distance[there] == distance[here] + 1:
-                ports[there] |= {end.port} if here == source else ports[here]
-    return {name: (hops, frozenset(ports[name])) for name, hops in distance.items()}
+    numbers = old.wired.numbers
+    names = list(numbers)
+    changed: defaultdict[str, set[str]] = defaultdict(set)
+    ends = link_ends(old.model, old.alive.without ^ new.alive.without)
+    for switches in ends.values():
+        for name in names if len(switches) == 1 else switches:
+            changed[name] = set()
+    destinations = old.model.leaf_vteps.keys() | old.announcing.keys()
+    for destination in destinations:
+        before, after = old.alive.to(destination), new.alive.to(destination)
+        for switches in ends.values():
+            if len(switches) > 1:
+                one, other = (numbers[name] for name in switches)
+                if before[one] != before[other] or after[one] != after[other]:
+                    for name in switches:
+                        changed[name].add(destination)
+        if before is not after and before != after:
+            for number, (one, other) in enumerate(zip(before, after, strict=True)):
+                if one != other:
+                    for near in (number, *(far for _, far in old.wired.links(number))):
+                        changed[names[near]].add(destination)
+    return changed
 
 
-def _nearest(ways: list[tuple[int, frozenset[int], Origin]]) -> Way:
-    least = min(hops for hops, _, _ in ways)
-    best = [(ports, link) for hops, ports, link in ways if hops == least]
+def _nearest(ways: Iterable[tuple[int, frozenset[int], Origin]]) -> Way:
+    known = list(ways)
+    least = min(hops for hops, _, _ in known)
+    best = [(ports, link) for hops, ports, link in known if hops == least]
     return Way(NO_PORTS.union(*(ports for ports, _ in best)), tuple(link for _, link in best))

@@ -7,7 +7,7 @@ How a commit goes, with nothing but pure functions around the store::
     check_objects(after, deleted)                       # ModelError: all problems at once
     plan = plan_identifiers(after, snapshot.identifiers)
     done = store.commit(changes, who, expected_revision=snapshot.revision, identifiers=plan)
-    model = build_model(after, done.identifiers, done.revision)
+    model = build_model(after, snapshot.identifiers with done.allocated, without what was retired, done.revision)
 """
 
 from collections import defaultdict

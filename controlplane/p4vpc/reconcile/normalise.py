@@ -1,16 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """One form for entries that mean the same, so that comparing never finds a difference that is none."""
 
-from dataclasses import replace
-
 from p4vpc.compiler.entries import (
     ActionSet,
-    CloneEntry,
     Entry,
     Lpm,
     Match,
     MeterEntry,
-    MulticastEntry,
+    TableEntry,
     Ternary,
     WeightedAction,
 )
@@ -24,19 +21,21 @@ def normalise(entry: Entry, schema: Schema) -> Entry:
     of a multicast group or clone session are sorted; members that differ in nothing but weight become one with the sum
     of their weights.
     """
-    if isinstance(entry, MulticastEntry | CloneEntry):
-        replicas = tuple(sorted(set(entry.replicas)))
-        return entry if replicas == entry.replicas else replace(entry, replicas=replicas)
     if isinstance(entry, MeterEntry):
         return entry
+    if not isinstance(entry, TableEntry):
+        replicas = tuple(sorted(set(entry.replicas)))
+        return entry if replicas == entry.replicas else entry._replace(replicas=replicas)
     table = schema.tables.get(entry.table)
     if table is None or len(table.key) != len(entry.key):
         return entry  # the codec says what is wrong with it
+    if table.is_plain and not isinstance(entry.action, ActionSet):
+        return entry
     action = normalise_action_set(entry.action) if isinstance(entry.action, ActionSet) else entry.action
     key = tuple(normalise_match(match, column.width) for match, column in zip(entry.key, table.key, strict=True))
     if key == entry.key and action == entry.action:
         return entry
-    return replace(entry, key=key, action=action)
+    return entry._replace(key=key, action=action)
 
 
 def normalise_action_set(actions: ActionSet) -> ActionSet:
@@ -45,7 +44,7 @@ def normalise_action_set(actions: ActionSet) -> ActionSet:
     for member in actions.members:
         name = (member.action, member.watch_port)
         same = merged.get(name)
-        merged[name] = member if same is None else replace(same, weight=same.weight + member.weight)
+        merged[name] = member if same is None else same._replace(weight=same.weight + member.weight)
     return ActionSet(tuple(sorted(merged.values(), key=_member_order)))
 
 

@@ -17,13 +17,22 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from itertools import groupby, islice
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from p4vpc.compiler.entries import CLONE_TABLE, MULTICAST_TABLE, DesiredEntry, Entry, Identity, Origin
+from p4vpc.compiler.entries import (
+    CLONE_TABLE,
+    MULTICAST_TABLE,
+    ActionSet,
+    DesiredEntry,
+    Entry,
+    Identity,
+    Origin,
+    TableEntry,
+    table_of,
+)
 from p4vpc.reconcile.capacity import LeftOut, fit, has_cell
 from p4vpc.reconcile.normalise import normalise
-from p4vpc.reconcile.schema import Reference, Schema, key_values
+from p4vpc.reconcile.schema import Reference, Schema, SelectorSchema, key_values
 
 DEFAULT_BATCH_SIZE = 500
 """Updates in one write. A failing batch answers with a status for each of them, which must fit into gRPC metadata."""
@@ -37,8 +46,7 @@ class Operation(IntEnum):
     DELETE = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One update. `origins` are the intent objects that asked for it; empty for a delete, which nobody asks for."""
 
     operation: Operation
@@ -91,12 +99,13 @@ def plan_some(
     sizes: Mapping[str, int],
     schema: Schema,
     *,
+    members: Mapping[str, int],
     batch_size: int = DEFAULT_BATCH_SIZE,
 ) -> Plan | None:
     """The same as `plan`, where it is known that `desired` and `actual` agree but under some identities.
 
-    None where that takes a look at everything: a table gets full, is constant or spreads flows, or an entry is not in
-    canonical form.
+    None where that takes a look at everything: a table or an action selector may get full, a table is constant, or an
+    entry is not in canonical form.
 
     Args:
         differing: where they may not agree.
@@ -104,11 +113,13 @@ def plan_some(
         actual: what it holds.
         sizes: how many entries of `actual` are in each table.
         schema: as for `plan`.
+        members: how many members the action sets of each table's entries in `actual` have.
         batch_size: most updates in one batch.
     """
     wanted: dict[Identity, DesiredEntry] = {}
     held: dict[Identity, Entry] = {}
     inserts: Counter[str] = Counter()
+    joins: Counter[SelectorSchema] = Counter()
     for identity in differing:
         item, have = desired.get(identity), actual.get(identity)
         if not _is_plain(identity[0], schema):
@@ -118,20 +129,40 @@ def plan_some(
                 return None
             wanted[identity] = item
             inserts[identity[0]] += have is None
+            if selector := _selector_of(identity[0], schema):
+                joins[selector] += (number := members_of(item.entry))
+                if 0 < selector.max_group_size < number:
+                    return None
         if have is not None:
             held[identity] = have
     for name, number in inserts.items():
         table = schema.tables.get(name)
         if table is not None and table.size and sizes.get(name, 0) + number > table.size:
             return None
+    for selector, number in joins.items():
+        used = sum(number for name, number in members.items() if _selector_of(name, schema) == selector)
+        if 0 < selector.size < used + number:
+            return None
     return Plan(tuple(_Difference(wanted, held, schema).batches(batch_size)))
+
+
+def members_of(entry: Entry) -> int:
+    """How much room the entry takes at most in its table's action selector."""
+    if isinstance(entry, TableEntry) and isinstance(entry.action, ActionSet):
+        return sum(member.weight for member in entry.action.members)
+    return 0
+
+
+def _selector_of(name: str, schema: Schema) -> SelectorSchema | None:
+    table = schema.tables.get(name)
+    return table.selector if table is not None else None
 
 
 def _is_plain(name: str, schema: Schema) -> bool:
     if name in (MULTICAST_TABLE, CLONE_TABLE) or name in schema.meters:
         return True
     table = schema.tables.get(name)
-    return table is not None and not table.is_const and table.selector is None
+    return table is not None and not table.is_const
 
 
 def _has_its_cell(entry: Entry, schema: Schema) -> bool:
@@ -150,6 +181,9 @@ def _normalised(
             result[identity] = item
             continue
         entry = normalise(item.entry, schema)
+        if entry is item.entry and identity not in result:
+            result[identity] = item
+            continue
         same = result.setdefault(entry.identity, DesiredEntry(entry, item.origins))
         if same.entry != entry:
             reason = f"another entry of table {entry.identity[0]} has the same key and another action"
@@ -235,12 +269,18 @@ class _Difference:
         )
 
     def _in_ranks(self, changes: Iterable[Change], size: int, *, falling: bool) -> Iterator[Batch]:
-        def rank(change: Change) -> int:
-            return self._rank(change.entry.identity[0])
-
-        for _, group in groupby(sorted(changes, key=rank, reverse=falling), key=rank):
-            while batch := tuple(islice(group, size)):
-                yield batch
+        by_rank: defaultdict[int, list[Change]] = defaultdict(list)
+        ranks: dict[str, int] = {}
+        for change in changes:
+            table = table_of(change.entry)
+            rank = ranks.get(table)
+            if rank is None:
+                rank = ranks[table] = self._rank(table)
+            by_rank[rank].append(change)
+        for rank in sorted(by_rank, reverse=falling):
+            group = by_rank[rank]
+            for start in range(0, len(group), size):
+                yield tuple(group[start : start + size])
 
 
 class _Referrers:

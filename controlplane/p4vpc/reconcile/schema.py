@@ -142,10 +142,17 @@ class TableSchema:
     selector: SelectorSchema | None = None
     references: tuple[Reference, ...] = ()
 
-    @property
-    def has_priority(self) -> bool:
-        """Whether entries need a priority > 0 (P4Runtime 1.4, section 9.1)."""
-        return any(column.kind in NEEDS_PRIORITY for column in self.key)
+    has_priority: bool = field(init=False, compare=False)
+    """Whether entries need a priority > 0 (P4Runtime 1.4, section 9.1)."""
+
+    is_plain: bool = field(init=False, compare=False)
+    """Whether there is only one way to say an entry: all of its key is exact, and it takes one action."""
+
+    def __post_init__(self) -> None:
+        has_priority = any(column.kind in NEEDS_PRIORITY for column in self.key)
+        is_exact = all(column.kind is MatchKind.EXACT for column in self.key)
+        object.__setattr__(self, "has_priority", has_priority)
+        object.__setattr__(self, "is_plain", is_exact and self.selector is None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ the last good revision is compiled again.
 
 import asyncio
 import contextlib
-import gc
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
@@ -24,6 +23,7 @@ from p4vpc.compiler import NOBODY, Compilation, DesiredState, Input, compile_all
 from p4vpc.errors import StoreError
 from p4vpc.intent import ObjectId
 from p4vpc.model import Model, ModelSwitch
+from p4vpc.services import garbage
 from p4vpc.services.access import AccessService
 from p4vpc.services.announced_moves import AnnouncedMoves
 from p4vpc.services.blocking import Blocking
@@ -32,7 +32,7 @@ from p4vpc.services.damping import DampingOptions
 from p4vpc.services.intents import IntentService
 from p4vpc.services.links import Discovery, LinkMonitor, LinkOptions, LinkState, LinkStatus
 from p4vpc.services.models import Models
-from p4vpc.services.moves import Moves
+from p4vpc.services.moves import Moves, first_places
 from p4vpc.services.origins import OriginIndex
 from p4vpc.services.responder import (
     Announcement,
@@ -167,6 +167,7 @@ class Controller:
         self._log = structlog.get_logger().bind(switch="-")
 
     async def __aenter__(self) -> Self:
+        garbage.expect_much()
         self._own_tasks = (
             asyncio.create_task(self._run(), name="controller"),
             asyncio.create_task(self._run_announced_moves(), name="announced moves"),
@@ -296,13 +297,13 @@ class Controller:
             names &= concern.switches(self._compiled.input.model)
         if is_every_switch_ready and any(self._session_of(name) is None for name in names):
             return Outcome.TIMEOUT
-        switches = [self._running[name].agent.status for name in self._behind & names]
-        if not all(switch.has_settled(revision) for switch in switches):
+        agents = [self._running[name].agent for name in self._behind & names]
+        if not all(agent.has_settled(revision) for agent in agents):
             return Outcome.TIMEOUT
         if concern is not None:
-            is_realised = not any(concern.is_about(problem) for switch in switches for problem in switch.problems)
+            is_realised = not any(concern.is_about(problem) for agent in agents for problem in agent.status.problems)
         else:
-            is_realised = all(switch.has_realised(revision) for switch in switches)
+            is_realised = all(agent.has_realised(revision) for agent in agents)
         return Outcome.REALISED if is_realised else Outcome.DEGRADED
 
     async def _run_announced_moves(self) -> None:
@@ -351,6 +352,7 @@ class Controller:
             else:
                 self._model_error = ""
                 await self._hand_out(compiled)
+                await self.intents.prepare()
         await self._release_identifiers()
         await self._redirect()
 
@@ -410,7 +412,7 @@ class Controller:
         agents = [self._running[name].agent for name in names]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_TIER_SECONDS):
-                while not all(agent.ready_session is None or agent.status.has_settled(revision) for agent in agents):
+                while agents := [it for it in agents if it.ready_session is not None and not it.has_settled(revision)]:
                     await self._changed.wait()
 
     async def _first_look(self, model: Model) -> None:
@@ -447,8 +449,9 @@ class Controller:
             await self._follow_switches(model)
         self._announced_moves.set_model(model)
         ahead = self._moves.awaited().keys() & compiled.states.keys()
-        self._hand_to(ahead, compiled)
         if ahead:
+            await self._announce_places(compiled, ahead)
+            self._hand_to(ahead, compiled)
             await self._wait_for_new_places()
         self._compiled = await self._with_redirects(compiled)
         self._hand_to(compiled.concerned | self._compiled.concerned, self._compiled)
@@ -481,6 +484,17 @@ class Controller:
             running.agent.set_desired(replace(state, revision=model.revision))
             running.responder.set_view_source(partial(view_of_model, model, name))
             running.sampler.set_view(SampleView(model, name))
+
+    async def _announce_places(self, compiled: Compilation, ahead: Set[str]) -> None:
+        """Let a VPC's leaves take frames from one that is new to it, before a port sends from there (ADR 22)."""
+        before = self._compiled
+        places = first_places(before.input.model, compiled.input.model, ahead) if before is not None else {}
+        if before is None or not places:
+            return
+        it = before.input
+        prepared = await self._recompile(before, Input(it.model, it.moved, it.down_links, places))
+        self._hand_to(prepared.changed, prepared)
+        await self._settled(prepared.changed, it.model.revision)
 
     async def _wait_for_new_places(self) -> None:
         """Wait until the new switch of every port that moves is ready; not for one that is known to be away."""
@@ -591,8 +605,7 @@ class Controller:
         realised = min(behind, default=self._compiled_revision)
         self._moves.acknowledge(realised)
         if self._is_new_whole and realised == self._compiled_revision:
-            # Most of what is there now stays: to look for garbage in it again and again would hold up changes.
-            gc.freeze()
+            garbage.keep()
             self._is_new_whole = False
         if realised > self._released_revision and time.monotonic() >= self._release_due:
             await self._blocking.run(self._store.release_retired, realised)

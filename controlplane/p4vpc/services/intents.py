@@ -3,7 +3,7 @@
 
 The service keeps the last snapshot in memory, and a ledger of what it uses and needs, so a commit of tenants' objects
 costs what it touches; a commit of another process is noticed by its revision. Blocking work runs in threads, one
-commit at a time.
+transaction at a time: requests that come while it runs share the next one, each with a revision of its own.
 """
 
 import asyncio
@@ -15,8 +15,8 @@ from typing import TypeAlias, TypeVar
 import structlog
 
 from p4vpc.compiler import check_samples
-from p4vpc.errors import ModelError, NotFoundError, Problem, RevisionConflictError
-from p4vpc.intent import ClaimId, Fabric, IdentifierPlan, Identifiers, Intent, Malformed, ObjectId, closest
+from p4vpc.errors import ModelError, NotFoundError, Problem, RevisionConflictError, UserError
+from p4vpc.intent import ClaimId, Fabric, Identifiers, Intent, Malformed, ObjectId, closest
 from p4vpc.model import Ledger, Step, check_objects, plan_identifiers
 from p4vpc.persistent import PersistentMap
 from p4vpc.services.abilities import refuse_inability
@@ -27,8 +27,8 @@ from p4vpc.store import (
     AuditRecord,
     Change,
     ChangeRecord,
-    Commit,
     Delete,
+    Draft,
     Put,
     Snapshot,
     Store,
@@ -39,6 +39,9 @@ _K = TypeVar("_K")
 _V = TypeVar("_V")
 _ATTEMPTS = 5
 """How often a commit is tried again because another process has committed in between."""
+
+_AT_ONCE = 64
+"""Requests in one transaction, at most: none of them is answered before all are committed."""
 
 Plan: TypeAlias = Callable[[Snapshot], Sequence[Change]]
 """Changes that depend on what is there; asked again if somebody else commits in between."""
@@ -100,6 +103,8 @@ class IntentService:
         self._architecture = architecture
         self._log = structlog.get_logger().bind(switch="-")
         self._lock = asyncio.Lock()
+        self._waiting: list[_Request] = []
+        self._committing: asyncio.Task[None] | None = None
         self._snapshot: Snapshot | None = None
         self._ledger: Ledger | None = None
         self._ledger_snapshot: Snapshot | None = None
@@ -183,36 +188,120 @@ class IntentService:
             ExhaustedError: no identifier is left.
             StoreError: the database cannot be used.
         """
-        async with self._lock:
-            is_dry_run = is_dry_run or bool(malformed)
-            applied = await self._blocking.run(self._apply, changes, who, malformed, is_dry_run)
-        self._saw(applied.revision)
-        if applied.edits and not is_dry_run:
+        loop = asyncio.get_running_loop()
+        request = _Request(changes, who, malformed, is_dry_run or bool(malformed), loop.create_future())
+        self._waiting.append(request)
+        if self._committing is None or self._committing.done():
+            self._committing = asyncio.create_task(self._commit_waiting(), name="commits")
+        applied = await request.done
+        if applied.edits and not request.is_dry_run:
             self._log.info("committed", revision=applied.revision, who=who, changes=len(applied.edits))
-            self._on_commit()
         return applied
 
-    def _apply(
-        self, wanted: Sequence[Change] | Plan, who: str, malformed: Malformed | None, is_dry_run: bool
-    ) -> Applied:
+    async def _commit_waiting(self) -> None:
+        """Take what is waiting, and what comes meanwhile: the longer a commit takes, the more go with the next."""
+        while self._waiting:
+            requests, self._waiting = self._waiting[:_AT_ONCE], self._waiting[_AT_ONCE:]
+            try:
+                async with self._lock:
+                    results = await self._blocking.run(self._apply_all, requests)
+            except asyncio.CancelledError:
+                for request in (*requests, *self._waiting):
+                    request.done.cancel()
+                raise
+            except Exception as error:  # whoever waits must hear of it, whatever it is
+                results = [error] * len(requests)
+            revision = self._seen
+            for request, result in zip(requests, results, strict=True):
+                if isinstance(result, Applied):
+                    revision = max(revision, result.revision)
+                if request.done.done():
+                    continue  # nobody waits any more
+                if isinstance(result, Applied):
+                    request.done.set_result(result)
+                else:
+                    request.done.set_exception(result)
+            is_news = any(isinstance(it, Applied) and it.edits for it in results)
+            self._saw(revision)
+            if is_news:
+                self._on_commit()
+
+    def _apply_all(self, requests: Sequence["_Request"]) -> list["Applied | Exception"]:
+        """What each request comes to, in their order."""
+        results: list[Applied | Exception] = []
+        while len(results) < len(requests):
+            rest = requests[len(results) :]
+            group = self._group(rest) if len(rest) > 1 else ()
+            if group:
+                results += group
+                continue
+            try:
+                results.append(self._apply(rest[0]))
+            except Exception as error:
+                results.append(error)
+        return results
+
+    def _group(self, requests: Sequence["_Request"]) -> Sequence["Applied"]:
+        """Commit as many of the first requests as need no look at everything, in one transaction.
+
+        None of them if one fails that ought not to: then each is tried alone.
+        """
+        before = snapshot = self._refresh()
+        drafts: list[Draft] = []
+        applied: list[Applied] = []
+        for request in requests:
+            try:
+                changes = request.changes(snapshot) if callable(request.changes) else request.changes
+                _check_expectations(changes, snapshot)
+                step = None if request.is_dry_run else self._step(changes, snapshot)
+            except UserError:
+                step = None
+            if step is None or self._ledger is None:
+                break
+            edits = tuple(_edits(changes, snapshot))
+            revision = snapshot.revision
+            if edits or step.plan.allocate or step.plan.retire:
+                revision += 1
+                drafts.append(Draft(tuple(changes), request.who, _summary(edits), step.plan))
+                # Which number it is only the store knows; to the next requests it matters that there is one.
+                some = {claim.id: claim.low for claim in step.plan.allocate}
+                known = Identifiers(_after(snapshot.identifiers.numbers, some, step.plan.retire))
+                snapshot = replace(_edited(snapshot, edits, revision), revision=revision, identifiers=known)
+                self._ledger.take(step)
+                self._ledger_snapshot = snapshot
+            applied.append(Applied(revision, edits))
+        if not drafts:
+            return applied
+        try:
+            commits = self._store.commit_all(drafts, expected_revision=before.revision)
+        except UserError:
+            self._snapshot = self._ledger = self._ledger_snapshot = None
+            return ()
+        numbers = before.identifiers.numbers
+        for draft, commit in zip(drafts, commits, strict=True):
+            numbers = _after(numbers, commit.allocated, draft.identifiers.retire)
+        self._snapshot = self._ledger_snapshot = replace(snapshot, identifiers=Identifiers(numbers))
+        return applied
+
+    def _apply(self, request: "_Request") -> Applied:
         for attempt in range(1, _ATTEMPTS + 1):
             snapshot = self._refresh()
-            changes = wanted(snapshot) if callable(wanted) else wanted
+            changes = request.changes(snapshot) if callable(request.changes) else request.changes
             _check_expectations(changes, snapshot)
-            step = None if malformed else self._step(changes, snapshot)
+            step = None if request.malformed else self._step(changes, snapshot)
             after = {} if step is not None else _apply_to(snapshot.objects, changes)
             if step is None:
                 deleted = {change.id for change in changes if isinstance(change, Delete)}
-                _check(after, deleted, malformed)
+                _check(after, deleted, request.malformed)
                 refuse_inability(after.values(), self._architecture)
             edits = tuple(_edits(changes, snapshot))
-            if is_dry_run:
+            if request.is_dry_run:
                 return Applied(snapshot.revision, edits)
             identifiers = step.plan if step is not None else plan_identifiers(after.values(), snapshot.identifiers)
             try:
                 commit = self._store.commit(
                     changes,
-                    who,
+                    request.who,
                     summary=_summary(edits),
                     expected_revision=snapshot.revision,
                     identifiers=identifiers,
@@ -222,7 +311,9 @@ class IntentService:
                     raise
                 self._snapshot = None
                 continue
-            self._snapshot = _advance(snapshot, commit, identifiers)
+            numbers = _after(snapshot.identifiers.numbers, commit.allocated, identifiers.retire)
+            edited = _edited(snapshot, edits, commit.revision)
+            self._snapshot = replace(edited, revision=commit.revision, identifiers=Identifiers(numbers))
             if step is None:
                 self._planned = self._snapshot
             elif self._ledger is not None:
@@ -236,12 +327,36 @@ class IntentService:
         if not all(Ledger.is_known(change.id) for change in changes):
             return None
         if self._ledger_snapshot is not snapshot:
-            self._ledger = _ledger_of(snapshot, is_planned=self._planned is snapshot)
-            self._ledger_snapshot, self._planned = snapshot, None
+            self._open_ledger(snapshot)
         by_id = {change.id: change.object if isinstance(change, Put) else None for change in changes}
         if self._ledger is None or len(by_id) < len(changes):
             return None
         return self._ledger.step(by_id, snapshot.identifiers)
+
+    def _open_ledger(self, snapshot: Snapshot) -> None:
+        self._ledger = _ledger_of(snapshot, is_planned=self._planned is snapshot)
+        self._ledger_snapshot, self._planned = snapshot, None
+
+    async def prepare(self) -> None:
+        """Open the ledger if there has been none, or our last commit took everything: the next one shall not wait."""
+        async with self._lock:
+            await self._blocking.run(self._prepare)
+
+    def _prepare(self) -> None:
+        snapshot = self._refresh()
+        if self._ledger_snapshot is None or self._planned is snapshot:
+            self._open_ledger(snapshot)
+
+
+@dataclass(slots=True)
+class _Request:
+    """What somebody waits for."""
+
+    changes: Sequence[Change] | Plan
+    who: str
+    malformed: Malformed | None
+    is_dry_run: bool
+    done: "asyncio.Future[Applied]"
 
 
 def _ledger_of(snapshot: Snapshot, *, is_planned: bool) -> Ledger | None:
@@ -323,19 +438,17 @@ def _summary(edits: Sequence[Edit]) -> str:
     return f"{len(edits)} objects"
 
 
-def _advance(snapshot: Snapshot, commit: Commit, plan: IdentifierPlan) -> Snapshot:
+def _edited(snapshot: Snapshot, edits: Iterable[Edit], revision: int) -> Snapshot:
+    """Return the snapshot with other objects; its own revision and numbers are still the old ones."""
     puts: dict[ObjectId, StoredObject] = {}
     deletes: list[ObjectId] = []
-    for record in commit.changes:
-        if record.after is None:
-            deletes.append(record.id)
+    for edit in edits:
+        if edit.after is None:
+            deletes.append(edit.id)
         else:
-            before = snapshot.objects.get(record.id)
-            created = before.created if before else commit.revision
-            puts[record.id] = StoredObject(record.after, commit.revision, created)
-    numbers = {claim.id: commit.identifiers.numbers[claim.id] for claim in plan.allocate}
-    identifiers = Identifiers(_after(snapshot.identifiers.numbers, numbers, plan.retire))
-    return Snapshot(commit.revision, _after(snapshot.objects, puts, deletes), identifiers)
+            before = snapshot.objects.get(edit.id)
+            puts[edit.id] = StoredObject(edit.after, revision, before.created if before else revision)
+    return replace(snapshot, objects=_after(snapshot.objects, puts, deletes))
 
 
 def _after(known: Mapping[_K, _V], puts: Mapping[_K, _V], deletes: Iterable[_K]) -> Mapping[_K, _V]:

@@ -11,7 +11,7 @@ No I/O: the caller tells what departs, what is realised and what time it is.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from p4vpc.compiler import Moved, vpc_of
@@ -125,6 +125,22 @@ class Moves:
         self._left = {key: left for key, left in self._left.items() if is_kept(*key, left)}
         moving = {port for port, _ in self._left}
         self._arrivals = {port: arrival for port, arrival in self._arrivals.items() if port in moving}
+
+
+def first_places(before: Model, after: Model, switches: Set[str]) -> Mapping[str, Set[str]]:
+    """Return the VPCs that come to one of the switches for the first time, and to which.
+
+    The VPC's other leaves take frames from there only when they know of it; where a port may turn up by announcing
+    itself, they do already.
+    """
+    found: dict[str, Set[str]] = {}
+    for key, vpc in after.vpcs.items():
+        known = before.vpcs.get(key)
+        if known is not None and known is not vpc:
+            new = (vpc.switches & switches) - known.switches - known.candidate_switches
+            if new:
+                found[key] = new
+    return found
 
 
 def _ports(model: Model, wanted: set[ObjectId]) -> Mapping[ObjectId, ModelPort]:

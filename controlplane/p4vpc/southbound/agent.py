@@ -186,6 +186,18 @@ class Agent:
         """Whether the switch shows all that it was ever meant to."""
         return self._desired is not None and self._realised_revision >= self._desired.revision
 
+    def has_settled(self, revision: int) -> bool:
+        """As `status` says it, without making one."""
+        return self._has_reached(self._settled_revision, revision)
+
+    def has_realised(self, revision: int) -> bool:
+        """As `status` says it, without making one."""
+        return self._has_reached(self._realised_revision, revision)
+
+    def _has_reached(self, reached: int, revision: int) -> bool:
+        is_told = self._desired is not None and self._reached(self._desired.revision) >= revision
+        return is_told and self._reached(reached) >= min(revision, self._changed_revision)
+
     @property
     def ready_session(self) -> int | None:
         """The number of the session in which packets go out and come in; None if there is none now."""
@@ -475,7 +487,9 @@ class Agent:
     def _plan(self, image: Image, desired: DesiredState, differing: Set[Identity] | None) -> Plan:
         schema, batch_size = self._pipeline.info.schema, self._options.batch_size
         if differing is not None and not self._left_out and not len(self._refusals):
-            planned = plan_some(differing, desired, image.entries, image.sizes, schema, batch_size=batch_size)
+            planned = plan_some(
+                differing, desired, image.entries, image.sizes, schema, members=image.members, batch_size=batch_size
+            )
             if planned is not None:
                 return planned
         wanted = self._refusals.hold_back(desired, image.entries, asyncio.get_running_loop().time())
@@ -517,9 +531,8 @@ class Agent:
         changes: list[Change] = []
         updates: list[p4r.Update] = []
         for change in batch:
-            update = p4r.Update()
             try:
-                self._pipeline.codec.encode(change.operation, change.entry, update)
+                update = self._pipeline.codec.update(change.operation, change.entry)
             except EncodeError as error:
                 self._refuse(change, str(error))
             else:
@@ -548,11 +561,11 @@ class Agent:
             errors = {0: UpdateError(error.code, error.reason)}
         finally:
             self._inspection.sent()
+        self._updates_written += len(changes) - len(errors)
         emptied: set[str] = set()
         for position, change in enumerate(changes):
             error_of_update = errors.get(position)
             if error_of_update is None:
-                self._updates_written += 1
                 self._applied(image, change, emptied)
             else:
                 self._failed(image, change, error_of_update)

@@ -31,6 +31,9 @@ from p4vpc.southbound.p4info import PipelineInfo, TableIds
 _MAX_PRIORITY = 2**31 - 1
 _MAX_GROUP_ID = 2**32 - 1
 _MAX_LENGTH_BYTES = 2**31 - 1
+_MOST_SHARED = 20_000
+"""Messages that are kept for other switches: what ten leaves write at a time, in batches of 500, and some more."""
+
 _UPDATE_TYPES = {
     Operation.INSERT: p4r.Update.INSERT,
     Operation.MODIFY: p4r.Update.MODIFY,
@@ -45,6 +48,24 @@ class Codec:
         self._tables = {name: TableCodec(table, info.ids[name]) for name, table in info.schema.tables.items()}
         self._by_id = {info.ids[name].table: table for name, table in self._tables.items()}
         self.meters = MeterCodec(info)
+        self._shared: dict[tuple[int, Operation], tuple[Entry, p4r.Update]] = {}
+        self._read: dict[bytes, Entry | None] = {}
+
+    def update(self, operation: Operation, entry: Entry) -> p4r.Update:
+        """The message for an update, which the caller must not change.
+
+        An entry that has just been encoded for another switch - the very same object, see `compiler.shared` - is not
+        encoded again. EncodeError as by `encode`.
+        """
+        known = self._shared.get((id(entry), operation))
+        if known is not None:
+            return known[1]
+        update = p4r.Update()
+        self.encode(operation, entry, update)
+        if len(self._shared) >= _MOST_SHARED:
+            self._shared.clear()
+        self._shared[id(entry), operation] = (entry, update)
+        return update
 
     def encode(self, operation: Operation, entry: Entry, into: p4r.Update) -> None:
         """Fill an empty update message.
@@ -66,6 +87,17 @@ class Codec:
         if table is None:
             raise EncodeError(f"the pipeline has no table {entry.table}")
         table.encode(entry, into.entity.table_entry)
+
+    def decode_shared(self, entity: p4r.Entity) -> Entry | None:
+        """As `decode`; an entry that has just been read from another switch is not decoded again."""
+        data = entity.SerializeToString()
+        if data in self._read:
+            return self._read[data]
+        entry = self.decode(entity)
+        if len(self._read) >= _MOST_SHARED:
+            self._read.clear()
+        self._read[data] = entry
+        return entry
 
     def decode(self, entity: p4r.Entity) -> Entry | None:
         """The entry in normal form; None for what is not p4vpc's to manage (default entries, constant entries), and for

@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from p4vpc.compiler.entries import Entry, Identity
+from p4vpc.reconcile.planner import members_of
 
 
 @dataclass(slots=True)
@@ -14,25 +15,37 @@ class Image:
     Attributes:
         is_stale: it has told us something that contradicts it.
         sizes: how many entries each table holds.
+        members: how many members the action sets of each table have.
     """
 
     entries: dict[Identity, Entry]
     is_stale: bool = False
     sizes: Counter[str] = field(default_factory=Counter)
+    members: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self.sizes = Counter(identity[0] for identity in self.entries)
+        for identity, entry in self.entries.items():
+            self._count(identity[0], entry, 1)
+
+    def _count(self, table: str, entry: Entry, sign: int) -> None:
+        self.sizes[table] += sign
+        if number := members_of(entry):
+            self.members[table] += sign * number
 
     def put(self, entry: Entry) -> None:
         """The switch holds this entry now."""
-        if entry.identity not in self.entries:
-            self.sizes[entry.identity[0]] += 1
-        self.entries[entry.identity] = entry
+        identity = entry.identity
+        before = self.entries.get(identity)
+        if before is not None:
+            self._count(identity[0], before, -1)
+        self._count(identity[0], entry, 1)
+        self.entries[identity] = entry
 
     def drop(self, identity: Identity) -> None:
         """The switch holds no such entry any more."""
-        if self.entries.pop(identity, None) is not None:
-            self.sizes[identity[0]] -= 1
+        entry = self.entries.pop(identity, None)
+        if entry is not None:
+            self._count(identity[0], entry, -1)
 
     def correct(self, identity: Identity, have: Entry | None) -> None:
         """The switch holds this, or nothing, under the identity: it has been asked."""

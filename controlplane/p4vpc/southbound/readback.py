@@ -151,7 +151,7 @@ async def _decode(response: p4r.ReadResponse, codec: Codec, into: Found) -> None
         if position % _ENTRIES_BETWEEN_YIELDS == 0:
             await asyncio.sleep(0)
         try:
-            entry = codec.decode(entity)
+            entry = codec.decode_shared(entity)
         except DecodeError as error:
             into.unreadable.append((codec.name_of(entity), str(error)))
             continue

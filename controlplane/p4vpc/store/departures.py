@@ -36,9 +36,9 @@ def read_changed_ports(
 ) -> Sequence[Row[tuple[int, str, str, str | None, str | None]]]:
     """Return the changes of ports that were there before and after, of the commits after `since`, in order."""
     table = changes.c
-    query = select(changes).where(
-        table.revision > since, table.kind == "port", table.before.is_not(None), table.after.is_not(None)
-    )
+    # Not the column itself: SQLite would take the index of objects, and look at every port's whole history.
+    is_port = table.kind.concat("") == "port"
+    query = select(changes).where(table.revision > since, is_port, table.before.is_not(None), table.after.is_not(None))
     return connection.execute(query.order_by(table.revision, table.key)).all()
 
 

@@ -7,7 +7,7 @@ number rests as long as possible; only when the top is reached are the gaps used
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
@@ -25,8 +25,8 @@ def read_identifiers(connection: Connection) -> Identifiers:
     return Identifiers({ClaimId(pool, owner): number for pool, owner, number in rows})
 
 
-def apply_plan(connection: Connection, plan: IdentifierPlan, revision: int) -> None:
-    """Retire and allocate. ExhaustedError names every object that got no number."""
+def apply_plan(connection: Connection, plan: IdentifierPlan, revision: int) -> Mapping[ClaimId, int]:
+    """Retire and allocate; return what the claims got. ExhaustedError names every object that got no number."""
     table = identifiers.c
     for claim_id in plan.retire:
         connection.execute(
@@ -37,11 +37,14 @@ def apply_plan(connection: Connection, plan: IdentifierPlan, revision: int) -> N
     pools: dict[str, list[Claim]] = defaultdict(list)
     for claim in plan.allocate:
         pools[claim.id.pool].append(claim)
+    allocated: dict[ClaimId, int] = {}
     problems: list[Problem] = []
     for pool in sorted(pools):
-        problems += _allocate(connection, pool, sorted(pools[pool], key=lambda claim: claim.id.owner), revision)
+        claims = sorted(pools[pool], key=lambda claim: claim.id.owner)
+        problems += _allocate(connection, pool, claims, revision, allocated)
     if problems:
         raise ExhaustedError(problems)
+    return allocated
 
 
 def release(connection: Connection, realised: int) -> int:
@@ -49,7 +52,9 @@ def release(connection: Connection, realised: int) -> int:
     return connection.execute(delete(identifiers).where(identifiers.c.retired <= realised)).rowcount
 
 
-def _allocate(connection: Connection, pool: str, claims: list[Claim], revision: int) -> Iterator[Problem]:
+def _allocate(
+    connection: Connection, pool: str, claims: list[Claim], revision: int, allocated: dict[ClaimId, int]
+) -> Iterator[Problem]:
     table = identifiers.c
     free = _FreeNumbers(connection, pool)
     rows = []
@@ -58,6 +63,7 @@ def _allocate(connection: Connection, pool: str, claims: list[Claim], revision: 
         fitting = [row for row in held.get(claim.id.owner, ()) if claim.low <= row[0] <= claim.high]
         if fitting:
             number, is_retired = min(fitting, key=lambda row: (row[1], row[0]))
+            allocated[claim.id] = number
             if is_retired:
                 where = (table.pool == pool, table.number == number)
                 connection.execute(update(identifiers).where(*where).values(retired=None))
@@ -71,6 +77,7 @@ def _allocate(connection: Connection, pool: str, claims: list[Claim], revision: 
                 "delete what is not needed; numbers come back when all switches have forgotten them",
             )
         else:
+            allocated[claim.id] = taken
             rows.append(
                 {"pool": pool, "number": taken, "owner": claim.id.owner, "allocated": revision, "retired": None}
             )

@@ -2,9 +2,10 @@
 """The store: every method is one transaction; blocking, safe to call from several threads."""
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import chain
 from types import TracebackType
-from typing import Self
+from typing import Any, NamedTuple, Self
 
 from pydantic import ValidationError
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, tuple_, update
@@ -24,6 +25,7 @@ from p4vpc.store.types import (
     Commit,
     Delete,
     Departure,
+    Draft,
     Put,
     RevisionRecord,
     Role,
@@ -105,7 +107,17 @@ class Store:
             ExhaustedError: a pool has no number left.
             StoreError: the database cannot be used.
         """
-        by_id = _index(changes)
+        draft = Draft(tuple(changes), who, summary, identifiers)
+        return self.commit_all([draft], expected_revision=expected_revision)[0]
+
+    def commit_all(self, drafts: Sequence[Draft], *, expected_revision: int | None = None) -> Sequence[Commit]:
+        """Commit several drafts, each as `commit` does with a revision of its own, in one transaction: all or none.
+
+        A draft is checked against what the ones before it leave. The errors are those of `commit`.
+        """
+        wanted = [_index(draft.changes) for draft in drafts]
+        writing = _Writing()
+        commits = []
         with self._database.write() as connection:
             current = _current_revision(connection)
             if expected_revision is not None and expected_revision != current:
@@ -113,26 +125,30 @@ class Store:
                     Problem("", "", f"the store is at revision {current}, not {expected_revision}", "read again"),
                     current,
                 )
-            before = _read_rows(connection, by_id)
-            _check_preconditions(by_id, before)
-            bodies = {key: _body(change.object) for key, change in by_id.items() if isinstance(change, Put)}
-            effective = [key for key in sorted(by_id) if key not in before or before[key].body != bodies.get(key)]
-            if not effective and not identifiers.allocate and not identifiers.retire:
-                return Commit(current, (), numbers.read_identifiers(connection))
-            revision = current + 1
-            connection.execute(insert(revisions).values(number=revision, time_us=now_us(), who=who, summary=summary))
-            numbers.apply_plan(connection, identifiers, revision)
-            _write_objects(connection, revision, effective, before, bodies)
-            gone = [key.key for key in effective if key.kind == "tenant" and key not in bodies]
-            if gone:
-                tokens.revoke_of_tenants(connection, gone, who)
-            after_identifiers = numbers.read_identifiers(connection)
-        records = []
-        for key in effective:
-            old, change = before.get(key), by_id[key]
-            new = change.object if isinstance(change, Put) else None
-            records.append(ChangeRecord(revision, key, None if old is None else _parse(key, old.body), new))
-        return Commit(revision, tuple(records), after_identifiers)
+            known = {key: _known(row) for key, row in _read_rows(connection, set(chain.from_iterable(wanted))).items()}
+            for draft, by_id in zip(drafts, wanted, strict=True):
+                _check_preconditions(by_id, known)
+                plan = draft.identifiers
+                changes = [
+                    _Edit(key, known.get(key), _body(change.object) if isinstance(change, Put) else None, change)
+                    for key, change in sorted(by_id.items())
+                ]
+                effective = [edit for edit in changes if edit.before is None or edit.before.body != edit.body]
+                if not effective and not plan.allocate and not plan.retire:
+                    commits.append(Commit(current, ()))
+                    continue
+                current += 1
+                commits.append(
+                    Commit(
+                        current,
+                        tuple(edit.record(current) for edit in effective),
+                        numbers.apply_plan(connection, plan, current),
+                    )
+                )
+                after = writing.add(draft, current, effective)
+                known = {key: it for key, it in {**known, **after}.items() if it is not None}
+            writing.execute(connection)
+        return commits
 
     def changes_since(self, revision: int, limit: int | None = None) -> Sequence[ChangeRecord]:
         """Return the changes of all commits after `revision`, in order; whole commits, at least one if there is any.
@@ -288,20 +304,44 @@ def _read_rows(
     return found
 
 
-def _check_preconditions(
-    by_id: dict[ObjectId, Change], before: dict[ObjectId, Row[tuple[str, str, str, int, int]]]
-) -> None:
+class _Known(NamedTuple):
+    """An object as it is in the database, or will be."""
+
+    body: str
+    revision: int
+    created: int
+
+
+def _known(row: Row[tuple[str, str, str, int, int]]) -> _Known:
+    return _Known(row.body, row.revision, row.created)
+
+
+class _Edit(NamedTuple):
+    """One object's change; `body` is None if it is deleted."""
+
+    key: ObjectId
+    before: _Known | None
+    body: str | None
+    change: Change
+
+    def record(self, revision: int) -> ChangeRecord:
+        """What the change feed says of it."""
+        new = self.change.object if isinstance(self.change, Put) else None
+        return ChangeRecord(revision, self.key, self.before and _parse(self.key, self.before.body), new)
+
+
+def _check_preconditions(by_id: dict[ObjectId, Change], before: Mapping[ObjectId, _Known]) -> None:
     conflicts, absent = [], []
     current = 0
     for key, change in by_id.items():
-        row = before.get(key)
-        revision = 0 if row is None else row.revision
+        known = before.get(key)
+        revision = 0 if known is None else known.revision
         if change.if_revision is not None and change.if_revision != revision:
             is_now = f"is at revision {revision}" if revision else "does not exist"
             remedy = "read it again, then change it" if revision else "create it"
             conflicts.append(Problem(str(key), "", f"{is_now}, not at revision {change.if_revision}", remedy))
             current = revision
-        elif row is None and isinstance(change, Delete):
+        elif known is None and isinstance(change, Delete):
             absent.append(Problem(str(key), "", "does not exist", "nothing is to be deleted"))
     if conflicts:
         raise RevisionConflictError(conflicts, current)
@@ -309,40 +349,55 @@ def _check_preconditions(
         raise NotFoundError(absent)
 
 
-def _write_objects(
-    connection: Connection,
-    revision: int,
-    effective: list[ObjectId],
-    before: dict[ObjectId, Row[tuple[str, str, str, int, int]]],
-    bodies: dict[ObjectId, str],
-) -> None:
-    created, updated, removed, log = [], [], [], []
-    for key in effective:
-        old, body = before.get(key), bodies.get(key)
-        log.append(
-            {
-                "revision": revision,
-                "kind": key.kind,
-                "key": key.key,
-                "before": None if old is None else old.body,
-                "after": body,
-            }
-        )
-        if body is None:
-            removed.append({"of_kind": key.kind, "of_key": key.key})
-        elif old is None:
-            created.append({"kind": key.kind, "key": key.key, "body": body, "revision": revision, "created": revision})
-        else:
-            updated.append({"of_kind": key.kind, "of_key": key.key, "body": body, "revision": revision})
-    is_it = (objects.c.kind == bindparam("of_kind"), objects.c.key == bindparam("of_key"))
-    if removed:
-        connection.execute(delete(objects).where(*is_it), removed)
-    if updated:
-        connection.execute(update(objects).where(*is_it), updated)
-    if created:
-        connection.execute(insert(objects), created)
-    if log:
-        connection.execute(insert(changes_table), log)
+class _Writing:
+    """What a transaction writes of drafts: each object as the last of them leaves it, and every step to there."""
+
+    def __init__(self) -> None:
+        self._revisions: list[dict[str, Any]] = []
+        self._log: list[dict[str, Any]] = []
+        self._first: dict[ObjectId, _Known | None] = {}
+        self._last: dict[ObjectId, _Known | None] = {}
+        self._gone: list[tuple[str, str]] = []
+
+    def add(self, draft: Draft, revision: int, edits: Sequence[_Edit]) -> Mapping[ObjectId, _Known | None]:
+        """Take up what one draft changes; return what is there of those objects after it."""
+        after: dict[ObjectId, _Known | None] = {}
+        self._revisions.append({"number": revision, "time_us": now_us(), "who": draft.who, "summary": draft.summary})
+        for edit in edits:
+            self._first.setdefault(edit.key, edit.before)
+            created = revision if edit.before is None else edit.before.created
+            after[edit.key] = None if edit.body is None else _Known(edit.body, revision, created)
+            before = None if edit.before is None else edit.before.body
+            log = {"revision": revision, "kind": edit.key.kind, "key": edit.key.key, "before": before}
+            self._log.append({**log, "after": edit.body})
+            if edit.body is None and edit.key.kind == "tenant":
+                self._gone.append((edit.key.key, draft.who))
+        self._last.update(after)
+        return after
+
+    def execute(self, connection: Connection) -> None:
+        """Write it."""
+        created, updated, removed = [], [], []
+        for key, last in self._last.items():
+            is_there = self._first[key] is not None
+            if last is not None and is_there:
+                updated.append({"of_kind": key.kind, "of_key": key.key, **last._asdict()})
+            elif last is not None:
+                created.append({"kind": key.kind, "key": key.key, **last._asdict()})
+            elif is_there:
+                removed.append({"of_kind": key.kind, "of_key": key.key})
+        is_it = (objects.c.kind == bindparam("of_kind"), objects.c.key == bindparam("of_key"))
+        for statement, rows in (
+            (insert(revisions), self._revisions),
+            (delete(objects).where(*is_it), removed),
+            (update(objects).where(*is_it), updated),
+            (insert(objects), created),
+            (insert(changes_table), self._log),
+        ):
+            if rows:
+                connection.execute(statement, rows)
+        for tenant, who in self._gone:
+            tokens.revoke_of_tenants(connection, [tenant], who)
 
 
 def _body(intent: Intent) -> str:

@@ -2,12 +2,12 @@
 """What goes into the store and what comes out of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
-from p4vpc.intent import Identifiers, Intent, ObjectId
+from p4vpc.intent import ClaimId, IdentifierPlan, Identifiers, Intent, ObjectId
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,18 +131,35 @@ class Departure:
 
 
 @dataclass(frozen=True, slots=True)
+class Draft:
+    """What one commit shall do.
+
+    Attributes:
+        changes: at most one for each object.
+        who: whom the audit log names.
+        summary: a line for the audit log.
+        identifiers: numbers to allocate and to retire, from `p4vpc.model.plan_identifiers`.
+    """
+
+    changes: tuple[Change, ...]
+    who: str
+    summary: str = ""
+    identifiers: IdentifierPlan = field(default_factory=IdentifierPlan)
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
     """What a commit did.
 
     Attributes:
         revision: the new revision, or the current one if nothing differed from what is stored.
         changes: what really changed, sorted by kind and key; empty if nothing did.
-        identifiers: every number in use after the commit.
+        allocated: the number of each claim of the plan.
     """
 
     revision: int
     changes: tuple[ChangeRecord, ...]
-    identifiers: Identifiers
+    allocated: Mapping[ClaimId, int] = field(default_factory=dict)
 
 
 class Role(StrEnum):

@@ -4,7 +4,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from ipaddress import ip_address
 from typing import TypeAlias
 
 import httpx
@@ -14,7 +13,7 @@ from p4vpc.api import create_app
 from p4vpc.api.first_token import create_first_token
 from p4vpc.cli import show
 from p4vpc.client import Status
-from p4vpc.compiler.entries import ActionSet, Lpm, TableEntry
+from p4vpc.compiler.entries import ActionSet, Exact, TableEntry
 from p4vpc.errors import StoreError
 from p4vpc.intent import Intent, load_yaml
 from p4vpc.services import Controller, ControllerStatus
@@ -79,6 +78,22 @@ class WiredPorts(MemoryPorts):
         self._cables.carry((self._name, number), frame)
 
 
+VPC = """---
+kind: tenant
+name: red
+---
+kind: vpc
+tenant: red
+name: prod
+---
+kind: subnet
+tenant: red
+vpc: prod
+name: web
+ipv4: 10.0.1.0/24
+"""
+
+
 class Fabric:
     """Two leaves, two spines, and the cables between them."""
 
@@ -114,7 +129,12 @@ class Fabric:
             for leaf in (1, 2)
             for spine in (1, 2)
         )
-        return load_yaml(switches + links, "test")
+        ports = "".join(
+            f"---\nkind: port\ntenant: red\nvpc: prod\nname: web-{leaf}\nsubnet: web\nmac: 02:00:00:00:01:0{leaf}\n"
+            f"addresses: [10.0.1.1{leaf}]\nattachment: {{switch: leaf{leaf}, port: 10}}\n"
+            for leaf in (1, 2)
+        )
+        return load_yaml(switches + links + VPC + ports, "test")
 
 
 @pytest.fixture
@@ -140,10 +160,9 @@ def link(status: ControllerStatus, name: str) -> LinkStatus:
 
 
 async def ways(running: Controller, switch: str, to: str) -> set[int]:
-    """The ports towards a leaf's VTEP, read from the switch."""
-    prefix = (Lpm(int(ip_address(f"10.255.0.{to[-1]}")), 32),)
+    """The ports of the tunnel to a leaf, read from the switch; tunnels are numbered as leaves are."""
     entries = (await read_entries(running.agents()[switch].session(), PIPELINE.codec, {})).entries
-    entry = entries["underlay_routes_v4", prefix, 0]
+    entry = entries["tunnel_next_hops", (Exact(int(to[-1])),), 0]
     assert isinstance(entry, TableEntry) and isinstance(entry.action, ActionSet)
     return {member.action.params[0] for member in entry.action.members}
 

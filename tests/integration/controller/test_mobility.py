@@ -288,7 +288,7 @@ async def test_a_move_under_traffic_with_a_slow_remote_leaf(
             await arrive(traffic, NEW)
         assert await running.wait_realised(revision, BOUND_SECONDS) is Outcome.REALISED
         assert bool(actions(running, "leaf2", "vni_map")) is bool(stayers)
-        reason = "unknown_destination" if stayers else "unknown_vni"
+        reason = "unknown_destination" if stayers else "unknown_vtep"
         before = await drops(running, "leaf2", reason)
         for frame in stale:
             fabric.send(("leaf2", 1), frame)
@@ -340,7 +340,7 @@ async def test_a_move_survives_the_controllers_restart(store: Store, fabric: Wir
 async def test_a_leaf_that_never_acknowledges_is_not_redirected_for_for_ever(
     store: Store, fabric: WiredFabric, gate: Gate
 ) -> None:
-    async with moving(store, redirect_limit=0.5) as running:
+    async with moving(store, redirect_limit=2.0) as running:
         await realise(running, [*base(fabric), WEB.at("leaf1"), DB.at("leaf1"), MOVER.at("leaf2"), STAYER.at("leaf2")])
         stale = stale_frames(fabric)
         gate.close(1)

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from p4vpc.compiler import Origin, compile_switch
 from p4vpc.compiler.entries import ActionSet, Exact, MulticastEntry, TableEntry
-from p4vpc.compiler.ways import Ways, shortest_paths
+from p4vpc.compiler.ways import Ways
 from p4vpc.intent import from_document, load_yaml
 from p4vpc.model import Model
+from tests.unit.p4vpc.compiler.paths import shortest_paths
 from tests.unit.p4vpc.model.world import build, read, world
 
 EXAMPLE = Path(__file__).parents[4] / "topo" / "examples" / "two-tenants.yaml"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compiling what differs gives what compiling everything gives, whatever has happened before."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,12 +13,37 @@ from p4vpc.model import Model, build_model, check_objects
 from tests.unit.p4vpc.model.histories import Edit, edits, happen
 from tests.unit.p4vpc.model.world import number, world
 
-LINKS = tuple(ObjectId("link", name) for name in ("leaf1-spine1", "leaf2-spine1", "leaf2-router"))
-SWITCHES = ("leaf1", "leaf2")
+_WIDER = """
+{kind: switch, name: leaf3, role: leaf, vtep: 10.255.0.3, p4runtime: "h:3"}
+---
+{kind: switch, name: spine2, role: spine, p4runtime: "h:4"}
+---
+{kind: link, name: leaf1-spine2, a: {switch: leaf1, port: 5}, b: {switch: spine2, port: 1}}
+---
+{kind: link, name: leaf2-spine2, a: {switch: leaf2, port: 5}, b: {switch: spine2, port: 2}}
+---
+{kind: link, name: leaf3-spine1, a: {switch: leaf3, port: 4}, b: {switch: spine1, port: 3}}
+---
+{kind: link, name: leaf3-spine2, a: {switch: leaf3, port: 5}, b: {switch: spine2, port: 3}}
+"""
+_NAMES = (
+    "leaf1-spine1",
+    "leaf2-spine1",
+    "leaf2-router",
+    "leaf1-spine2",
+    "leaf2-spine2",
+    "leaf3-spine1",
+    "leaf3-spine2",
+)
+LINKS = tuple(ObjectId("link", name) for name in _NAMES)
+SWITCHES = ("leaf1", "leaf2", "leaf3")
 PORTS = tuple(it.id for it in world() if it.kind == "port")
 _moved = st.dictionaries(st.sampled_from(SWITCHES), st.frozensets(st.sampled_from(PORTS)), max_size=2)
+_awaited = st.dictionaries(
+    st.sampled_from(["red/prod", "red/lab"]), st.frozensets(st.sampled_from(SWITCHES)), max_size=2
+)
 _steps = st.lists(
-    st.tuples(st.lists(edits(), max_size=3), _moved, st.frozensets(st.sampled_from(LINKS), max_size=2)),
+    st.tuples(st.lists(edits(), max_size=3), _moved, st.frozensets(st.sampled_from(LINKS), max_size=3), _awaited),
     min_size=1,
     max_size=8,
 )
@@ -29,7 +54,7 @@ def check(compilation: Compilation, before: Compilation | None) -> None:
     of = compilation.input
     assert compilation.states.keys() == of.model.switches.keys()
     for name, state in compilation.states.items():
-        whole = compile_switch(of.model, name, of.moved.get(name, frozenset()), of.down_links)
+        whole = compile_switch(of.model, name, of.moved.get(name, frozenset()), of.down_links, of.guests)
         assert dict(state.entries) == dict(whole.entries)
         known = before.states.get(name) if before is not None else None
         if known is not None:
@@ -39,22 +64,22 @@ def check(compilation: Compilation, before: Compilation | None) -> None:
             assert (state is known) == (not differing)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(_steps)
 def test_what_differs_and_everything_compile_to_the_same(
-    steps: list[tuple[list[Edit], Mapping[str, Moved], frozenset[ObjectId]]],
+    steps: list[tuple[list[Edit], Mapping[str, Moved], frozenset[ObjectId], Mapping[str, Set[str]]]],
 ) -> None:
-    objects = {intent.id: intent for intent in world()}
+    objects = {intent.id: intent for intent in world(_WIDER)}
     held = number(objects.values())
     compilation = compile_all(Input(build_model(objects.values(), held)))
     check(compilation, None)
-    for revision, (some, moved, down_links) in enumerate(steps, start=1):
+    for revision, (some, moved, down_links, awaited) in enumerate(steps, start=1):
         try:
             objects, held = after(objects, held, some)
         except ModelError as error:
             assert error.problems
         model = build_model(objects.values(), held, revision)
-        before, compilation = compilation, recompile(compilation, Input(model, moved, down_links))
+        before, compilation = compilation, recompile(compilation, Input(model, moved, down_links, awaited))
         check(compilation, before)
 
 

@@ -2,6 +2,7 @@
 """Underlay routes: every VTEP and prefix, over all shortest paths, each next hop with its watch port."""
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,10 @@ from hypothesis import strategies as st
 
 from p4vpc.compiler import Origin, compile_fabric, compile_switch
 from p4vpc.compiler.entries import ActionCall, ActionSet, Exact, Lpm, TableEntry
-from p4vpc.compiler.ways import shortest_paths
+from p4vpc.compiler.ways import Paths, Ways
 from p4vpc.intent import from_document, load_yaml
 from p4vpc.model import Model
+from tests.unit.p4vpc.compiler.paths import shortest_paths
 from tests.unit.p4vpc.model.world import build, world
 
 EXAMPLE = Path(__file__).parents[4] / "topo" / "examples" / "two-tenants.yaml"
@@ -56,8 +58,47 @@ def next_hops(model: Model, switch: str) -> dict[int, list[int]]:
 
 def test_leaf_and_spine_of_the_example() -> None:
     model = build(load_yaml(EXAMPLE.read_text(), "example"))
-    assert routes(model, "leaf1") == {"10.255.0.2/32": [1, 2], "10.255.0.3/32": [1, 2]}
+    assert routes(model, "leaf1") == {}, "nobody sends through a leaf"
     assert routes(model, "spine2") == {"10.255.0.1/32": [1], "10.255.0.2/32": [2], "10.255.0.3/32": [3]}
+
+
+def test_a_switch_has_routes_to_the_vteps_that_somebody_sends_to_through_it() -> None:
+    model = build(load_yaml(EXAMPLE.read_text(), "example"))
+    links = [f"leaf{leaf}-spine{spine}" for leaf, spine in ((2, 1), (1, 2))]
+    down = {Origin("link", name) for name in links}
+    found = {name: compile_switch(model, name, down_links=down).keys() for name in ("leaf1", "leaf3")}
+    routes_of = {name: {it[1] for it in keys if it[0] == "underlay_routes_v4"} for name, keys in found.items()}
+    ends = {(Lpm(int(IPv4Address(f"10.255.0.{leaf}")), 32),) for leaf in (1, 2)}
+    assert routes_of == {"leaf1": set(), "leaf3": ends}, "only leaf3 connects the spines now"
+    border = build(load_yaml(EXAMPLE.read_text() + neighbor("up", "leaf1", 9, "192.0.2.0/24"), "example"))
+    assert routes(border, "leaf1") == {"10.255.0.2/32": [1, 2], "10.255.0.3/32": [1, 2], "192.0.2.0/24": [9]}
+
+
+@settings(max_examples=60)
+@given(
+    st.integers(3, 7),
+    st.sets(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=14),
+    st.sets(st.integers(0, 13)),
+)
+def test_every_next_hop_goes_on(count: int, pairs: set[tuple[int, int]], dead: set[int]) -> None:
+    """On random graphs with dead links: wherever a next hop leads, there is a route, to the end."""
+    edges = sorted({(min(a, b), max(a, b)) for a, b in pairs if a != b and a < count and b < count})
+    objects = [
+        from_document(
+            {"kind": "switch", "name": f"s{n}", "role": "leaf", "vtep": f"10.0.0.{n + 1}", "p4runtime": f"h:{n + 1}"}
+        )
+        for n in range(count)
+    ]
+    for number, (a, b) in enumerate(edges):
+        ends = {"a": {"switch": f"s{a}", "port": number}, "b": {"switch": f"s{b}", "port": number}}
+        objects.append(from_document({"kind": "link", "name": f"l{number}", **ends}))
+    model = build(objects)
+    paths = Paths(model, {Origin("link", f"l{number}") for number in dead})
+    ways = {name: Ways(model, name, paths=paths) for name in model.switches}
+    for source, target in product(model.switches, model.switches):
+        for port in ways[source].to_switch(target):
+            there = f"s{sum(edges[port]) - int(source[1:])}"
+            assert there == target or (ways[there].is_transit(target) and ways[there].to_switch(target))
 
 
 def test_neighbors_have_the_mac_of_the_far_end() -> None:
@@ -96,11 +137,11 @@ def test_a_prefix_announced_twice_goes_to_the_nearest() -> None:
 def test_parallel_links_are_all_used_and_no_link_means_no_route() -> None:
     parallel = "kind: link\nname: second\na: {switch: leaf1, port: 2}\nb: {switch: spine1, port: 12}\n"
     model = build(world(parallel))
-    assert routes(model, "leaf1")["10.255.0.2/32"] == [1, 2]
+    assert tunnels(model, "leaf1")["10.255.0.2"] == [1, 2]
     assert routes(model, "spine1")["10.255.0.1/32"] == [1, 12]
     model = build(world(without=["link leaf1-spine1"]))
     assert routes(model, "leaf1") == {}
-    assert routes(model, "spine1") == {"10.255.0.2/32": [2], "10.255.9.0/24": [2]}
+    assert routes(model, "spine1") == {"10.255.9.0/24": [2]}, "nobody is left who sends through it"
 
 
 @settings(max_examples=60)

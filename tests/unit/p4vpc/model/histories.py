@@ -12,6 +12,9 @@ from tests.unit.p4vpc.model.world import DUAL_STACK, read, world
 Edit: TypeAlias = tuple[ObjectId, Intent | None]
 """An object, and what becomes of it; None: it is deleted."""
 
+LEAVES = ("leaf1", "leaf2", "leaf3")
+"""The third is not part of the world: what is plugged in there refers to nothing, unless a test adds it."""
+
 BASE = {intent.id: intent for intent in world()}
 OTHER = {intent.id: intent for intent in read(DUAL_STACK)}
 _EXTRA = """
@@ -87,11 +90,11 @@ def edits(draw: st.DrawFn) -> Edit:
 def _changed(draw: st.DrawFn, document: dict[str, Any]) -> dict[str, Any]:
     match document["kind"]:
         case "port":
-            places = [{"switch": leaf, "port": port} for leaf in ("leaf1", "leaf2") for port in (11, 30, 31)]
+            places = [{"switch": leaf, "port": port} for leaf in LEAVES for port in (11, 30, 31)]
             vteps = [{"vtep": "10.255.9.1"}, {"vtep": "10.255.9.2"}]
             document["attachment"] = draw(st.sampled_from([None, *vteps, *places]))
             if "switch" in (document["attachment"] or {}) and draw(st.booleans()):
-                document["candidates"] = [{"switch": draw(st.sampled_from(["leaf1", "leaf2"])), "port": 50}]
+                document["candidates"] = [{"switch": draw(st.sampled_from(LEAVES)), "port": 50}]
             if document["vpc"] == "prod":
                 document["security_groups"] = draw(st.sampled_from([[], ["web"], ["app"], ["app", "web"]]))
                 document["qos"] = draw(st.sampled_from([None, None, "slow"]))

@@ -68,7 +68,8 @@ def test_flood_groups_run_out_with_an_error_that_says_so() -> None:
     full = [*fabric, *(subnet(index) for index in range(2047))]
     with Store("sqlite://") as store:
         plan = plan_identifiers(full, store.snapshot().identifiers)
-        held = store.commit([Put(it) for it in full], "x", identifiers=plan).identifiers
+        store.commit([Put(it) for it in full], "x", identifiers=plan)
+        held = store.snapshot().identifiers
         assert {held.get("flood_group", intent.key) for intent in full[len(fabric) :]} == set(range(1, 2048))
         more = subnet(2047)
         with pytest.raises(ExhaustedError) as caught:
@@ -168,7 +169,8 @@ def test_numbers_through_the_store_across_delete_and_create() -> None:
                 else:
                     del objects[change.id]
             plan = plan_identifiers(objects.values(), store.snapshot().identifiers)
-            return store.commit(changes, "x", identifiers=plan).identifiers
+            store.commit(changes, "x", identifiers=plan)
+            return store.snapshot().identifiers
 
         first = commit(*(Put(intent) for intent in world()))
         web_1 = next(intent for intent in world() if intent.key == "red/prod/web-1")

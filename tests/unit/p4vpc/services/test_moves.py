@@ -7,7 +7,7 @@ import pytest
 
 from p4vpc.intent import ObjectId
 from p4vpc.model import LocalPlace, Model
-from p4vpc.services.moves import Moves
+from p4vpc.services.moves import Moves, first_places
 from p4vpc.store import Departure
 from tests.unit.p4vpc.model.world import build, world
 
@@ -133,3 +133,17 @@ def test_after_the_limit_nobody_redirects(moves: Moves, clock: Clock) -> None:
     clock.now = 10.0
     moves.expire()
     assert not moves
+
+
+def test_a_leaf_is_new_to_a_vpc_that_has_neither_a_port_nor_a_candidate_there() -> None:
+    before, there = build(world()), {"leaf2"}
+    moved = 'kind: port\ntenant: red\nvpc: lab\nname: web-1\nsubnet: web\nmac: "02:00:00:00:01:01"\n'
+    moved += "addresses: [10.0.1.11]\nattachment: {switch: leaf2, port: 40}\n"
+    after = build(world(moved))
+    assert first_places(before, after, there) == {"red/lab": there}
+    assert first_places(before, after, {"leaf1"}) == {}, "nothing that moves arrives there"
+    assert first_places(after, after, there) == {}
+    candidate = build(
+        world(moved.replace("leaf2, port: 40}", "leaf1, port: 41}\ncandidates: [{switch: leaf2, port: 40}]"))
+    )
+    assert first_places(candidate, after, there) == {}, "it is a peer already"

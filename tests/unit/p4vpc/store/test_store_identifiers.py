@@ -17,8 +17,11 @@ def claim(owner: str, low: int = 1, high: int = 3, pool: str = "vni") -> Claim:
 
 
 def allocate(store: Store, *claims: Claim) -> dict[str, int]:
+    """Every number in use after the claims were given theirs."""
     done = store.commit([], "x", identifiers=IdentifierPlan(allocate=claims))
-    return {claim_id.owner: number for claim_id, number in done.identifiers.numbers.items()}
+    held = store.snapshot().identifiers.numbers
+    assert done.allocated == {claim.id: held[claim.id] for claim in claims}
+    return {claim_id.owner: number for claim_id, number in held.items()}
 
 
 def retire(store: Store, *owners: str) -> int:
@@ -30,11 +33,8 @@ def test_numbers_are_distinct_within_a_pool_and_independent_between_pools() -> N
         done = store.commit(
             [], "x", identifiers=IdentifierPlan((claim("b"), claim("a"), claim("a", pool="vrf", low=7, high=9)))
         )
-        assert done.identifiers.get("vni", "a") == 1
-        assert done.identifiers.get("vni", "b") == 2
-        assert done.identifiers.get("vrf", "a") == 7
-        assert done.identifiers.get("vrf", "b") is None
-        assert store.snapshot().identifiers == done.identifiers
+        assert done.allocated == {ClaimId("vni", "a"): 1, ClaimId("vni", "b"): 2, ClaimId("vrf", "a"): 7}
+        assert store.snapshot().identifiers.numbers == done.allocated
 
 
 def test_allocating_twice_changes_nothing() -> None:
