@@ -27,13 +27,14 @@ class ObjectRef(Answer):
 
 
 class ObjectChange(Answer):
-    """One object's difference."""
+    """One object's difference; `allocated`: fields of `after` that its author has not given."""
 
     operation: Literal["create", "update", "delete"]
     kind: str
     key: str
     before: Mapping[str, Any] | None
     after: Mapping[str, Any] | None
+    allocated: Sequence[str] = ()
 
 
 class ApplyResult(Answer):
