@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from p4vpc.client import Client, ClientTls
-from p4vpc.client.client import DEFAULT_SERVER
+from p4vpc.client.wire import DEFAULT_SERVER
 from p4vpc.errors import Problem, UserError
 from p4vpc.intent import closest, is_loopback
 

@@ -2,10 +2,15 @@
 """Answers of the API, as a client sees them. Fields that a newer server adds are ignored."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
+
+from p4vpc.intent import Intent
+
+_I = TypeVar("_I", bound=Intent)
 
 Outcome = Literal["realised", "degraded", "timeout"]
 
@@ -262,3 +267,11 @@ class CreatedToken(Answer):
 
     token: TokenInfo
     secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Versioned(Generic[_I]):
+    """An object, and the revision of its last change, which is what `if_revision` asks for."""
+
+    object: _I
+    revision: int
