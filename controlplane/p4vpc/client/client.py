@@ -48,6 +48,7 @@ class Client:
         token: secret that tells who is asking.
         tls: whom to believe and what to show, if not what the system does.
         retries: how often requests are sent again when the controller cannot serve them at the moment.
+        timeout_seconds: how long an answer may take, in addition to what it is asked to wait.
         transport: another way to it, for tests.
         sleep: waits so many seconds.
 
@@ -64,19 +65,21 @@ class Client:
         token: str | None = None,
         tls: ClientTls | None = None,
         retries: Retries | None = None,
+        timeout_seconds: float = wire.TIMEOUT_SECONDS,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ):
         self._server = server
         self._retries = retries or Retries()
         self._sleep = sleep
+        self._timeout_seconds = timeout_seconds
         verify = True if tls is None else tls.context()
         try:
             self._http = httpx.Client(
                 base_url=server,
                 headers=wire.headers_of(token),
                 verify=verify,
-                timeout=wire.TIMEOUT_SECONDS,
+                timeout=timeout_seconds,
                 transport=transport,
             )
         except (httpx.InvalidURL, ValueError) as error:
@@ -214,6 +217,13 @@ class Client:
             if found.next is None:
                 return items
             query["cursor"] = found.next
+
+    def list_page(
+        self, kind: str, *, tenant: str | None = None, vpc: str | None = None, limit: int = wire.PAGE
+    ) -> Sequence[Mapping[str, Any]]:
+        """The first objects of a kind, at most `limit`: where not all are needed."""
+        query = wire.given(tenant=tenant, vpc=vpc, limit=limit)
+        return self._call(ObjectList, "GET", f"/v1/{KINDS[kind].collection}", query).items
 
     def read_all(
         self,
@@ -459,7 +469,7 @@ class Client:
                 params=query,
                 content=content,
                 headers={**sent, **(headers or {})},
-                timeout=wire.timeout_of(query),
+                timeout=wire.timeout_of(query, self._timeout_seconds),
             )
         except (httpx.TransportError, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             raise wire.unreachable(error, self._server) from None

@@ -48,10 +48,10 @@ def given(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def timeout_of(query: Mapping[str, Any] | None) -> httpx.Timeout:
+def timeout_of(query: Mapping[str, Any] | None, seconds: float) -> httpx.Timeout:
     """How long an answer may take: longer, where it is asked to wait."""
     waits = float(query.get("wait", 0)) if query else 0.0
-    return httpx.Timeout(TIMEOUT_SECONDS, read=TIMEOUT_SECONDS + waits)
+    return httpx.Timeout(seconds, read=seconds + waits)
 
 
 def path_of(object_id: ObjectId) -> str:
