@@ -38,7 +38,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(serve)
+app.command(context_settings={"auto_envvar_prefix": "P4VPC_SERVE"})(serve)
 app.command()(backup.backup)
 app.command()(completion)
 app.add_typer(tokens.app)

@@ -18,8 +18,8 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+def terminal_for(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Called in the test itself: pytest puts its own standard error in place after fixtures are made."""
     shown = Terminal()
     monkeypatch.setattr("sys.stderr", shown)
     monkeypatch.setenv("TERM", "xterm")
@@ -27,7 +27,8 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     return shown
 
 
-def test_what_takes_longer_is_shown_with_how_far_it_is(terminal: Terminal) -> None:
+def test_what_takes_longer_is_shown_with_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = terminal_for(monkeypatch)
     asked = threading.Event()
     numbers = iter([(1, 3), (2, 3)])
 
@@ -42,14 +43,17 @@ def test_what_takes_longer_is_shown_with_how_far_it_is(terminal: Terminal) -> No
     assert "2/3" in terminal.getvalue()
 
 
-def test_nothing_is_shown_of_what_is_quick(terminal: Terminal) -> None:
+def test_nothing_is_shown_of_what_is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = terminal_for(monkeypatch)
     assert working("applying", lambda: 7, after=BOUND_SECONDS) == 7
     assert terminal.getvalue() == ""
 
 
-def test_an_error_ends_the_bar_and_comes_out(terminal: Terminal) -> None:
+def test_an_error_ends_the_bar_and_comes_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = terminal_for(monkeypatch)
     with pytest.raises(ZeroDivisionError):
         working("applying", lambda: 1 // 0, after=BOUND_SECONDS)
+    assert terminal.getvalue() == ""
 
 
 def test_there_is_no_bar_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,10 +64,16 @@ def test_there_is_no_bar_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> 
     assert (plain.getvalue(), asked) == ("", [])
 
 
-def test_no_colour_is_shown_where_none_is_wanted(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_colour_is_shown_where_none_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = terminal_for(monkeypatch)
     monkeypatch.setenv("NO_COLOR", "1")
     asked = threading.Event()
-    working("applying", lambda: asked.wait(BOUND_SECONDS), lambda: asked.set() or (1, 3), after=0.0)
+
+    def count() -> tuple[int, int]:
+        asked.set()
+        return 1, 3
+
+    assert working("applying", lambda: asked.wait(BOUND_SECONDS), count, after=0.0)
     assert "applying" in terminal.getvalue()
     assert "\x1b[3" not in terminal.getvalue()
 
