@@ -83,8 +83,8 @@ def complete(serve_process: ServeProcess, shell: str, program: Path, tmp_path: P
         )
         assert ended.returncode == 0, ended.stderr
         assert ended.stderr == ""
-        # zsh shows what a word means behind a colon.
-        return sorted(line.partition(":")[0] for line in ended.stdout.splitlines() if line)
+        # zsh shows what a word means behind a colon, and splits lines at semicolons.
+        return sorted(line.partition(":")[0] for line in ended.stdout.splitlines() if line not in ("", ";"))
 
     with Client(serve_process.url, token=serve_process.token_file.read_text().strip()) as api:
         objects = load_yaml(OBJECTS, "test")
