@@ -70,6 +70,13 @@ class ObjectsModel(BaseModel):
     next: str | None
 
 
+class VpcSnapshotModel(BaseModel):
+    """A VPC and all that was in it at a revision, as `apply` takes them."""
+
+    revision: int
+    objects: list[dict[str, Any]]
+
+
 class CommitEvent(BaseModel):
     """One commit, as a watcher is told."""
 

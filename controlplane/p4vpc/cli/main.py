@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from p4vpc.cli import backup, names, samples, show, tokens
+from p4vpc.cli import backup, names, samples, show, snapshots, tokens
 from p4vpc.cli import describe as description
 from p4vpc.cli import migrate as migration
 from p4vpc.cli.completion import completion
@@ -62,6 +62,8 @@ Tenant = Annotated[
     str | None,
     typer.Option(help="only what belongs to this tenant", autocompletion=names.keys_of("tenant")),
 ]
+VpcKey = Annotated[str, typer.Argument(metavar="VPC", help="such as red/prod", autocompletion=names.keys_of("vpc"))]
+AtRevision = Annotated[int | None, typer.Option(min=0, help="as it was then; default: as it is")]
 
 
 @app.command()
@@ -183,6 +185,70 @@ def migrate(
         result = working(
             "migrating",
             lambda: migration.migrate(client, wanted, place, is_dry_run=dry_run, wait_seconds=seconds),
+            realised(client),
+        )
+        _report(client, result, output)
+
+
+@app.command()
+def snapshot(
+    vpc: VpcKey,
+    revision: AtRevision = None,
+    output: Output = Format.TABLE,
+    server: Server = None,
+    token: TokenOption = None,
+) -> None:
+    """Show a VPC with all that is, or was, in it at one revision. `-o yaml` is what `apply` takes.
+
+    Every commit has made a snapshot of every VPC: its revision is what `rollback` and `clone` want.
+    """
+    with connect(server, token) as client:
+        found = working("reading", lambda: client.snapshot(vpc, revision=revision))
+    snapshots.print_snapshot(vpc, found, output)
+
+
+@app.command()
+def rollback(
+    *,
+    vpc: VpcKey,
+    to: Annotated[int, typer.Option(metavar="REVISION", min=0, help="as `snapshot` and `audit` tell it")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only show what would change")] = False,
+    wait: Wait = False,
+    timeout: Timeout = 60.0,
+    output: Output = Format.TABLE,
+    server: Server = None,
+    token: TokenOption = None,
+) -> None:
+    """Make a VPC, and all that is in it, what it was at a revision: all of it, or nothing."""
+    with connect(server, token) as client:
+        seconds = timeout if wait else None
+        result = working(
+            "rolling back",
+            lambda: client.rollback(vpc, to, is_dry_run=dry_run, wait_seconds=seconds),
+            realised(client),
+        )
+        _report(client, result, output)
+
+
+@app.command()
+def clone(
+    *,
+    vpc: VpcKey,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="of the new VPC, of the same tenant")],
+    revision: AtRevision = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only show what would change")] = False,
+    wait: Wait = False,
+    timeout: Timeout = 60.0,
+    output: Output = Format.TABLE,
+    server: Server = None,
+    token: TokenOption = None,
+) -> None:
+    """Make another VPC with all that is in one: same addresses and MACs, own numbers, ports plugged in nowhere."""
+    with connect(server, token) as client:
+        seconds = timeout if wait else None
+        result = working(
+            "cloning",
+            lambda: client.clone(vpc, name, revision=revision, is_dry_run=dry_run, wait_seconds=seconds),
             realised(client),
         )
         _report(client, result, output)

@@ -31,6 +31,7 @@ from p4vpc.client.models import (
     TokenInfo,
     Tokens,
     Versioned,
+    VpcSnapshot,
 )
 from p4vpc.client.retries import NO_RETRIES, Retries
 from p4vpc.client.tls import ClientTls
@@ -66,4 +67,5 @@ __all__ = (
     "Tokens",
     "UnreachableError",
     "Versioned",
+    "VpcSnapshot",
 )

@@ -30,6 +30,7 @@ from p4vpc.client.models import (
     TokenInfo,
     Tokens,
     Versioned,
+    VpcSnapshot,
 )
 from p4vpc.client.retries import TOO_MANY_REQUESTS, UNAVAILABLE, Retries
 from p4vpc.client.tls import ClientTls
@@ -176,6 +177,39 @@ class AsyncClient:
         """Delete one object. Refused (409) while others refer to it; `if_revision` is its own."""
         path, query = wire.path_of(object_id), wire.how(is_dry_run, wait_seconds)
         return await self._call(ApplyResult, "DELETE", path, query, None, headers=wire.condition(if_revision))
+
+    async def snapshot(self, vpc: str, *, revision: int | None = None) -> VpcSnapshot:
+        """A VPC (`red/prod`) and all that is in it, or was at a revision."""
+        path = f"{wire.path_of(parse_id('vpc', vpc))}/snapshot"
+        return await self._call(VpcSnapshot, "GET", path, wire.given(revision=revision))
+
+    async def rollback(
+        self,
+        vpc: str,
+        revision: int,
+        *,
+        is_dry_run: bool = False,
+        wait_seconds: float | None = None,
+        if_revision: int | None = None,
+    ) -> ApplyResult:
+        """Make a VPC and all that is in it what it was at a revision, in one commit; `if_revision` is the intent's."""
+        path = f"{wire.path_of(parse_id('vpc', vpc))}/rollback"
+        query = wire.how(is_dry_run, wait_seconds) | {"revision": revision}
+        return await self._call(ApplyResult, "POST", path, query, headers=wire.condition(if_revision))
+
+    async def clone(
+        self,
+        vpc: str,
+        to: str,
+        *,
+        revision: int | None = None,
+        is_dry_run: bool = False,
+        wait_seconds: float | None = None,
+    ) -> ApplyResult:
+        """Make another VPC of the same tenant, called `to`: same addresses and MACs, its ports plugged in nowhere."""
+        path = f"{wire.path_of(parse_id('vpc', vpc))}/clone"
+        query = wire.how(is_dry_run, wait_seconds) | wire.given(to=to, revision=revision)
+        return await self._call(ApplyResult, "POST", path, query)
 
     async def get(self, object_id: ObjectId) -> Mapping[str, Any]:
         """One object as a document."""

@@ -51,6 +51,13 @@ class ApplyResult(Answer):
     changes: Sequence[ObjectChange]
 
 
+class VpcSnapshot(Answer):
+    """A VPC and all that was in it at a revision, as documents."""
+
+    revision: int
+    objects: Sequence[Mapping[str, Any]]
+
+
 class CommitEvent(Answer):
     """One commit, as a watcher is told."""
 

@@ -4,8 +4,8 @@
 `intents` owns the store, `access` knows who calls, `tenant_changes` what a tenant may change (`limits` how much);
 `controller` owns the agents, `responder` the answers to packets that the switches hand up, `moves` knows what goes
 first and who redirects while ports move, `announced_moves` the moves that hosts announce (`damping` how often),
-`links` which links of the fabric count, `realised` how far one object is, `telemetry` what is read from switches on
-request.
+`links` which links of the fabric count, `realised` how far one object is, `snapshots` what whole VPCs were,
+`telemetry` what is read from switches on request.
 """
 
 from p4vpc.services.access import AccessService, ForbiddenError, Principal

@@ -151,6 +151,10 @@ class IntentService:
         """What was committed after `revision`, in order; about `limit` changes of whole commits."""
         return await self._blocking.run(self._store.changes_since, revision, limit)
 
+    async def vpc_at(self, vpc: str, revision: int) -> Sequence[Intent]:
+        """A VPC and all that was in it at a revision; nothing if there was none."""
+        return await self._blocking.run(self._store.vpc_at, vpc, revision)
+
     async def wait_beyond(self, revision: int) -> None:
         """Wait until there is a later commit. Those of other processes are noticed when anybody reads."""
         while self._seen <= revision:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select,
 
 from p4vpc.errors import NotFoundError, Problem, RevisionConflictError, StoreError, UserError
 from p4vpc.intent import KINDS, IdentifierPlan, Intent, ObjectId, to_document
-from p4vpc.store import audit, departures, numbers, tokens
+from p4vpc.store import audit, departures, history, numbers, tokens
 from p4vpc.store.database import Database
 from p4vpc.store.schema import changes as changes_table
 from p4vpc.store.schema import election_ids, objects, revisions
@@ -193,6 +193,12 @@ class Store:
         with self._database.read() as connection:
             rows = connection.execute(query).all()
         return [_change_record(row) for row in rows]
+
+    def vpc_at(self, vpc: str, revision: int) -> Sequence[Intent]:
+        """Return a VPC and all that was in it at a revision, sorted by kind and key; nothing if there was none."""
+        with self._database.read() as connection:
+            rows = history.read_vpc_at(connection, vpc, revision)
+        return [_parse(ObjectId(row.kind, row.key), row.after or "") for row in rows]
 
     def release_retired(self, realised: int) -> int:
         """Free numbers that were retired at or before revision `realised`; return how many.

@@ -64,6 +64,10 @@ def calls() -> Iterator[tuple[str, str, Call]]:
     yield "get", "/v1/tokens", lambda api: api.tokens()
     yield "post", "/v1/tokens", lambda api: api.create_token("x", "operator")
     yield "delete", "/v1/tokens/{name}", lambda api: api.revoke_token("x")
+    vpc = "/v1/vpcs/{tenant}/{name}"
+    yield "get", f"{vpc}/snapshot", lambda api: api.snapshot("x/x", revision=3)
+    yield "post", f"{vpc}/rollback", lambda api: api.rollback("x/x", 3, **CHANGE)
+    yield "post", f"{vpc}/clone", lambda api: api.clone("x/x", "y", revision=3, **CHANGE)
     filters = {"who": "x", "kind": "port", "key": "x", "tenant": "x", "since": "2030-01-31T12:00:00Z"}
     yield "get", "/v1/audit", lambda api: api.audit(limit=3, **filters, until="2030-01-31T13:00:00Z")
     for kind, model in KINDS.items():
