@@ -95,7 +95,9 @@ def router(context: Context, closing: asyncio.Event) -> APIRouter:
             is_with_tokens=caller.is_operator,
         )
         records = await context.intents.audit(query, limit)
-        items = [item for record in records if (item := _item(caller, record)) and who in (None, item.who)]
+        first = await context.first_revision(caller)
+        known = [record for record in records if record.revision.number >= first]
+        items = [item for record in known if (item := _item(caller, record)) and who in (None, item.who)]
         more = _cursor_of(records[-1].position) if len(records) == limit else None
         return AsciiJsonResponse(AuditModel(items=items, next=more))
 
@@ -127,6 +129,7 @@ def router(context: Context, closing: asyncio.Event) -> APIRouter:
         if start > current:
             message = f"revision {start} does not exist, the last is {current}"
             raise BadRequestError(Problem("", "since", message, "read the objects again, then watch", "request"))
+        start = max(start, await context.first_revision(caller) - 1)
         if caller.tenant is not None and streams[caller.tenant] >= context.limits.streams:
             message = f"tenant {caller.tenant} has {context.limits.streams} streams already"
             raise TooManyRequestsError(Problem("", "", message, "end one of them", "request"), KEEP_ALIVE_SECONDS)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Routes of whole VPCs as they were."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -11,7 +12,8 @@ from p4vpc.api.preconditions import check_store_revision
 from p4vpc.api.problems import AsciiJsonResponse, BadRequestError
 from p4vpc.api.schemas import ApplyResult, VpcSnapshotModel
 from p4vpc.errors import Problem
-from p4vpc.intent import ObjectId, parse_id
+from p4vpc.intent import Intent, ObjectId, parse_id
+from p4vpc.services import Principal
 from p4vpc.services.snapshots import clone, rollback, vpc_at
 from p4vpc.store import Change, Snapshot
 
@@ -33,7 +35,7 @@ def router(context: Context) -> APIRouter:
         vpc = _vpc(tenant, name)
         check_visible_object(caller, vpc)
         at = await _revision(context, revision)
-        past = await vpc_at(context.intents, vpc, at)
+        past = await _past(context, caller, vpc, at)
         return AsciiJsonResponse(VpcSnapshotModel(revision=at, objects=[caller.document(it) for it in past]))
 
     @routes.post(f"{_VPC}/rollback", response_model=ApplyResult)
@@ -53,7 +55,7 @@ def router(context: Context) -> APIRouter:
         """
         vpc = _vpc(tenant, name)
         check_visible_object(caller, vpc)
-        past = await vpc_at(context.intents, vpc, await _revision(context, revision))
+        past = await _past(context, caller, vpc, await _revision(context, revision))
         plan = rollback(caller, vpc, past)
 
         def guarded(snapshot: Snapshot) -> Any:
@@ -79,7 +81,7 @@ def router(context: Context) -> APIRouter:
         """
         vpc = _vpc(tenant, name)
         check_visible_object(caller, vpc)
-        past = await vpc_at(context.intents, vpc, await _revision(context, revision))
+        past = await _past(context, caller, vpc, await _revision(context, revision))
         changes: list[Change] = clone(vpc, to, past)
         return AsciiJsonResponse(await context.apply(caller, changes, is_dry_run=dry_run, wait=wait))
 
@@ -88,6 +90,11 @@ def router(context: Context) -> APIRouter:
 
 def _vpc(tenant: str, name: str) -> ObjectId:
     return parse_id("vpc", f"{tenant}/{name}")
+
+
+async def _past(context: Context, caller: Principal, vpc: ObjectId, revision: int) -> Sequence[Intent]:
+    """What the VPC was, to whom it was that one's."""
+    return await vpc_at(context.intents, vpc, revision if revision >= await context.first_revision(caller) else 0)
 
 
 async def _revision(context: Context, wanted: int | None) -> int:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from p4vpc.cli.connection import DEFAULT_DATABASE
+from p4vpc.cli.progress import working
 
 
 def backup(
@@ -21,5 +22,5 @@ def backup(
     """
     from p4vpc.store.backup import copy_database
 
-    revision = copy_database(database, file)
+    revision = working("copying", lambda: copy_database(database, file))
     typer.echo(f"{file}: revision {revision}")

@@ -78,7 +78,7 @@ def apply(
     token: TokenOption = None,
 ) -> None:
     """Create or change the objects in the files: all of them, or none if anything is wrong."""
-    documents = read_files(file)
+    documents = working("reading files", lambda: read_files(file))
     with connect(server, token) as client:
         seconds = timeout if wait else None
         result = working(
@@ -92,7 +92,7 @@ def apply(
 @app.command()
 def diff(file: Files, output: Output = Format.TABLE, server: Server = None, token: TokenOption = None) -> None:
     """Show what `apply` would change. Exits with 1 if that is anything."""
-    documents = read_files(file)
+    documents = working("reading files", lambda: read_files(file))
     with connect(server, token) as client:
         result = working("comparing", lambda: _submit(client, documents, is_dry_run=True, wait_seconds=None))
         _report(client, result, output)
@@ -519,7 +519,7 @@ def _kind(text: str) -> str:
 
 def _ids_to_delete(kind: str | None, key: str | None, files: list[Path]) -> list[ObjectId]:
     if files and kind is None:
-        documents = read_files(files)
+        documents = working("reading files", lambda: read_files(files))
         if documents.problems:
             raise IntentError(documents.problems)
         return [intent.id for intent in documents.intents]

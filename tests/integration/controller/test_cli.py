@@ -421,3 +421,27 @@ def test_a_backup_is_made_while_the_controller_runs(run: Run, serve_process: Ser
         assert ended.code == 1
         assert "secret" not in ended.err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["copy.db", "objects.txt"]
+
+
+def test_a_vpc_is_rolled_back_and_cloned(run: Run, tmp_path: Path, tenant: str) -> None:
+    path = str(vpc_file(tmp_path, tenant, f"{PORT}tenant: {tenant}"))
+    run("apply", "-f", path)
+    vpc = f"{tenant}/prod"
+    shown = run("snapshot", vpc).out
+    revision = shown.split(" at revision ")[1].split(";")[0]
+    assert shown.splitlines()[-1].endswith(f"p4vpc rollback {vpc} --to {revision}")
+    saved = run("snapshot", vpc, "-o", "yaml").out
+    assert run("diff", "-f", "-", stdin=saved).out == "no difference\n"
+    run("delete", "port", f"{vpc}/web-1")
+    assert run("diff", "-f", "-", stdin=saved).code == 1
+    planned = run("rollback", vpc, "--to", revision, "--dry-run").out
+    assert planned.splitlines()[0] == f"+ port {vpc}/web-1"
+    assert run("rollback", vpc, "--to", revision, "--wait").code == 0
+    assert run("snapshot", vpc, "-o", "yaml").out == saved
+    assert run("clone", vpc, "copy", "--revision", revision).code == 0
+    assert run("snapshot", f"{tenant}/copy", "-o", "yaml").out == saved.replace("vpc: prod", "vpc: copy").replace(
+        "name: prod", "name: copy"
+    )
+    assert json.loads(run("snapshot", vpc, "--revision", revision, "-o", "json").out)["revision"] == int(revision)
+    for words in (("snapshot", f"{tenant}/nope"), ("rollback", vpc, "--to", "0"), ("clone", vpc, "copy")):
+        assert run(*words).code == 1

@@ -292,6 +292,26 @@ async def test_a_tenant_sees_its_own_part_of_the_audit_log(world: World) -> None
     problems_of(await world.admin.get("/v1/audit?tenant=blue"), 403)
 
 
+async def test_a_tenant_is_told_nothing_of_an_earlier_one_of_its_name(world: World) -> None:
+    for path in ("ports/red/prod/a", "security-groups/red/prod/open", "subnets/red/prod/web", "vpcs/red/prod"):
+        await world.operator.delete(f"/v1/{path}")
+    await world.operator.delete("/v1/tenants/red")
+    await world.operator.put("/v1/tenants/red", json={})
+    await world.operator.put("/v1/vpcs/red/prod", json={})
+    body = {"name": "new-red", "role": "tenant-admin", "tenant": "red"}
+    secret = (await world.operator.post("/v1/tokens", json=body)).json()["secret"]
+    headers = {"Authorization": f"Bearer {secret}"}
+    async with httpx.AsyncClient(base_url=world.operator.base_url, headers=headers) as new:
+        items = (await new.get("/v1/audit")).json()["items"]
+        assert [item["revision"] for item in items] == [8, 7]
+        async with watching(new, "?since=0") as stream:
+            assert names(await anext(stream)) == ["create tenant red"]
+        assert (await new.get("/v1/vpcs/red/prod/snapshot?revision=8")).status_code == 200
+        for method, path in (("GET", "snapshot?revision=1"), ("POST", "rollback?revision=1")):
+            problems_of(await new.request(method, f"/v1/vpcs/red/prod/{path}"), 404)
+    assert (await world.operator.get("/v1/vpcs/red/prod/snapshot?revision=1")).json()["objects"]
+
+
 @pytest.mark.parametrize(
     ("query", "status"),
     [
