@@ -16,14 +16,17 @@ from itertools import chain, count
 from typing import Protocol, TypeAlias
 
 from p4vpc.errors import ExhaustedError, Problem
-from p4vpc.intent import Intent, IpAddress, IpNetwork, Mac, ObjectId, Port, Subnet, hosts_of, is_host_of
+from p4vpc.intent import Intent, IpAddress, IpNetwork, Mac, ObjectId, Port, Subnet, hosts_of, is_host_of, is_routable
 from p4vpc.model.defaults import gateway_mac, gateway_of
 
 _PROBES = 64
-"""How often a search goes to the next address before all that are free are counted."""
+"""How often a search goes to the next address before it begins elsewhere, or all that are free are counted."""
+
+_TURNS = 64
+"""How often a search begins elsewhere: of a pool that is half full it finds one but once in 2^64 times."""
 
 _COUNTED = 1 << 17
-"""Pools up to this size are counted; in larger ones the search goes on, as they are never that full."""
+"""Pools up to this size are counted; larger ones are never that full."""
 
 _POOL_V6 = 1 << 24
 """Of an IPv6 prefix the first so many addresses are given out: enough, and short to write."""
@@ -208,9 +211,9 @@ class _Search:
     def _new_address(self, port: Port, subnet: Subnet, prefix: IpNetwork) -> IpAddress | None:
         first, size = _pool(prefix)
         gateway = int(gateway_of(subnet, prefix.version) or 0)
-        start = int.from_bytes(sha256(f"{port.key} IPv{prefix.version}".encode()).digest()[:8]) % size
-        for step in range(min(size, _PROBES) if size <= _COUNTED else size):
-            token = port.vpc_key, first + (start + step) % size
+        start = _number_of(f"{port.key} IPv{prefix.version}") % size
+        for offset in self._offsets(port, prefix, start, size):
+            token = port.vpc_key, first + offset
             if int(token[1]) != gateway and self._is_free(token) and self._resting.is_for(token, port.id):
                 self._taken.add(token)
                 return token[1]
@@ -226,6 +229,14 @@ class _Search:
         remedy = "delete ports that are not needed, give the subnet a shorter prefix, or use another subnet"
         self.problems.append(Problem(str(port), "addresses", message, remedy))
         return None
+
+    def _offsets(self, port: Port, prefix: IpNetwork, start: int, size: int) -> Iterator[int]:
+        """Yield where to look: onwards from the start, in a large pool also from elsewhere when all there is taken."""
+        yield from ((start + step) % size for step in range(min(size, _PROBES)))
+        if size > _COUNTED:
+            for turn in range(_TURNS):
+                start = _number_of(f"{port.key} IPv{prefix.version} {turn}") % size
+                yield from ((start + step) % size for step in range(_PROBES))
 
     def _take_counted(self, port: Port, first: IpAddress, free: list[int], start: int) -> IpAddress | None:
         """Take one of those that are free: the next from where the search begins, else what has rested longest."""
@@ -246,7 +257,9 @@ class _Search:
         return token[1]
 
     def _is_free(self, token: _Token) -> bool:
-        return token not in self._taken and self._owners.address_owner(*token) is None
+        is_taken = token in self._taken or self._owners.address_owner(*token) is not None
+        # Some prefixes have addresses that no port can have, such as ::1.
+        return not is_taken and is_routable(token[1])
 
 
 def _pool(prefix: IpNetwork) -> tuple[IpAddress, int]:
@@ -258,6 +271,10 @@ def _pool(prefix: IpNetwork) -> tuple[IpAddress, int]:
 
 def _fits(address: IpAddress, subnet: Subnet) -> bool:
     return any(is_host_of(address, it) for it in subnet.prefixes) and address != gateway_of(subnet, address.version)
+
+
+def _number_of(text: str) -> int:
+    return int.from_bytes(sha256(text.encode()).digest()[:8])
 
 
 def _mac_of(key: str, attempt: int) -> Mac:

@@ -107,6 +107,26 @@ def test_a_full_subnet_is_told_with_its_ports_and_a_remedy() -> None:
     assert "another subnet" in problem.remedy
 
 
+@pytest.mark.parametrize(
+    "fields", [{"ipv6": "::/125"}, {"ipv6": "::/64"}, {"ipv4": "126.0.0.0/7"}, {"ipv6": "fe80::/9"}]
+)
+def test_only_addresses_that_can_be_read_again_are_given(fields: dict[str, str]) -> None:
+    """A port that is stored with another one could never be read again."""
+    wide = subnet(**fields)
+    for number in range(6):
+        try:
+            made = completed([port(f"p{number}")], of=[wide])[f"p{number}"]
+        except ExhaustedError:
+            continue
+        assert from_document(made.document()) == made
+
+
+def test_a_prefix_without_usable_addresses_has_none_left() -> None:
+    for prefix in ("127.0.0.0/24", "224.0.0.0/8", "127.0.0.0/8"):
+        with pytest.raises(ExhaustedError):
+            completed([port("a")], of=[subnet(ipv4=prefix)])
+
+
 def test_what_was_given_back_rests_as_long_as_there_is_anything_else() -> None:
     small = subnet(ipv4="10.0.1.0/29")
     there = completed([port(f"p{number}") for number in range(5)], of=[small])
@@ -135,6 +155,18 @@ def test_the_last_addresses_of_a_big_subnet_are_found() -> None:
     ]
     made = completed([port("x"), port("y")], there=there, of=[wide])
     assert {numbers(it)[0] for it in made.values()} == {str(prefix[77]), str(prefix[20_000])}
+
+
+def test_a_crowd_in_a_large_subnet_is_gone_round() -> None:
+    wide = subnet(ipv4="10.0.0.0/8")
+    alone = completed([port("a")], of=[wide])["a"].addresses[0]
+    crowd = [str(alone + number) for number in range(3000)]
+    there = [
+        port(f"p{start}", mac=f"02:00:00:00:00:{start // 64:02x}", addresses=crowd[start : start + 64])
+        for start in range(0, len(crowd), 64)
+    ]
+    found = completed([port("a")], there=there, of=[wide])["a"].addresses[0]
+    assert str(found) not in crowd
 
 
 def test_macs_are_unique_beyond_the_subnet() -> None:
