@@ -6,6 +6,7 @@ wrong, there is nothing to complete.
 """
 
 import contextlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from p4vpc.cli.connection import connect
 from p4vpc.client import NO_RETRIES, Client
 from p4vpc.intent import COLLECTIONS, KINDS
 
+PATIENCE = "P4VPC_COMPLETION_SECONDS"
 PATIENCE_SECONDS = 2.0
 ALL = "all"
 
@@ -69,11 +71,10 @@ def _key(kind: str, document: Mapping[str, Any]) -> str:
 
 def _asked(context: typer.Context, ask: Callable[[Client], list[str]]) -> Sequence[str]:
     server, token = context.params.get("server"), context.params.get("token")
-    with (
-        contextlib.suppress(Exception),
-        connect(server, token, retries=NO_RETRIES, timeout_seconds=PATIENCE_SECONDS) as client,
-    ):
-        return ask(client)
+    with contextlib.suppress(Exception):
+        patience = float(os.environ.get(PATIENCE, PATIENCE_SECONDS))
+        with connect(server, token, retries=NO_RETRIES, timeout_seconds=patience) as client:
+            return ask(client)
     return []
 
 

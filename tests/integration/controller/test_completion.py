@@ -72,6 +72,7 @@ def complete(serve_process: ServeProcess, shell: str, program: Path, tmp_path: P
         "HOME": str(tmp_path),
         "P4VPC_SERVER": serve_process.url,
         "P4VPC_TOKEN_FILE": str(serve_process.token_file),
+        "P4VPC_COMPLETION_SECONDS": "60",
     }
 
     def run(*words: str, **more: str) -> list[str]:
