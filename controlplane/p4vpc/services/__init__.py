@@ -4,12 +4,14 @@
 `intents` owns the store, `access` knows who calls, `tenant_changes` what a tenant may change (`limits` how much);
 `controller` owns the agents, `responder` the answers to packets that the switches hand up, `moves` knows what goes
 first and who redirects while ports move, `announced_moves` the moves that hosts announce (`damping` how often),
-`links` which links of the fabric count, `realised` how far one object is, `snapshots` what whole VPCs were,
-`telemetry` what is read from switches on request.
+`links` which links of the fabric count, `realised` how far one object is (`origins` where it has entries), `concern`
+what a tenant waits for, `snapshots` what whole VPCs were, `telemetry` what is read from switches on
+request.
 """
 
 from p4vpc.services.access import AccessService, ForbiddenError, Principal
 from p4vpc.services.blocking import Blocking
+from p4vpc.services.concern import Concern
 from p4vpc.services.controller import Controller, ControllerStatus, MobilityOptions, Outcome
 from p4vpc.services.damping import DampingOptions
 from p4vpc.services.intents import Applied, Edit, IntentService, Operation, Plan
@@ -22,6 +24,7 @@ __all__ = (
     "AccessService",
     "Applied",
     "Blocking",
+    "Concern",
     "Controller",
     "ControllerStatus",
     "Counter",

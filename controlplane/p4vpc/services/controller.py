@@ -12,7 +12,7 @@ import contextlib
 import gc
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
@@ -27,11 +27,13 @@ from p4vpc.model import Model, ModelSwitch
 from p4vpc.services.access import AccessService
 from p4vpc.services.announced_moves import AnnouncedMoves
 from p4vpc.services.blocking import Blocking
+from p4vpc.services.concern import Concern
 from p4vpc.services.damping import DampingOptions
 from p4vpc.services.intents import IntentService
 from p4vpc.services.links import Discovery, LinkMonitor, LinkOptions, LinkState, LinkStatus
 from p4vpc.services.models import Models
 from p4vpc.services.moves import Moves
+from p4vpc.services.origins import OriginIndex
 from p4vpc.services.responder import (
     Announcement,
     Attachment,
@@ -42,7 +44,7 @@ from p4vpc.services.responder import (
     view_of_model,
 )
 from p4vpc.services.samples import Sampler, SampleRing, SampleView
-from p4vpc.southbound import Agent, AgentOptions, Packet, Pipeline, SwitchState, SwitchStatus, Target
+from p4vpc.southbound import Agent, AgentOptions, Pace, Packet, Pipeline, Rollout, SwitchStatus, Target
 from p4vpc.store import Departure, Snapshot, Store
 
 FEED_INTERVAL_SECONDS = 1.0
@@ -142,6 +144,9 @@ class Controller:
         self.intents = IntentService(store, self._blocking, self._dirty.set, pipeline.architecture)
         self.access = AccessService(store, self._blocking)
         self._announced_moves = AnnouncedMoves(self.intents, options=self._mobility.damping)
+        self._rollout = Rollout(self._notify)
+        self._pace = Pace()
+        self.origins = OriginIndex()
         self._running: dict[str, _Running] = {}
         self._compiled: Compilation | None = None
         self._models = Models()
@@ -182,8 +187,27 @@ class Controller:
     @property
     def status(self) -> ControllerStatus:
         """The whole at this moment."""
-        error = self._store_error or self._model_error
-        return ControllerStatus(self._compiled_revision, error, self._switches(), self._links.status())
+        return ControllerStatus(self._compiled_revision, self.error, self._switches(), self._links.status())
+
+    @property
+    def error(self) -> str:
+        """Why the last revision was not handed to the agents; empty if it was."""
+        return self._store_error or self._model_error
+
+    @property
+    def compiled_revision(self) -> int:
+        """The last revision that was handed to the agents."""
+        return self._compiled_revision
+
+    @property
+    def compilation(self) -> Compilation | None:
+        """What the switches shall hold, and what it was made from; None before the first."""
+        return self._compiled
+
+    def switch_status(self, name: str) -> SwitchStatus | None:
+        """One switch at this moment; None if there is no agent for it."""
+        running = self._running.get(name)
+        return None if running is None else running.agent.status
 
     def _switches(self) -> tuple[SwitchStatus, ...]:
         return tuple(self._running[name].agent.status for name in sorted(self._running))
@@ -235,7 +259,12 @@ class Controller:
         self._on_announcement(switch, attachment, announcement)
 
     async def wait_realised(
-        self, revision: int, timeout_seconds: float, *, is_every_switch_ready: bool = False
+        self,
+        revision: int,
+        timeout_seconds: float,
+        *,
+        is_every_switch_ready: bool = False,
+        concern: Concern | None = None,
     ) -> Outcome:
         """Wait until every switch that `revision` touches shows it.
 
@@ -243,30 +272,38 @@ class Controller:
             revision: a committed one.
             timeout_seconds: bound.
             is_every_switch_ready: wait also for switches that are not touched, but not connected or not read back.
+            concern: whose switches and refusals count; None: everybody's.
 
         Returns:
             REALISED; DEGRADED as soon as nothing is left to try, but something is refused, left out or did not
             compile; TIMEOUT otherwise.
         """
-        outcome = self._outcome(revision, is_every_switch_ready)
+        outcome = self._outcome(revision, is_every_switch_ready, concern)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_seconds):
                 while outcome is Outcome.TIMEOUT:
                     await self._changed.wait()
-                    outcome = self._outcome(revision, is_every_switch_ready)
+                    outcome = self._outcome(revision, is_every_switch_ready, concern)
         return outcome
 
-    def _outcome(self, revision: int, is_every_switch_ready: bool) -> Outcome:
+    def _outcome(self, revision: int, is_every_switch_ready: bool, concern: Concern | None) -> Outcome:
         if self._model_error and self._failed_revision >= revision > self._compiled_revision:
             return Outcome.DEGRADED
         if not self._is_ready or self._compiled_revision < revision:
             return Outcome.TIMEOUT
-        if is_every_switch_ready and any(switch.state is not SwitchState.READY for switch in self._switches()):
+        names: Set[str] = self._running.keys()
+        if concern is not None and self._compiled is not None:
+            names &= concern.switches(self._compiled.input.model)
+        if is_every_switch_ready and any(self._session_of(name) is None for name in names):
             return Outcome.TIMEOUT
-        switches = [self._running[name].agent.status for name in self._behind]
+        switches = [self._running[name].agent.status for name in self._behind & names]
         if not all(switch.has_settled(revision) for switch in switches):
             return Outcome.TIMEOUT
-        return Outcome.REALISED if all(switch.has_realised(revision) for switch in switches) else Outcome.DEGRADED
+        if concern is not None:
+            is_realised = not any(concern.is_about(problem) for switch in switches for problem in switch.problems)
+        else:
+            is_realised = all(switch.has_realised(revision) for switch in switches)
+        return Outcome.REALISED if is_realised else Outcome.DEGRADED
 
     async def _run_announced_moves(self) -> None:
         """Move what announces itself, for ever; a bug in that must not end it."""
@@ -516,6 +553,8 @@ class Controller:
             on_change=partial(self._agent_changed, target.name),
             on_packet=on_packet,
             on_ports=self._links.set_ports,
+            rollout=self._rollout,
+            pace=self._pace,
             options=self._options,
         )
         tasks = (
@@ -531,6 +570,7 @@ class Controller:
         running = self._running.pop(name)
         await _cancel(*running.tasks)
         self._behind.discard(name)
+        self.origins.forget([name])
         self._log.info("let go", switch=name)
 
     async def _supervise(self, agent: Agent) -> None:
