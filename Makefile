@@ -34,12 +34,14 @@ test: $(READY) ## every test that this machine can run; what was skipped, and wh
 ptf-coverage: $(READY) ## packet tests over softswitch, and what of the pipeline none of them reaches
 	$(PY) -m ptf_tests --coverage $(ARGS)
 
-check: $(READY) ## lint, format, types, and whether the compiled pipeline is up to date
+check: $(READY) ## lint, format, types, and whether what is generated is up to date
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(PY) p4src/build.py --check
 	$(PY) p4src/tables_page.py --check
+	$(PY) tools/unasync.py --check
+	$(PY) tools/cli_page.py --check
 
 p4: $(READY) ## compile the pipeline (needs p4c on the PATH)
 	$(PY) p4src/build.py $(ARGS)

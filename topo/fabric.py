@@ -225,6 +225,9 @@ class _Builder:
         if plug is None:
             return
         addresses = tuple(_host_addresses(port, subnet))
+        if port.mac is None:
+            self.problems.append(f"{port}: mac: a host is made before the controller allocates one; give it one")
+            return
         if not addresses:
             self.problems.append(f"{port}: addresses: a host needs one of its subnet's families; give it one")
             return

@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from p4vpc.api import bulk, history, objects, operations, problems, tokens
+from p4vpc.api import bulk, history, objects, operations, problems, snapshots, tokens
 from p4vpc.api.bodies import DEFAULT_MAX_BODY_BYTES, BodyReader
 from p4vpc.api.context import Context
 from p4vpc.api.description import describe
@@ -42,5 +42,6 @@ def create_app(
     app.include_router(bulk.router(context))
     app.include_router(tokens.router(context))
     app.include_router(history.router(context, app.state.closing))
+    app.include_router(snapshots.router(context))
     app.include_router(objects.router(context))
     return app

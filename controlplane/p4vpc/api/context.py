@@ -10,7 +10,7 @@ from fastapi import Query
 from p4vpc.api.bodies import BodyReader
 from p4vpc.api.schemas import ApplyResult
 from p4vpc.errors import ExhaustedError, ModelError, Problem
-from p4vpc.intent import ForeignVtep, Malformed, Switch
+from p4vpc.intent import ForeignVtep, Malformed, ObjectId, Switch
 from p4vpc.services import (
     Concern,
     Controller,
@@ -47,6 +47,13 @@ class Context:
     def intents(self) -> IntentService:
         """The store's objects."""
         return self.controller.intents
+
+    async def first_revision(self, caller: Principal) -> int:
+        """From which revision on the past is the caller's to know: before it, another tenant may have had its name."""
+        if caller.tenant is None:
+            return 0
+        tenant = (await self.intents.snapshot()).objects.get(ObjectId("tenant", caller.tenant))
+        return 0 if tenant is None else tenant.created
 
     async def apply(
         self,

@@ -3,6 +3,7 @@
 
 import asyncio
 import contextlib
+import re
 from collections import Counter as Tally
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -20,9 +21,10 @@ from p4vpc.api.problems import AsciiJsonResponse, BadRequestError, TooManyReques
 from p4vpc.api.schemas import AuditItem, AuditModel, CommitEvent, ObjectChange
 from p4vpc.errors import Problem
 from p4vpc.intent import KINDS, ObjectId, closest
-from p4vpc.services import Edit, Principal
+from p4vpc.services import Edit, Operation, Principal
 from p4vpc.services.access import tenant_of
-from p4vpc.store import AuditQuery, AuditRecord, ChangeRecord
+from p4vpc.store import AuditPosition, AuditQuery, AuditRecord, ChangeRecord, TokenEvent
+from p4vpc.store.audit import TOKEN
 
 KEEP_ALIVE_SECONDS = 15.0
 """How often a silent stream says that it is there, and how soon it ends when its token is revoked."""
@@ -76,20 +78,27 @@ def router(context: Context, closing: asyncio.Event) -> APIRouter:
         since: Time = None,
         until: Time = None,
     ) -> Response:
-        """Who has changed what and when, newest first. A tenant is shown changes of its own objects."""
+        """Who has changed what and when, newest first. A tenant is shown changes of its own objects.
+
+        Operators are shown tokens as well, of kind `token`: made, and revoked. These make no revision and are told with
+        the one before.
+        """
         check_visible_tenant(caller, tenant)
         query = AuditQuery(
-            before_revision=None if cursor is None else _revision_of(cursor),
+            before=None if cursor is None else _position_of(cursor),
             since=since,
             until=until,
             who=who if caller.is_operator else None,
             kind=kind,
             key=key,
             tenant=tenant if caller.is_operator else caller.tenant,
+            is_with_tokens=caller.is_operator,
         )
         records = await context.intents.audit(query, limit)
-        items = [item for record in records if (item := _item(caller, record)) and who in (None, item.who)]
-        more = cursor_after(str(records[-1].revision.number)) if len(records) == limit else None
+        first = await context.first_revision(caller)
+        known = [record for record in records if record.revision.number >= first]
+        items = [item for record in known if (item := _item(caller, record)) and who in (None, item.who)]
+        more = _cursor_of(records[-1].position) if len(records) == limit else None
         return AsciiJsonResponse(AuditModel(items=items, next=more))
 
     @routes.get("/watch", response_class=StreamingResponse, responses=_STREAM)
@@ -120,6 +129,7 @@ def router(context: Context, closing: asyncio.Event) -> APIRouter:
         if start > current:
             message = f"revision {start} does not exist, the last is {current}"
             raise BadRequestError(Problem("", "since", message, "read the objects again, then watch", "request"))
+        start = max(start, await context.first_revision(caller) - 1)
         if caller.tenant is not None and streams[caller.tenant] >= context.limits.streams:
             message = f"tenant {caller.tenant} has {context.limits.streams} streams already"
             raise TooManyRequestsError(Problem("", "", message, "end one of them", "request"), KEEP_ALIVE_SECONDS)
@@ -185,7 +195,7 @@ def _changes(caller: Principal, records: Iterable[ChangeRecord]) -> Sequence[Obj
 
 
 def _item(caller: Principal, record: AuditRecord) -> AuditItem | None:
-    changes = list(_changes(caller, record.changes))
+    changes = list(_changes(caller, record.changes)) if record.token is None else [_token_change(record.token)]
     is_known = caller.is_operator or record.who_of_tenant == caller.tenant
     if not changes and not caller.is_operator:
         return None
@@ -204,11 +214,30 @@ def _vpc_of(object_id: ObjectId) -> str | None:
     return names.get("name" if object_id.kind == "vpc" else "vpc")
 
 
-def _revision_of(cursor: str) -> int:
-    position = position_of(cursor)
-    if not position.isdecimal() or int(position) > _MAX_REVISION:
+def _token_change(event: TokenEvent) -> ObjectChange:
+    token = event.token
+    document = {"kind": TOKEN, "name": token.name, "role": token.role.value}
+    if token.tenant is not None:
+        document["tenant"] = token.tenant
+    return ObjectChange(
+        operation=Operation.DELETE if event.is_end else Operation.CREATE,
+        kind=TOKEN,
+        key=token.name,
+        before=document if event.is_end else None,
+        after=None if event.is_end else document,
+        allocated=[],
+    )
+
+
+def _cursor_of(position: AuditPosition) -> str:
+    return cursor_after(f"{position.revision},{position.time_us},{position.token},{int(position.is_end)}")
+
+
+def _position_of(cursor: str) -> AuditPosition:
+    words = re.fullmatch(r"(\d{1,19}),(\d{1,19}),([a-z0-9-]{0,63}),([01])", position_of(cursor), re.ASCII)
+    if words is None or max(int(words[1]), int(words[2])) > _MAX_REVISION:
         raise BadRequestError(Problem("", "cursor", "is no cursor of this list", "`next` of the page before", "query"))
-    return int(position)
+    return AuditPosition(int(words[1]), int(words[2]), words[3], words[4] == "1")
 
 
 def _last_event(value: str) -> int:

@@ -27,13 +27,14 @@ class ObjectRef(BaseModel):
 
 
 class ObjectChange(BaseModel):
-    """One object's difference, before and after."""
+    """One object's difference, before and after; `allocated`: fields of `after` that its author has not given."""
 
     operation: Operation
     kind: str
     key: str
     before: dict[str, Any] | None
     after: dict[str, Any] | None
+    allocated: list[str]
 
     @classmethod
     def of(cls, caller: Principal, edit: Edit) -> Self:
@@ -43,6 +44,7 @@ class ObjectChange(BaseModel):
             key=edit.id.key,
             before=caller.document(edit.before) if edit.before else None,
             after=caller.document(edit.after) if edit.after else None,
+            allocated=list(edit.allocated),
         )
 
 
@@ -66,6 +68,13 @@ class ObjectsModel(BaseModel):
     revision: int
     items: list[dict[str, Any]]
     next: str | None
+
+
+class VpcSnapshotModel(BaseModel):
+    """A VPC and all that was in it at a revision, as `apply` takes them."""
+
+    revision: int
+    objects: list[dict[str, Any]]
 
 
 class CommitEvent(BaseModel):

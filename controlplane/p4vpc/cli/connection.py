@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from p4vpc.client import Client, ClientTls
-from p4vpc.client.client import DEFAULT_SERVER
+from p4vpc.client import Client, ClientTls, Retries
+from p4vpc.client.wire import DEFAULT_SERVER, TIMEOUT_SECONDS
 from p4vpc.errors import Problem, UserError
 from p4vpc.intent import closest, is_loopback
 
@@ -32,12 +32,19 @@ class ConnectionConfigError(UserError):
     """What shall tell the command whom to talk to cannot be read."""
 
 
-def connect(server: str | None, token: str | None) -> Client:
+def connect(
+    server: str | None,
+    token: str | None,
+    *,
+    retries: Retries | None = None,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+) -> Client:
     """A client for what the options, the environment and the configuration file say.
 
     Args:
         server: option or variable, if there was any.
         token: option or variable, if there was any.
+        retries, timeout_seconds: how patient the client is.
 
     Raises:
         ConnectionConfigError: a file cannot be read, or says what it cannot say.
@@ -53,7 +60,7 @@ def connect(server: str | None, token: str | None) -> Client:
         path_of_first = token_file_of(os.environ.get("P4VPC_DB", DEFAULT_DATABASE))
         if path_of_first is not None and path_of_first.is_file():
             token = _read_token(path_of_first)
-    return Client(url, token=token, tls=_tls(config))
+    return Client(url, token=token, tls=_tls(config), retries=retries, timeout_seconds=timeout_seconds)
 
 
 def _tls(config: Mapping[str, str]) -> ClientTls | None:

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Exit codes, and errors as a person wants to read them.
 
-0 done; 1 refused, invalid or degraded (`diff`: there is a difference); 2 wrong usage; 3 the controller cannot be
-reached or has failed; 4 not realised in time.
+`EXIT_CODES` says what they mean; it is the last line of each command's help.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,6 +11,11 @@ import typer
 
 from p4vpc.client import ServerError, UnreachableError
 from p4vpc.errors import P4vpcError, Problem, UserError
+
+EXIT_CODES = (
+    "Exit codes: 0 done; 1 refused, invalid or degraded (diff: there is a difference); 2 wrong usage; "
+    "3 controller unreachable, or it has failed; 4 not realised in time; 130 interrupted (Ctrl-C)."
+)
 
 
 class Exit(IntEnum):

@@ -2,6 +2,7 @@
 """Log lines of `p4vpc serve`: on standard error, each with the switch that it is about (`-`: none)."""
 
 import logging
+import os
 import sys
 from enum import StrEnum
 
@@ -35,7 +36,7 @@ def configure_logs(shape: LogFormat, level: LogLevel) -> None:
     if shape is LogFormat.JSON:
         final = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     else:
-        final = [_switch_first, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=40)]
+        final = [_switch_first, structlog.dev.ConsoleRenderer(colors=is_coloured(), pad_event_to=40)]
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -45,6 +46,11 @@ def configure_logs(shape: LogFormat, level: LogLevel) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+def is_coloured() -> bool:
+    """Whether lines have colours: on a terminal, unless NO_COLOR is set (no-color.org)."""
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
 
 
 def _switch_first(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -9,11 +9,16 @@ from typing import Annotated
 
 import typer
 
-from p4vpc.cli import samples, show, tokens
+from p4vpc.cli import backup, names, samples, show, snapshots, tokens
+from p4vpc.cli import describe as description
+from p4vpc.cli import migrate as migration
+from p4vpc.cli.completion import completion
 from p4vpc.cli.connection import connect
-from p4vpc.cli.exits import Exit, print_error, run
+from p4vpc.cli.exits import EXIT_CODES, Exit, print_error, run
 from p4vpc.cli.files import Documents, read_files
+from p4vpc.cli.names import ALL
 from p4vpc.cli.options import Output, Server, TokenOption
+from p4vpc.cli.progress import realised, working
 from p4vpc.cli.serve import serve
 from p4vpc.cli.show import Format
 from p4vpc.client import ApplyResult, Client, RefusedError, Status, UnreachableError
@@ -21,19 +26,21 @@ from p4vpc.errors import IntentError, Problem
 from p4vpc.intent import COLLECTIONS, KINDS, ObjectId, closest, parse_id
 
 MAX_WAIT_SECONDS = 600.0
-ALL = "all"
+TOKEN = "token"
+"""What the audit log calls tokens."""
 
 app = typer.Typer(
     name="p4vpc",
     help="Virtual private clouds on P4 switches.",
-    epilog="Exit codes: 0 done; 1 refused, invalid or degraded (diff: there is a difference); 2 wrong usage; "
-    "3 controller unreachable; 4 not realised in time.",
+    epilog=EXIT_CODES,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(serve)
+app.command(context_settings={"auto_envvar_prefix": "P4VPC_SERVE"})(serve)
+app.command()(backup.backup)
+app.command()(completion)
 app.add_typer(tokens.app)
 
 Files = Annotated[
@@ -42,7 +49,21 @@ Files = Annotated[
 ]
 Wait = Annotated[bool, typer.Option("--wait", help="wait until all switches show it")]
 Timeout = Annotated[float, typer.Option(min=0, max=MAX_WAIT_SECONDS, help="how long to wait, in seconds")]
-Switches = Annotated[list[str] | None, typer.Option("--switch", metavar="NAME", help="only this one; repeat for more")]
+Switches = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--switch",
+        metavar="NAME",
+        help="only this one; repeat for more",
+        autocompletion=names.keys_of("switch"),
+    ),
+]
+Tenant = Annotated[
+    str | None,
+    typer.Option(help="only what belongs to this tenant", autocompletion=names.keys_of("tenant")),
+]
+VpcKey = Annotated[str, typer.Argument(metavar="VPC", help="such as red/prod", autocompletion=names.keys_of("vpc"))]
+AtRevision = Annotated[int | None, typer.Option(min=0, help="as it was then; default: as it is")]
 
 
 @app.command()
@@ -52,37 +73,44 @@ def apply(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only show what would change")] = False,
     wait: Wait = False,
     timeout: Timeout = 60.0,
+    output: Output = Format.TABLE,
     server: Server = None,
     token: TokenOption = None,
 ) -> None:
     """Create or change the objects in the files: all of them, or none if anything is wrong."""
-    documents = read_files(file)
+    documents = working("reading files", lambda: read_files(file))
     with connect(server, token) as client:
-        result = _submit(client, documents, is_dry_run=dry_run, wait_seconds=timeout if wait else None)
-        if dry_run:
-            show.print_difference(result)
-            return
-        show.print_applied(result)
-        _report_outcome(client, result)
+        seconds = timeout if wait else None
+        result = working(
+            "applying",
+            lambda: _submit(client, documents, is_dry_run=dry_run, wait_seconds=seconds),
+            realised(client),
+        )
+        _report(client, result, output)
 
 
 @app.command()
-def diff(file: Files, server: Server = None, token: TokenOption = None) -> None:
+def diff(file: Files, output: Output = Format.TABLE, server: Server = None, token: TokenOption = None) -> None:
     """Show what `apply` would change. Exits with 1 if that is anything."""
-    documents = read_files(file)
+    documents = working("reading files", lambda: read_files(file))
     with connect(server, token) as client:
-        result = _submit(client, documents, is_dry_run=True, wait_seconds=None)
-    show.print_difference(result)
+        result = working("comparing", lambda: _submit(client, documents, is_dry_run=True, wait_seconds=None))
+        _report(client, result, output)
     raise typer.Exit(Exit.REFUSED if result.changes else Exit.DONE)
 
 
 @app.command()
 def get(
     *,
-    kind: Annotated[str, typer.Argument(metavar="KIND", help=f"{', '.join(KINDS)}; or {ALL}")],
-    key: Annotated[str | None, typer.Argument(metavar="[KEY]", help="such as red/prod/web-1; default: all")] = None,
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help=f"{', '.join(KINDS)}; or {ALL}", autocompletion=names.kinds)
+    ],
+    key: Annotated[
+        str | None,
+        typer.Argument(metavar="[KEY]", help="such as red/prod/web-1; default: all", autocompletion=names.keys),
+    ] = None,
     output: Output = Format.TABLE,
-    tenant: Annotated[str | None, typer.Option(help="only what belongs to this tenant")] = None,
+    tenant: Tenant = None,
     vpc: Annotated[str | None, typer.Option(help="only what belongs to the VPC of this name")] = None,
     where: Annotated[
         list[str] | None,
@@ -101,7 +129,10 @@ def get(
         if wanted is not None:
             found = {kinds[0]: [client.get(wanted)]}
         else:
-            found = {name: list(client.list(name, tenant=tenant, vpc=vpc, narrowed=narrowed)) for name in kinds}
+            found = working(
+                "reading",
+                lambda: {name: [*client.list(name, tenant=tenant, vpc=vpc, narrowed=narrowed)] for name in kinds},
+            )
         documents = [document for items in found.values() for document in items]
         if output is Format.JSON:
             show.print_json(documents[0] if key is not None else documents)
@@ -118,10 +149,120 @@ def get(
 
 
 @app.command()
+def describe(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help=", ".join(KINDS), autocompletion=names.kinds)],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="such as red/prod/web-1", autocompletion=names.keys)],
+    output: Output = Format.TABLE,
+    server: Server = None,
+    token: TokenOption = None,
+) -> None:
+    """Show all that is known of one object: fields, where it is realised, who needs it, its numbers, last changes."""
+    wanted = parse_id(_kind(kind), key)
+    with connect(server, token) as client:
+        found = working("reading", lambda: description.describe(client, wanted))
+    description.print_description(found, output)
+
+
+@app.command()
+def migrate(
+    *,
+    port: Annotated[
+        str, typer.Argument(metavar="PORT", help="such as red/prod/web-1", autocompletion=names.keys_of("port"))
+    ],
+    to: Annotated[str, typer.Option("--to", metavar="SWITCH:PORT", help="where it is plugged in from now on")],
+    vlan: Annotated[int | None, typer.Option(min=1, max=4094, help="with this tag there; default: untagged")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only show what would change")] = False,
+    wait: Annotated[bool, typer.Option(help="wait until all switches know where it is")] = True,
+    timeout: Timeout = 60.0,
+    output: Output = Format.TABLE,
+    server: Server = None,
+    token: TokenOption = None,
+) -> None:
+    """Move a port to another switch port: the new one goes first, the old one redirects, no packet is lost."""
+    wanted, place = parse_id("port", port), migration.parse_place(to, vlan)
+    with connect(server, token) as client:
+        seconds = timeout if wait and not dry_run else None
+        result = working(
+            "migrating",
+            lambda: migration.migrate(client, wanted, place, is_dry_run=dry_run, wait_seconds=seconds),
+            realised(client),
+        )
+        _report(client, result, output)
+
+
+@app.command()
+def snapshot(
+    vpc: VpcKey,
+    revision: AtRevision = None,
+    output: Output = Format.TABLE,
+    server: Server = None,
+    token: TokenOption = None,
+) -> None:
+    """Show a VPC with all that is, or was, in it at one revision. `-o yaml` is what `apply` takes.
+
+    Every commit has made a snapshot of every VPC: its revision is what `rollback` and `clone` want.
+    """
+    with connect(server, token) as client:
+        found = working("reading", lambda: client.snapshot(vpc, revision=revision))
+    snapshots.print_snapshot(vpc, found, output)
+
+
+@app.command()
+def rollback(
+    *,
+    vpc: VpcKey,
+    to: Annotated[int, typer.Option(metavar="REVISION", min=0, help="as `snapshot` and `audit` tell it")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only show what would change")] = False,
+    wait: Wait = False,
+    timeout: Timeout = 60.0,
+    output: Output = Format.TABLE,
+    server: Server = None,
+    token: TokenOption = None,
+) -> None:
+    """Make a VPC, and all that is in it, what it was at a revision: all of it, or nothing."""
+    with connect(server, token) as client:
+        seconds = timeout if wait else None
+        result = working(
+            "rolling back",
+            lambda: client.rollback(vpc, to, is_dry_run=dry_run, wait_seconds=seconds),
+            realised(client),
+        )
+        _report(client, result, output)
+
+
+@app.command()
+def clone(
+    *,
+    vpc: VpcKey,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="of the new VPC, of the same tenant")],
+    revision: AtRevision = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only show what would change")] = False,
+    wait: Wait = False,
+    timeout: Timeout = 60.0,
+    output: Output = Format.TABLE,
+    server: Server = None,
+    token: TokenOption = None,
+) -> None:
+    """Make another VPC with all that is in one: same addresses and MACs, own numbers, ports plugged in nowhere."""
+    with connect(server, token) as client:
+        seconds = timeout if wait else None
+        result = working(
+            "cloning",
+            lambda: client.clone(vpc, name, revision=revision, is_dry_run=dry_run, wait_seconds=seconds),
+            realised(client),
+        )
+        _report(client, result, output)
+
+
+@app.command()
 def delete(
     *,
-    kind: Annotated[str | None, typer.Argument(metavar="[KIND", help=", ".join(KINDS))] = None,
-    key: Annotated[str | None, typer.Argument(metavar="KEY]", help="such as red/prod/web-1")] = None,
+    kind: Annotated[
+        str | None, typer.Argument(metavar="[KIND", help=", ".join(KINDS), autocompletion=names.kinds)
+    ] = None,
+    key: Annotated[
+        str | None, typer.Argument(metavar="KEY]", help="such as red/prod/web-1", autocompletion=names.keys)
+    ] = None,
     file: Annotated[
         list[Path] | None,
         typer.Option("-f", "--file", metavar="FILE", help="delete the objects in these files"),
@@ -129,25 +270,31 @@ def delete(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only show what would change")] = False,
     wait: Wait = False,
     timeout: Timeout = 60.0,
+    output: Output = Format.TABLE,
     server: Server = None,
     token: TokenOption = None,
 ) -> None:
     """Delete one object, or all objects in the files: all of them, or none if anything else still needs one."""
     ids = _ids_to_delete(kind, key, file or [])
     with connect(server, token) as client:
-        result = client.delete(ids, is_dry_run=dry_run, wait_seconds=timeout if wait else None)
-        if dry_run:
-            show.print_difference(result)
-            return
-        show.print_applied(result)
-        _report_outcome(client, result)
+        seconds = timeout if wait else None
+        result = working(
+            "deleting",
+            lambda: client.delete(ids, is_dry_run=dry_run, wait_seconds=seconds),
+            realised(client),
+        )
+        _report(client, result, output)
 
 
 @app.command()
 def status(
     *,
-    kind: Annotated[str | None, typer.Argument(metavar="[KIND", help="default: all switches")] = None,
-    key: Annotated[str | None, typer.Argument(metavar="KEY]", help="such as red/prod/web-1")] = None,
+    kind: Annotated[
+        str | None, typer.Argument(metavar="[KIND", help="default: all switches", autocompletion=names.kinds)
+    ] = None,
+    key: Annotated[
+        str | None, typer.Argument(metavar="KEY]", help="such as red/prod/web-1", autocompletion=names.keys)
+    ] = None,
     wait: Wait = False,
     timeout: Timeout = 60.0,
     output: Output = Format.TABLE,
@@ -161,7 +308,8 @@ def status(
         )
         return
     with connect(server, token) as client:
-        now = client.status(wait_seconds=timeout if wait else None)
+        seconds = timeout if wait else None
+        now = working("waiting", lambda: client.status(wait_seconds=seconds), realised(client))
     if output is Format.TABLE:
         show.print_status(now)
     else:
@@ -197,7 +345,7 @@ def drops(
             with suppress(KeyboardInterrupt):
                 samples.watch(client, switch or [], reason or [], count, output)
             return
-        found = client.drops(switch or ())
+        found = working("reading", lambda: client.drops(switch or ()))
     if output is Format.TABLE:
         show.print_drops(found, is_zero_shown=every)
     else:
@@ -215,7 +363,7 @@ def identifiers(
 ) -> None:
     """Show the numbers that objects have on the wire and in tables: VNIs, VRFs, labels, tunnels."""
     with connect(server, token) as client:
-        found = client.identifiers(pool or ())
+        found = working("reading", lambda: client.identifiers(pool or ()))
     if output is Format.TABLE:
         show.print_table(
             ("POOL", "NUMBER", "OWNER"), [(item.pool, str(item.number), item.owner) for item in found.identifiers]
@@ -228,9 +376,14 @@ def identifiers(
 def audit(
     *,
     who: Annotated[str | None, typer.Option(metavar="TOKEN", help="only what was done with this token")] = None,
-    kind: Annotated[str | None, typer.Option(help="only changes of this kind of objects")] = None,
-    key: Annotated[str | None, typer.Option(help="only changes of the object of this key")] = None,
-    tenant: Annotated[str | None, typer.Option(help="only changes of what belongs to this tenant")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(help=f"only changes of this kind of objects; {TOKEN}: tokens", autocompletion=names.kinds),
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(help="only changes of the object of this key", autocompletion=names.keys)
+    ] = None,
+    tenant: Tenant = None,
     since: Annotated[str | None, typer.Option(metavar="TIME", help="such as 2030-01-31T12:00:00Z")] = None,
     until: Annotated[str | None, typer.Option(metavar="TIME", help="as --since; this moment is excluded")] = None,
     limit: Annotated[int, typer.Option(min=1, help="at most so many commits, the newest")] = 100,
@@ -239,9 +392,12 @@ def audit(
     token: TokenOption = None,
 ) -> None:
     """Show who has changed what, newest first."""
-    wanted = None if kind is None else _kind(kind)
+    wanted = kind if kind in (None, TOKEN) else _kind(str(kind))
     with connect(server, token) as client:
-        found = client.audit(limit=limit, who=who, kind=wanted, key=key, tenant=tenant, since=since, until=until)
+        found = working(
+            "reading",
+            lambda: client.audit(limit=limit, who=who, kind=wanted, key=key, tenant=tenant, since=since, until=until),
+        )
     if output is Format.TABLE:
         show.print_audit(found)
     else:
@@ -260,7 +416,7 @@ def counters(
 ) -> None:
     """Show packets and bytes of each table entry that is counted, and the objects it comes from."""
     with connect(server, token) as client:
-        found = client.counters(switch or (), table or ())
+        found = working("reading", lambda: client.counters(switch or (), table or ()))
     if output is Format.TABLE:
         show.print_counters(found, is_zero_shown=every)
     else:
@@ -273,7 +429,8 @@ def _show_object_status(
     if key is None:
         raise typer.BadParameter("give KIND and KEY, or neither")
     with connect(*connection) as client:
-        found = client.object_status(parse_id(_kind(kind), key), wait_seconds=wait_seconds)
+        wanted = parse_id(_kind(kind), key)
+        found = working("waiting", lambda: client.object_status(wanted, wait_seconds=wait_seconds))
     if output is Format.TABLE:
         show.print_object_status(found)
     else:
@@ -304,11 +461,19 @@ def _submit(client: Client, documents: Documents, *, is_dry_run: bool, wait_seco
     return result
 
 
-def _report_outcome(client: Client, result: ApplyResult) -> None:
-    """Say what waiting came to, and exit accordingly."""
+def _report(client: Client, result: ApplyResult, output: Format) -> None:
+    """Say what was done, or would be, and what waiting came to; exit accordingly."""
+    if output is not Format.TABLE:
+        show.print_data(result.model_dump(mode="json"), output)
+    elif result.is_dry_run:
+        show.print_difference(result)
+    else:
+        show.print_applied(result)
     if result.outcome is None:
         return
     now = client.status()
+    if result.outcome == "realised" and output is not Format.TABLE:
+        return
     if result.outcome == "realised":
         number = len(now.switches)  # a tenant is shown none
         typer.echo(f"realised on {number} switch{'' if number == 1 else 'es'}" if number else "realised")
@@ -354,13 +519,17 @@ def _kind(text: str) -> str:
 
 def _ids_to_delete(kind: str | None, key: str | None, files: list[Path]) -> list[ObjectId]:
     if files and kind is None:
-        documents = read_files(files)
+        documents = working("reading files", lambda: read_files(files))
         if documents.problems:
             raise IntentError(documents.problems)
         return [intent.id for intent in documents.intents]
     if files or kind is None or key is None:
         raise typer.BadParameter("give either KIND and KEY, or -f FILE")
     return [parse_id(_kind(kind), key)]
+
+
+for _command in (*app.registered_commands, *tokens.app.registered_commands):
+    _command.epilog = EXIT_CODES
 
 
 def main() -> None:

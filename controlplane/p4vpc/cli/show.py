@@ -173,17 +173,22 @@ def print_difference(result: ApplyResult) -> None:
 
 
 def _changed_fields(change: ObjectChange) -> Iterable[str]:
+    for field, line in _differences(change):
+        yield f"{line} (allocated)" if field in change.allocated else line
+
+
+def _differences(change: ObjectChange) -> Iterable[tuple[str, str]]:
     before, after = change.before or {}, change.after or {}
     names = set(KINDS[change.kind].name_fields) | {"kind"} if change.kind in KINDS else {"kind"}
     for field in dict.fromkeys((*before, *after)):
         if field in names or before.get(field) == after.get(field):
             continue
         if field not in before:
-            yield f"+ {field}: {_inline(after[field])}"
+            yield field, f"+ {field}: {_inline(after[field])}"
         elif field not in after:
-            yield f"- {field}: {_inline(before[field])}"
+            yield field, f"- {field}: {_inline(before[field])}"
         else:
-            yield f"~ {field}: {_inline(before[field])} -> {_inline(after[field])}"
+            yield field, f"~ {field}: {_inline(before[field])} -> {_inline(after[field])}"
 
 
 def _inline(value: object) -> str:
@@ -220,9 +225,15 @@ def print_audit(items: Sequence[AuditItem]) -> None:
 def print_applied(result: ApplyResult) -> None:
     """What has changed."""
     for change in result.changes:
-        typer.echo(f"{_DONE[change.operation]} {change.kind} {change.key}")
+        typer.echo(f"{_DONE[change.operation]} {change.kind} {change.key}{_allocated(change)}")
     number = len(result.changes)
     typer.echo(f"revision {result.revision}: {number} change{'' if number == 1 else 's'}")
+
+
+def _allocated(change: ObjectChange) -> str:
+    """What a port has got that its author did not say."""
+    values = [_plain((change.after or {}).get(field)) for field in change.allocated]
+    return f" ({', '.join(values)})" if values else ""
 
 
 def print_status(status: Status) -> None:

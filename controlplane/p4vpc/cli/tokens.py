@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from p4vpc.cli import show
+from p4vpc.cli import names, show
 from p4vpc.cli.connection import connect
 from p4vpc.cli.options import Output, Server, TokenOption
 from p4vpc.cli.show import Format
@@ -35,15 +35,22 @@ def create(
             "--db", metavar="URL", help="make it in this database, without a controller: for who is locked out"
         ),
     ] = None,
+    output: Output = Format.TABLE,
     server: Server = None,
     token: TokenOption = None,
 ) -> None:
     """Make a token and print its secret, which cannot be shown again."""
     if database is not None:
-        typer.echo(_create_in(database, name, role, tenant))
-        return
-    with connect(server, token) as client:
-        typer.echo(client.create_token(name, role.value, tenant).secret)
+        secret, document = _create_in(database, name, role, tenant), {"name": name, "role": role.value}
+        made = {"token": {**document, "tenant": tenant}, "secret": secret}
+    else:
+        with connect(server, token) as client:
+            created = client.create_token(name, role.value, tenant)
+        secret, made = created.secret, created.model_dump(mode="json")
+    if output is Format.TABLE:
+        typer.echo(secret)
+    else:
+        show.print_data(made, output)
 
 
 @app.command("list")
@@ -60,12 +67,18 @@ def list_tokens(output: Output = Format.TABLE, server: Server = None, token: Tok
 
 @app.command()
 def revoke(
-    name: Annotated[str, typer.Argument(metavar="NAME")], server: Server = None, token: TokenOption = None
+    name: Annotated[str, typer.Argument(metavar="NAME", help="as `token list` shows it", autocompletion=names.tokens)],
+    output: Output = Format.TABLE,
+    server: Server = None,
+    token: TokenOption = None,
 ) -> None:
     """End a token, at once and for ever."""
     with connect(server, token) as client:
-        client.revoke_token(name)
-    typer.echo(f"revoked {name}")
+        ended = client.revoke_token(name)
+    if output is Format.TABLE:
+        typer.echo(f"revoked {name}")
+    else:
+        show.print_data(ended.model_dump(mode="json"), output)
 
 
 def _row(item: TokenInfo) -> tuple[str, ...]:

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Blocking client of the REST API."""
+"""Blocking client of the REST API. Made by tools/unasync.py."""
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
-from pydantic import ValidationError
 
-from p4vpc.client.events import read_events
+from p4vpc.client import wire
+from p4vpc.client.errors import ServerError, UnreachableError
+from p4vpc.client.events import EventReader
 from p4vpc.client.models import (
-    Answer,
     ApplyResult,
     Audit,
     AuditItem,
@@ -28,38 +28,17 @@ from p4vpc.client.models import (
     Status,
     TokenInfo,
     Tokens,
+    Versioned,
+    VpcSnapshot,
 )
+from p4vpc.client.retries import TOO_MANY_REQUESTS, UNAVAILABLE, Retries
 from p4vpc.client.tls import ClientTls
-from p4vpc.errors import ClientError, Problem, UserError
-from p4vpc.intent import KINDS, Intent, Malformed, ObjectId, to_document
+from p4vpc.intent import KINDS, Intent, Malformed, ObjectId, parse_id, to_document
 
-DEFAULT_SERVER = "http://127.0.0.1:9560"
-TIMEOUT_SECONDS = 30.0
 RECONNECT_SECONDS = 1.0
-
-_PAGE = 1000
-
-_A = TypeVar("_A", bound=Answer)
-
-
-class UnreachableError(ClientError):
-    """No controller answers at that address."""
-
-
-class ServerError(ClientError):
-    """The controller has failed, or what answers is none."""
-
-
-class RefusedError(UserError):
-    """The controller has refused the request; `problems` lists everything that is wrong.
-
-    Attributes:
-        status: HTTP status.
-    """
-
-    def __init__(self, problems: Iterable[Problem], status: int):
-        super().__init__(problems)
-        self.status = status
+LAST_RECONNECT_SECONDS = 15.0
+SLICE_SECONDS = 30.0
+"""Longest time that one request waits; whoever waits longer asks again."""
 
 
 class Client:
@@ -69,23 +48,40 @@ class Client:
         server: URL of the controller.
         token: secret that tells who is asking.
         tls: whom to believe and what to show, if not what the system does.
+        retries: how often requests are sent again when the controller cannot serve them at the moment.
+        timeout_seconds: how long an answer may take, in addition to what it is asked to wait.
         transport: another way to it, for tests.
+        sleep: waits so many seconds.
+
+    Every method raises `RefusedError` if the controller refuses the request, `UnreachableError` if nobody answers, and
+    `ServerError` if the controller has failed or what answers is none. `wait_seconds` (at most 600) answers only when
+    all switches show the change, or after so many seconds; see `wait` for longer times. `is_dry_run` only tells the
+    difference. `if_revision` refuses the change (status 412) unless what is changed is at that revision.
     """
 
     def __init__(
         self,
-        server: str = DEFAULT_SERVER,
+        server: str = wire.DEFAULT_SERVER,
         *,
         token: str | None = None,
         tls: ClientTls | None = None,
+        retries: Retries | None = None,
+        timeout_seconds: float = wire.TIMEOUT_SECONDS,
         transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ):
         self._server = server
+        self._retries = retries or Retries()
+        self._sleep = sleep
+        self._timeout_seconds = timeout_seconds
         verify = True if tls is None else tls.context()
-        headers = {} if token is None else {"Authorization": f"Bearer {_printable(token)}"}
         try:
             self._http = httpx.Client(
-                base_url=server, headers=headers, verify=verify, timeout=TIMEOUT_SECONDS, transport=transport
+                base_url=server,
+                headers=wire.headers_of(token),
+                verify=verify,
+                timeout=timeout_seconds,
+                transport=transport,
             )
         except (httpx.InvalidURL, ValueError) as error:
             raise UnreachableError(f"{server!r} is not the URL of a controller: {error}") from None
@@ -109,6 +105,7 @@ class Client:
         malformed: Malformed | None = None,
         is_dry_run: bool = False,
         wait_seconds: float | None = None,
+        if_revision: int | None = None,
     ) -> ApplyResult:
         """Create or replace objects, all or none.
 
@@ -116,48 +113,118 @@ class Client:
             objects: whole objects.
             malformed: objects that could not be read. With any of these nothing is changed, but references to them
                 are no mistake of their own; their own ones are checked.
-            is_dry_run: only tell the difference.
-            wait_seconds: wait so long until all switches show the change.
-
-        Raises:
-            RefusedError: nothing was changed; all reasons.
-            UnreachableError, ServerError: see there.
+            is_dry_run, wait_seconds: see the class.
+            if_revision: that of the whole intent.
         """
-        body = {
-            "objects": [to_document(intent) for intent in objects],
-            "malformed": [
-                {
-                    **_reference(object_id),
-                    "references": [{"field": field, **_reference(target)} for field, target in references],
-                }
-                for object_id, references in (malformed or {}).items()
-            ],
-        }
-        return self._call(ApplyResult, "POST", "/v1/apply", _how(is_dry_run, wait_seconds), body)
+        query, body = wire.how(is_dry_run, wait_seconds), wire.submission(objects, malformed)
+        return self._call(ApplyResult, "POST", "/v1/apply", query, body, headers=wire.condition(if_revision))
+
+    def diff(
+        self, objects: Iterable[Intent], *, malformed: Malformed | None = None, if_revision: int | None = None
+    ) -> ApplyResult:
+        """Tell what `apply` would change; a token for reading is enough."""
+        body, headers = wire.submission(objects, malformed), wire.condition(if_revision)
+        return self._call(ApplyResult, "POST", "/v1/diff", None, body, headers=headers)
 
     def delete(
-        self, ids: Iterable[ObjectId], *, is_dry_run: bool = False, wait_seconds: float | None = None
+        self,
+        ids: Iterable[ObjectId],
+        *,
+        is_dry_run: bool = False,
+        wait_seconds: float | None = None,
+        if_revision: int | None = None,
     ) -> ApplyResult:
-        """Delete objects, all or none.
+        """Delete objects, all or none. Refused (409) while others refer to them; `if_revision` is the intent's."""
+        query, body = wire.how(is_dry_run, wait_seconds), [wire.reference(object_id) for object_id in ids]
+        return self._call(ApplyResult, "POST", "/v1/delete", query, body, headers=wire.condition(if_revision))
 
-        Raises:
-            RefusedError: one does not exist, or is still referenced; nothing was changed.
-            UnreachableError, ServerError: see there.
-        """
-        body = [_reference(object_id) for object_id in ids]
-        return self._call(ApplyResult, "POST", "/v1/delete", _how(is_dry_run, wait_seconds), body)
+    def put(
+        self,
+        intent: Intent,
+        *,
+        is_dry_run: bool = False,
+        wait_seconds: float | None = None,
+        if_revision: int | None = None,
+    ) -> ApplyResult:
+        """Create one object, or replace it. `if_revision` is its own; 0: it must not exist yet."""
+        path, query = wire.path_of(intent.id), wire.how(is_dry_run, wait_seconds)
+        headers = wire.condition(if_revision)
+        return self._call(ApplyResult, "PUT", path, query, to_document(intent), headers=headers)
+
+    def patch(
+        self,
+        object_id: ObjectId,
+        changes: Mapping[str, Any],
+        *,
+        is_dry_run: bool = False,
+        wait_seconds: float | None = None,
+        if_revision: int | None = None,
+    ) -> ApplyResult:
+        """Change fields of one object (RFC 7396): None removes one, a list is replaced as a whole."""
+        query = wire.how(is_dry_run, wait_seconds)
+        headers = {"Content-Type": wire.MERGE_PATCH, **wire.condition(if_revision)}
+        return self._call(ApplyResult, "PATCH", wire.path_of(object_id), query, dict(changes), headers=headers)
+
+    def delete_one(
+        self,
+        object_id: ObjectId,
+        *,
+        is_dry_run: bool = False,
+        wait_seconds: float | None = None,
+        if_revision: int | None = None,
+    ) -> ApplyResult:
+        """Delete one object. Refused (409) while others refer to it; `if_revision` is its own."""
+        path, query = wire.path_of(object_id), wire.how(is_dry_run, wait_seconds)
+        return self._call(ApplyResult, "DELETE", path, query, None, headers=wire.condition(if_revision))
+
+    def snapshot(self, vpc: str, *, revision: int | None = None) -> VpcSnapshot:
+        """A VPC (`red/prod`) and all that is in it, or was at a revision."""
+        path = f"{wire.path_of(parse_id('vpc', vpc))}/snapshot"
+        return self._call(VpcSnapshot, "GET", path, wire.given(revision=revision))
+
+    def rollback(
+        self,
+        vpc: str,
+        revision: int,
+        *,
+        is_dry_run: bool = False,
+        wait_seconds: float | None = None,
+        if_revision: int | None = None,
+    ) -> ApplyResult:
+        """Make a VPC and all that is in it what it was at a revision, in one commit; `if_revision` is the intent's."""
+        path = f"{wire.path_of(parse_id('vpc', vpc))}/rollback"
+        query = wire.how(is_dry_run, wait_seconds) | {"revision": revision}
+        return self._call(ApplyResult, "POST", path, query, headers=wire.condition(if_revision))
+
+    def clone(
+        self,
+        vpc: str,
+        to: str,
+        *,
+        revision: int | None = None,
+        is_dry_run: bool = False,
+        wait_seconds: float | None = None,
+    ) -> ApplyResult:
+        """Make another VPC of the same tenant, called `to`: same addresses and MACs, its ports plugged in nowhere."""
+        path = f"{wire.path_of(parse_id('vpc', vpc))}/clone"
+        query = wire.how(is_dry_run, wait_seconds) | wire.given(to=to, revision=revision)
+        return self._call(ApplyResult, "POST", path, query)
 
     def get(self, object_id: ObjectId) -> Mapping[str, Any]:
-        """One object as a document.
+        """One object as a document."""
+        return self._get(object_id)[0]
 
-        Raises:
-            RefusedError: there is none.
-            UnreachableError, ServerError: see there.
-        """
-        answer = self._request("GET", f"/v1/{KINDS[object_id.kind].collection}/{object_id.key}")
+    def read(self, kind: type[wire.K], key: str) -> Versioned[wire.K]:
+        """One object, and the revision of its last change: `api.read(Port, "red/prod/web-1").object`."""
+        document, headers = self._get(parse_id(kind.model_fields["kind"].default, key))
+        return Versioned(wire.intent_of(kind, document, self._server), wire.revision_of(headers, self._server))
+
+    def _get(self, object_id: ObjectId) -> tuple[Mapping[str, Any], Mapping[str, str]]:
+        response = self._request("GET", wire.path_of(object_id))
+        answer = wire.json_of(response, self._server)
         if not isinstance(answer, dict):
             raise ServerError(f"{self._server} did not answer with an object")
-        return answer
+        return answer, response.headers
 
     def list(
         self,
@@ -166,6 +233,7 @@ class Client:
         tenant: str | None = None,
         vpc: str | None = None,
         narrowed: Mapping[str, str] | None = None,
+        page: int = wire.PAGE,
     ) -> Sequence[Mapping[str, Any]]:
         """All objects of a kind as documents, sorted by key.
 
@@ -173,55 +241,87 @@ class Client:
             kind: of the objects.
             tenant, vpc: only what belongs to these.
             narrowed: more filters that the kind has, such as `subnet` of ports.
-
-        Raises:
-            RefusedError: there is no such filter, or this is not ours to see.
-            UnreachableError, ServerError: see there.
+            page: how many are asked for at a time.
         """
-        filters = {"tenant": tenant, "vpc": vpc, **(narrowed or {})}
-        query = {name: value for name, value in filters.items() if value is not None}
+        query: dict[str, Any] = wire.given(tenant=tenant, vpc=vpc, limit=page, **(narrowed or {}))
         items: list[Mapping[str, Any]] = []
         while True:
-            page = self._call(ObjectList, "GET", f"/v1/{KINDS[kind].collection}", query)
-            items += page.items
-            if page.next is None:
+            found = self._call(ObjectList, "GET", f"/v1/{KINDS[kind].collection}", query)
+            items += found.items
+            if found.next is None:
                 return items
-            query["cursor"] = page.next
+            query["cursor"] = found.next
 
-    def status(self, *, wait_seconds: float | None = None) -> Status:
-        """Every switch; after all show the last revision, or after so many seconds.
+    def list_page(
+        self, kind: str, *, tenant: str | None = None, vpc: str | None = None, limit: int = wire.PAGE
+    ) -> Sequence[Mapping[str, Any]]:
+        """The first objects of a kind, at most `limit`: where not all are needed."""
+        query = wire.given(tenant=tenant, vpc=vpc, limit=limit)
+        return self._call(ObjectList, "GET", f"/v1/{KINDS[kind].collection}", query).items
 
-        Raises:
-            UnreachableError, ServerError: see there.
+    def read_all(
+        self,
+        kind: type[wire.K],
+        *,
+        tenant: str | None = None,
+        vpc: str | None = None,
+        narrowed: Mapping[str, str] | None = None,
+    ) -> Sequence[wire.K]:
+        """All objects of a kind, sorted by key; narrowed as by `list`."""
+        name = kind.model_fields["kind"].default
+        documents = self.list(name, tenant=tenant, vpc=vpc, narrowed=narrowed)
+        return [wire.intent_of(kind, document, self._server) for document in documents]
+
+    def status(self, *, wait_seconds: float | None = None, revision: int | None = None) -> Status:
+        """Every switch; after all show the revision (the last if not given), or after so many seconds."""
+        query = wire.how(False, wait_seconds) | wire.given(revision=revision)
+        return self._call(Status, "GET", "/v1/status", query)
+
+    def wait(
+        self,
+        revision: int | None = None,
+        *,
+        seconds: float = 60.0,
+        on_progress: Callable[[Status], None] = lambda status: None,
+        slice_seconds: float = SLICE_SECONDS,
+    ) -> Status:
+        """Wait until all switches show a revision (the last if not given); `outcome` says what came of it.
+
+        A controller that is away in between, because it is started again, is waited for as well.
+
+        Args:
+            revision: a committed one.
+            seconds: how long to wait.
+            on_progress: told now and then how far it is.
+            slice_seconds: how long one request waits at most, so how often there is news.
         """
-        return self._call(Status, "GET", "/v1/status", _how(False, wait_seconds))
+        deadline = time.monotonic() + seconds
+        while True:
+            left = max(0.0, deadline - time.monotonic())
+            try:
+                found = self.status(wait_seconds=min(left, slice_seconds), revision=revision)
+            except (UnreachableError, ServerError):
+                if left <= RECONNECT_SECONDS:
+                    raise
+                self._sleep(RECONNECT_SECONDS)
+                continue
+            on_progress(found)
+            if found.outcome != "timeout" or left <= slice_seconds:
+                return found
 
     def object_status(self, object_id: ObjectId, *, wait_seconds: float | None = None) -> ObjectStatus:
-        """Whether the switches show one object.
+        """Whether the switches show one object."""
+        path = f"{wire.path_of(object_id)}/status"
+        return self._call(ObjectStatus, "GET", path, wire.how(False, wait_seconds))
 
-        Raises:
-            RefusedError: there is none.
-            UnreachableError, ServerError: see there.
-        """
-        path = f"/v1/{KINDS[object_id.kind].collection}/{object_id.key}/status"
-        return self._call(ObjectStatus, "GET", path, _how(False, wait_seconds))
-
-    def identifiers(self, pools: Sequence[str] = ()) -> Identifiers:
-        """Numbers that objects have on the wire and in tables; of all pools, or of those named.
-
-        Raises:
-            UnreachableError, ServerError: see there.
-        """
-        return self._call(Identifiers, "GET", "/v1/identifiers", {"pool": list(pools)})
+    def identifiers(self, pools: Sequence[str] = (), *, owner: str | None = None) -> Identifiers:
+        """Numbers that objects have on the wire and in tables; of all pools, or of those named."""
+        query = wire.given(pool=[*pools], owner=owner)
+        return self._call(Identifiers, "GET", "/v1/identifiers", query)
 
     def drops(self, switches: Sequence[str] = ()) -> Drops:
-        """Packets dropped so far.
-
-        Raises:
-            RefusedError: there is no such switch.
-            UnreachableError, ServerError: see there.
-        """
-        return self._call(Drops, "GET", "/v1/drops", {"switch": list(switches)})
+        """Packets dropped so far, by all switches or by those named."""
+        return self._call(Drops, "GET", "/v1/drops", {"switch": [*switches]})
 
     def drop_samples(
         self,
@@ -238,38 +338,39 @@ class Client:
             reasons: only these drop reasons; `acl_log` for what rules log.
             after: only samples with higher numbers.
             wait_seconds: if there is none yet, wait so long for one.
-
-        Raises:
-            RefusedError: there is no such switch or reason.
-            UnreachableError, ServerError: see there.
         """
-        query: dict[str, Any] = {"switch": list(switches), "reason": list(reasons), "after": after}
-        return self._call(DropSamples, "GET", "/v1/drops/samples", query | _how(False, wait_seconds))
+        query: dict[str, Any] = {"switch": [*switches], "reason": [*reasons], "after": after}
+        return self._call(DropSamples, "GET", "/v1/drops/samples", query | wire.how(False, wait_seconds))
 
     def counters(self, switches: Sequence[str] = (), tables: Sequence[str] = ()) -> Counters:
-        """Counters of table entries with the objects they come from.
+        """Counters of table entries with the objects they come from."""
+        query = {"switch": [*switches], "table": [*tables]}
+        return self._call(Counters, "GET", "/v1/counters", query)
 
-        Raises:
-            RefusedError: there is no such switch or table.
-            UnreachableError, ServerError: see there.
-        """
-        return self._call(Counters, "GET", "/v1/counters", {"switch": list(switches), "table": list(tables)})
-
-    def audit(self, *, limit: int = 100, **filters: str | None) -> Sequence[AuditItem]:
-        """Who has changed what, newest first; at most `limit` commits.
+    def audit(
+        self,
+        *,
+        limit: int = 100,
+        who: str | None = None,
+        kind: str | None = None,
+        key: str | None = None,
+        tenant: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+    ) -> Sequence[AuditItem]:
+        """Who has changed what, newest first.
 
         Args:
             limit: most commits.
-            filters: `who`, `kind`, `key`, `tenant`, `since`, `until`; None: whichever.
-
-        Raises:
-            RefusedError: a filter makes no sense.
-            UnreachableError, ServerError: see there.
+            who: name of a token.
+            kind, key: only changes of these objects; kind `token`: made and revoked tokens.
+            tenant: only changes of what belongs to it.
+            since, until: when; RFC 3339 with a zone.
         """
         found: list[AuditItem] = []
-        query: dict[str, Any] = {name: value for name, value in filters.items() if value is not None}
+        query = wire.given(who=who, kind=kind, key=key, tenant=tenant, since=since, until=until)
         while True:
-            query["limit"] = min(limit - len(found), _PAGE)
+            query["limit"] = min(limit - len(found), wire.PAGE)
             page = self._call(Audit, "GET", "/v1/audit", query)
             found += page.items
             if page.next is None or len(found) >= limit:
@@ -290,123 +391,119 @@ class Client:
             UnreachableError: there is no controller at the beginning.
             ServerError: what answers is none.
         """
-        scope = {"kind": list(kinds), "tenant": tenant, "vpc": vpc, "since": since}
-        query = {name: value for name, value in scope.items() if value is not None}
+        query = wire.given(kind=[*kinds], tenant=tenant, vpc=vpc, since=since)
         position: str | None = None
         is_first = True
+        pause = RECONNECT_SECONDS
         while True:
             headers = {} if position is None else {"Last-Event-ID": position}
             try:
-                with self._http.stream(
-                    "GET", "/v1/watch", params=query, headers=headers, timeout=httpx.Timeout(TIMEOUT_SECONDS)
-                ) as response:
-                    if not response.is_success:
+                with self._http.stream("GET", "/v1/watch", params=query, headers=headers) as response:
+                    if response.is_success:
+                        is_first, pause = False, RECONNECT_SECONDS
+                        reader = EventReader()
+                        for line in response.iter_lines():
+                            event = reader.read(line)
+                            if event is not None:
+                                position = event.id or position
+                                yield wire.validated(CommitEvent, json.loads(event.data), self._server)
+                    else:
                         response.read()
-                        raise self._failure(response.status_code, self._answer(response))
-                    is_first = False
-                    for event in read_events(response.iter_lines()):
-                        position = event.id or position
-                        yield self._validated(CommitEvent, json.loads(event.data))
+                        if response.status_code not in (TOO_MANY_REQUESTS, UNAVAILABLE):
+                            raise wire.failure(response, self._server)
             except (httpx.TransportError, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
                 if is_first:
-                    raise UnreachableError(f"no controller at {self._server}: {error}") from None
+                    raise wire.unreachable(error, self._server) from None
             except ServerError:
                 if is_first:
                     raise
-            time.sleep(RECONNECT_SECONDS)
+            self._sleep(pause)
+            pause = min(pause * 2, LAST_RECONNECT_SECONDS)
 
     def tokens(self) -> Tokens:
-        """All tokens, revoked ones too.
-
-        Raises:
-            RefusedError: only an operator may ask.
-            UnreachableError, ServerError: see there.
-        """
+        """All tokens, revoked ones too."""
         return self._call(Tokens, "GET", "/v1/tokens")
 
     def create_token(self, name: str, role: str, tenant: str | None = None) -> CreatedToken:
-        """Make a token; its secret is told this once.
-
-        Raises:
-            RefusedError: it makes no sense, or there has been one of this name.
-            UnreachableError, ServerError: see there.
-        """
+        """Make a token of the role operator, tenant-admin or tenant-viewer; its secret is told this once."""
         body = {"name": name, "role": role, "tenant": tenant}
         return self._call(CreatedToken, "POST", "/v1/tokens", body=body)
 
     def revoke_token(self, name: str) -> TokenInfo:
-        """End a token.
-
-        Raises:
-            RefusedError: there is none, or it is the last one of an operator.
-            UnreachableError, ServerError: see there.
-        """
+        """End a token, at once and for ever. Refused (409) for the last one of an operator."""
         return self._call(TokenInfo, "DELETE", f"/v1/tokens/{quote(name, safe='')}")
 
+    def is_alive(self) -> bool:
+        """Whether the controller answers. Needs no token."""
+        try:
+            return self._send("GET", "/healthz").is_success
+        except UnreachableError:
+            return False
+
+    def is_ready(self) -> bool:
+        """Whether the controller can serve: it has read the intent and compiled it. Needs no token."""
+        try:
+            return self._send("GET", "/readyz").is_success
+        except UnreachableError:
+            return False
+
+    def metrics(self) -> str:
+        """Prometheus text format."""
+        return self._request("GET", "/metrics").text
+
     def _call(
-        self, kind: type[_A], method: str, path: str, query: Mapping[str, Any] | None = None, body: object = None
-    ) -> _A:
-        return self._validated(kind, self._request(method, path, query, body))
+        self,
+        kind: type[wire.A],
+        method: str,
+        path: str,
+        query: Mapping[str, Any] | None = None,
+        body: object = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> wire.A:
+        response = self._request(method, path, query, body, headers=headers)
+        return wire.validated(kind, wire.json_of(response, self._server), self._server)
 
-    def _validated(self, kind: type[_A], answer: object) -> _A:
-        try:
-            return kind.model_validate(answer)
-        except ValidationError as error:
-            wrong = error.errors()[0]
-            where = ".".join(map(str, wrong["loc"]))
-            raise ServerError(f"{self._server} gave an answer that is none of ours: {where}: {wrong['msg']}") from None
+    def _request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, Any] | None = None,
+        body: object = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """Send until there is an answer that counts."""
+        attempt = 1
+        while True:
+            response = self._send(method, path, query, body, headers=headers)
+            if response.is_success:
+                return response
+            pause = self._retries.pause(attempt, method, path, response.status_code, response.headers)
+            if pause is None:
+                raise wire.failure(response, self._server)
+            self._sleep(pause)
+            attempt += 1
 
-    def _request(self, method: str, path: str, query: Mapping[str, Any] | None = None, body: object = None) -> object:
-        waits = float(query.get("wait", 0)) if query else 0.0
+    def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, Any] | None = None,
+        body: object = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        content = None if body is None else json.dumps(body).encode("ascii")
+        sent = {} if body is None else {"Content-Type": "application/json"}
         try:
-            response = self._http.request(
+            return self._http.request(
                 method,
                 path,
                 params=query,
-                json=body,
-                timeout=httpx.Timeout(TIMEOUT_SECONDS, read=TIMEOUT_SECONDS + waits),
+                content=content,
+                headers={**sent, **(headers or {})},
+                timeout=wire.timeout_of(query, self._timeout_seconds),
             )
-        except httpx.TimeoutException:
-            raise UnreachableError(f"no answer from {self._server} in time") from None
         except (httpx.TransportError, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-            raise UnreachableError(f"no controller at {self._server}: {error}") from None
-        answer = self._answer(response)
-        if response.is_success:
-            return answer
-        raise self._failure(response.status_code, answer)
-
-    def _answer(self, response: httpx.Response) -> object:
-        try:
-            answer: object = response.json()
-        except ValueError:
-            raise ServerError(
-                f"{self._server} answered {response.status_code} without JSON; is it a controller?"
-            ) from None
-        return answer
-
-    def _failure(self, status: int, answer: object) -> RefusedError | ServerError:
-        detail = answer.get("detail", "") if isinstance(answer, dict) else ""
-        if status >= 500:
-            return ServerError(f"{self._server} answered {status}: {detail}")
-        items = answer.get("problems", []) if isinstance(answer, dict) else []
-        fields = Problem.__dataclass_fields__
-        problems = [
-            Problem(**{name: str(item.get(name, "")) for name in fields}) for item in items if isinstance(item, dict)
-        ]
-        return RefusedError(problems or [Problem("", "", str(detail) or f"refused with status {status}")], status)
-
-
-def _printable(token: str) -> str:
-    """A token that fits a header: one that does not is nobody's."""
-    return "".join(character if "!" <= character <= "~" else "?" for character in token)
-
-
-def _how(is_dry_run: bool, wait_seconds: float | None) -> dict[str, Any]:
-    query: dict[str, Any] = {"dry_run": "true"} if is_dry_run else {}
-    if wait_seconds is not None:
-        query["wait"] = wait_seconds
-    return query
-
-
-def _reference(object_id: ObjectId) -> dict[str, str]:
-    return {"kind": object_id.kind, "key": object_id.key}
+            raise wire.unreachable(error, self._server) from None

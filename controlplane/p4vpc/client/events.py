@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Server-sent events (WHATWG HTML, section 9.2), as far as our server sends them."""
 
-from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 
@@ -12,17 +11,23 @@ class Event(NamedTuple):
     data: str
 
 
-def read_events(lines: Iterable[str]) -> Iterator[Event]:
-    """Yield the events of a stream's lines. One that is cut off in the middle is none."""
-    identity, data = "", list[str]()
-    for line in lines:
+class EventReader:
+    """Puts a stream's lines together. An event that is cut off in the middle is none."""
+
+    def __init__(self) -> None:
+        self._id = ""
+        self._data: list[str] = []
+
+    def read(self, line: str) -> Event | None:
+        """Take the next line; the event that it ends, if it ends one."""
         name, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if not line:
-            if data:
-                yield Event(identity, "\n".join(data))
-            identity, data = "", []
-        elif name == "id":
-            identity = value
+            event = Event(self._id, "\n".join(self._data)) if self._data else None
+            self._id, self._data = "", []
+            return event
+        if name == "id":
+            self._id = value
         elif name == "data":
-            data.append(value)
+            self._data.append(value)
+        return None

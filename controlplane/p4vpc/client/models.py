@@ -2,10 +2,15 @@
 """Answers of the API, as a client sees them. Fields that a newer server adds are ignored."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
+
+from p4vpc.intent import Intent
+
+_I = TypeVar("_I", bound=Intent)
 
 Outcome = Literal["realised", "degraded", "timeout"]
 
@@ -27,13 +32,14 @@ class ObjectRef(Answer):
 
 
 class ObjectChange(Answer):
-    """One object's difference."""
+    """One object's difference; `allocated`: fields of `after` that its author has not given."""
 
     operation: Literal["create", "update", "delete"]
     kind: str
     key: str
     before: Mapping[str, Any] | None
     after: Mapping[str, Any] | None
+    allocated: Sequence[str] = ()
 
 
 class ApplyResult(Answer):
@@ -43,6 +49,13 @@ class ApplyResult(Answer):
     is_dry_run: bool
     outcome: Outcome | None
     changes: Sequence[ObjectChange]
+
+
+class VpcSnapshot(Answer):
+    """A VPC and all that was in it at a revision, as documents."""
+
+    revision: int
+    objects: Sequence[Mapping[str, Any]]
 
 
 class CommitEvent(Answer):
@@ -263,3 +276,11 @@ class CreatedToken(Answer):
 
     token: TokenInfo
     secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Versioned(Generic[_I]):
+    """An object, and the revision of its last change, which is what `if_revision` asks for."""
+
+    object: _I
+    revision: int

@@ -8,6 +8,7 @@ from p4vpc.intent.addresses import (
     ip_order,
     is_host_of,
     is_loopback,
+    is_routable,
     is_within,
     link_local_of,
 )
@@ -99,6 +100,7 @@ __all__ = [
     "ip_order",
     "is_host_of",
     "is_loopback",
+    "is_routable",
     "is_within",
     "link_local_of",
     "load_yaml",

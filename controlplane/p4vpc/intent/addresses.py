@@ -133,6 +133,13 @@ def _check_routable(address: IpAddress) -> IpAddress:
     return address
 
 
+def is_routable(address: IpAddress) -> bool:
+    """Whether a port may have the address, wherever its subnet is: what a field of type `Address` takes."""
+    if isinstance(address, IPv4Address):
+        return 0 < int(address) < 0xE0000000 and int(address) >> 24 != 127
+    return address not in _LINK_LOCAL and not any(address in block for block, _ in _UNUSABLE_V6)
+
+
 def _read_prefix(value: Any) -> IpNetwork:
     return _prefix(value, "an IP prefix", f"{_PREFIX_V4} or {_PREFIX_V6.removeprefix('like ')}", (4, 6))
 

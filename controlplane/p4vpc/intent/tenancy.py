@@ -164,9 +164,10 @@ class Port(VpcMember):
 
     Attributes:
         subnet: name of a subnet of the same VPC.
-        mac: its MAC address.
-        addresses: its fixed addresses of both families, all inside of the subnet. Where the subnet has an IPv6 prefix
-            a port may also use the link-local address made of its MAC, which is not given here.
+        mac: its MAC address; allocated if not given, and then kept.
+        addresses: its fixed addresses of both families, all inside of the subnet. If not given, one of each family of
+            the subnet is allocated, and then kept. Where the subnet has an IPv6 prefix a port may also use the
+            link-local address made of its MAC, which is not given here.
         security_groups: names of security groups of the same VPC; without any, nothing may reach it.
         attachment: where it is plugged in; None while it is unbound.
         candidates: where else it may turn up. When it announces itself at one of these (gratuitous ARP, RARP,
@@ -177,8 +178,8 @@ class Port(VpcMember):
     collection: ClassVar[str] = "ports"
     kind: Literal["port"] = "port"
     subnet: Name
-    mac: UnicastMac
-    addresses: Annotated[tuple[Address, ...], Field(min_length=1, max_length=64), Distinct]
+    mac: UnicastMac | None = None
+    addresses: Annotated[tuple[Address, ...], Field(min_length=1, max_length=64), Distinct] = ()
     security_groups: Annotated[tuple[Name, ...], Field(max_length=64), Distinct] = ()
     attachment: Attachment | None = None
     candidates: Annotated[tuple[SwitchAttachment, ...], Field(max_length=16), Distinct] = ()

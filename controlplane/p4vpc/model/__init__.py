@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The model: objects of intent with references resolved, conflicts refused and identifiers attached."""
 
+from p4vpc.model.allocation import PortOwners, Resting, complete, is_complete, subnet_id
 from p4vpc.model.build import build_model, check_objects, plan_identifiers
 from p4vpc.model.keeper import ModelKeeper
 from p4vpc.model.labels import LabelSet
@@ -38,10 +39,15 @@ __all__ = [
     "ModelSubnet",
     "ModelSwitch",
     "ModelVpc",
+    "PortOwners",
+    "Resting",
     "Step",
     "TunnelModes",
     "Vtep",
     "build_model",
     "check_objects",
+    "complete",
+    "is_complete",
     "plan_identifiers",
+    "subnet_id",
 ]

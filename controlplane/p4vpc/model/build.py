@@ -261,7 +261,9 @@ class Builder:
         )
 
     def port(self, port: Port, subnet: ModelSubnet, label: int) -> ModelPort:
-        """Return one port."""
+        """Return one port; InternalError if nobody has given it a MAC."""
+        if port.mac is None:
+            raise InternalError(f"{port} has no MAC: it was committed without allocation")
         return ModelPort(
             port.id,
             subnet,

@@ -4,7 +4,7 @@
 from hashlib import sha256
 from ipaddress import IPv4Address, IPv6Address
 
-from p4vpc.intent import Mac, Subnet, Switch
+from p4vpc.intent import IpAddress, Mac, Subnet, Switch
 
 ANYCAST_GATEWAY_MAC = Mac(0x02005E000101)
 """The logical routers' MAC: the same everywhere, so that a workload that moves keeps its ARP entry."""
@@ -35,3 +35,8 @@ def gateway_v4(subnet: Subnet) -> IPv4Address | None:
 def gateway_v6(subnet: Subnet) -> IPv6Address | None:
     """Return the gateway's IPv6 address: as given, else the prefix's first; None without a prefix."""
     return subnet.gateway_v6 or (None if subnet.ipv6 is None else subnet.ipv6[1])
+
+
+def gateway_of(subnet: Subnet, version: int) -> IpAddress | None:
+    """Return the gateway's address of an IP version; None without a prefix of it."""
+    return gateway_v4(subnet) if version == 4 else gateway_v6(subnet)

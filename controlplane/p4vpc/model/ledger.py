@@ -16,6 +16,8 @@ from p4vpc.intent import (
     IdentifierPlan,
     Identifiers,
     Intent,
+    IpAddress,
+    Mac,
     ObjectId,
     Port,
     Subnet,
@@ -73,8 +75,10 @@ class Ledger:
         self._owners: dict[Hashable, ObjectId] = {}
         self._sharers: dict[_SwitchPort, dict[ObjectId, bool]] = defaultdict(dict)
         self._needs = Counter(claim.id for claim in numbers.claims(self._index))
+        self._macs: Counter[Mac] = Counter()
         for members in self._index.members.values():
             for port in members.ports.values():
+                self._count_mac(port, 1)
                 is_transparent = members.subnets[port.subnet].vlan_transparent
                 for token in _tokens(port):
                     self._owners[token] = port.id
@@ -103,6 +107,8 @@ class Ledger:
     def take(self, step: Step) -> None:
         """The change has happened."""
         for object_id, intent in step.changes.items():
+            self._count_mac(self._index.by_id.get(object_id), -1)
+            self._count_mac(intent, 1)
             self._index.put(object_id, intent)
         for token in step.given:
             del self._owners[token]
@@ -117,6 +123,20 @@ class Ledger:
                 self._needs[claim_id] += number
             else:
                 del self._needs[claim_id]
+
+    def address_owner(self, vpc_key: str, address: IpAddress) -> ObjectId | None:
+        """Return the port of the VPC that has the address."""
+        return self._owners.get((vpc_key, address))
+
+    def mac_users(self, mac: Mac) -> int:
+        """Return how many ports of all VPCs have the MAC."""
+        return self._macs[mac]
+
+    def _count_mac(self, intent: Intent | None, number: int) -> None:
+        if isinstance(intent, Port) and intent.mac is not None:
+            self._macs[intent.mac] += number
+            if not self._macs[intent.mac]:
+                del self._macs[intent.mac]
 
     def _vpc_key(self, object_id: ObjectId) -> str:
         """The VPC that an object belongs to, as its key says; none for a tenant that comes or stays."""

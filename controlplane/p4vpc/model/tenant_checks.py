@@ -42,7 +42,8 @@ def check_vpc(members: VpcIndex, *, are_ports_complete: bool = True) -> Iterator
     for port in ports:
         by_subnet[port.subnet].append(port)
     for some in by_subnet.values():
-        yield from only_once((Use(port.mac, port, "mac") for port in some), "a MAC belongs to one port of the subnet")
+        macs = (Use(port.mac, port, "mac") for port in some if port.mac is not None)
+        yield from only_once(macs, "a MAC belongs to one port of the subnet")
     for port in ports:
         if port.subnet in members.subnets:
             yield from check_port(port, members.subnets[port.subnet])

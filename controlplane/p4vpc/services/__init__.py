@@ -5,7 +5,8 @@
 `controller` owns the agents, `responder` the answers to packets that the switches hand up, `moves` knows what goes
 first and who redirects while ports move, `announced_moves` the moves that hosts announce (`damping` how often),
 `links` which links of the fabric count, `realised` how far one object is (`origins` where it has entries), `concern`
-what a tenant waits for, `telemetry` what is read from switches on request.
+what a tenant waits for, `snapshots` what whole VPCs were, `telemetry` what is read from switches on
+request.
 """
 
 from p4vpc.services.access import AccessService, ForbiddenError, Principal

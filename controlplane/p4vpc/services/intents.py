@@ -16,8 +16,18 @@ import structlog
 
 from p4vpc.compiler import check_samples
 from p4vpc.errors import ModelError, NotFoundError, Problem, RevisionConflictError, UserError
-from p4vpc.intent import ClaimId, Fabric, Identifiers, Intent, Malformed, ObjectId, closest
-from p4vpc.model import Ledger, Step, check_objects, plan_identifiers
+from p4vpc.intent import ClaimId, Fabric, Identifiers, Intent, Malformed, ObjectId, Port, closest
+from p4vpc.model import (
+    Ledger,
+    PortOwners,
+    Resting,
+    Step,
+    check_objects,
+    complete,
+    is_complete,
+    plan_identifiers,
+    subnet_id,
+)
 from p4vpc.persistent import PersistentMap
 from p4vpc.services.abilities import refuse_inability
 from p4vpc.services.access import tenant_of
@@ -57,11 +67,16 @@ class Operation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One object's difference."""
+    """One object's difference.
+
+    Attributes:
+        allocated: the fields that its author has not given; a dry run shows what they would be at this moment.
+    """
 
     id: ObjectId
     before: Intent | None
     after: Intent | None
+    allocated: tuple[str, ...] = ()
 
     @property
     def operation(self) -> Operation:
@@ -109,6 +124,7 @@ class IntentService:
         self._ledger: Ledger | None = None
         self._ledger_snapshot: Snapshot | None = None
         self._planned: Snapshot | None = None
+        self._resting = Resting()
         self._seen = 0
         self._advanced = asyncio.Event()
 
@@ -139,6 +155,10 @@ class IntentService:
     async def changes_since(self, revision: int, limit: int) -> Sequence[ChangeRecord]:
         """What was committed after `revision`, in order; about `limit` changes of whole commits."""
         return await self._blocking.run(self._store.changes_since, revision, limit)
+
+    async def vpc_at(self, vpc: str, revision: int) -> Sequence[Intent]:
+        """A VPC and all that was in it at a revision; nothing if there was none."""
+        return await self._blocking.run(self._store.vpc_at, vpc, revision)
 
     async def wait_beyond(self, revision: int) -> None:
         """Wait until there is a later commit. Those of other processes are noticed when anybody reads."""
@@ -185,7 +205,7 @@ class IntentService:
             ModelError: the objects do not go together; all problems.
             NotFoundError: a delete of what does not exist.
             RevisionConflictError: an object is not at the revision that its change expects.
-            ExhaustedError: no identifier is left.
+            ExhaustedError: no identifier is left, or no address of a port's subnet.
             StoreError: the database cannot be used.
         """
         loop = asyncio.get_running_loop()
@@ -253,12 +273,13 @@ class IntentService:
             try:
                 changes = request.changes(snapshot) if callable(request.changes) else request.changes
                 _check_expectations(changes, snapshot)
+                given, changes = changes, self._completed(changes, snapshot)
                 step = None if request.is_dry_run else self._step(changes, snapshot)
             except UserError:
                 step = None
             if step is None or self._ledger is None:
                 break
-            edits = tuple(_edits(changes, snapshot))
+            edits = tuple(_edits(changes, given, snapshot))
             revision = snapshot.revision
             if edits or step.plan.allocate or step.plan.retire:
                 revision += 1
@@ -269,6 +290,8 @@ class IntentService:
                 snapshot = replace(_edited(snapshot, edits, revision), revision=revision, identifiers=known)
                 self._ledger.take(step)
                 self._ledger_snapshot = snapshot
+                for edit in edits:
+                    self._resting.given_back(edit.before, edit.after)
             applied.append(Applied(revision, edits))
         if not drafts:
             return applied
@@ -288,13 +311,14 @@ class IntentService:
             snapshot = self._refresh()
             changes = request.changes(snapshot) if callable(request.changes) else request.changes
             _check_expectations(changes, snapshot)
+            given, changes = changes, self._completed(changes, snapshot)
             step = None if request.malformed else self._step(changes, snapshot)
             after = {} if step is not None else _apply_to(snapshot.objects, changes)
             if step is None:
                 deleted = {change.id for change in changes if isinstance(change, Delete)}
                 _check(after, deleted, request.malformed)
                 refuse_inability(after.values(), self._architecture)
-            edits = tuple(_edits(changes, snapshot))
+            edits = tuple(_edits(changes, given, snapshot))
             if request.is_dry_run:
                 return Applied(snapshot.revision, edits)
             identifiers = step.plan if step is not None else plan_identifiers(after.values(), snapshot.identifiers)
@@ -311,6 +335,8 @@ class IntentService:
                     raise
                 self._snapshot = None
                 continue
+            for edit in edits:
+                self._resting.given_back(edit.before, edit.after)
             numbers = _after(snapshot.identifiers.numbers, commit.allocated, identifiers.retire)
             edited = _edited(snapshot, edits, commit.revision)
             self._snapshot = replace(edited, revision=commit.revision, identifiers=Identifiers(numbers))
@@ -322,16 +348,42 @@ class IntentService:
             return Applied(commit.revision, edits)
         raise AssertionError("the loop returns or raises")
 
-    def _step(self, changes: Sequence[Change], snapshot: Snapshot) -> Step | None:
-        """What the changes come to, without looking at what they do not touch; None if that cannot be told."""
+    def _completed(self, changes: Sequence[Change], snapshot: Snapshot) -> Sequence[Change]:
+        """The changes with MACs and addresses for the ports that do not say theirs.
+
+        The commit is made only at the revision of this snapshot, so nobody else can have got the same.
+        """
+        puts = {change.id: change.object for change in changes if isinstance(change, Put)}
+        ports = [port for port in puts.values() if isinstance(port, Port)]
+        if all(is_complete(port) for port in ports):
+            return changes
+        known: dict[ObjectId, Intent | None] = {}
+        deleted = {change.id for change in changes if isinstance(change, Delete)}
+        for port in ports:
+            subnet = subnet_id(port)
+            known[port.id] = _stored(snapshot, port.id)
+            known[subnet] = None if subnet in deleted else puts.get(subnet) or _stored(snapshot, subnet)
+        owners = self._ledger_at(changes, snapshot) or PortOwners(it.object for it in snapshot.objects.values())
+        completed = complete(ports, known, owners, self._resting)
+        return [
+            Put(completed[change.id], change.if_revision) if change.id in completed else change for change in changes
+        ]
+
+    def _ledger_at(self, changes: Sequence[Change], snapshot: Snapshot) -> Ledger | None:
+        """The ledger of the snapshot; None if there is none that may know what the changes come to."""
         if not all(Ledger.is_known(change.id) for change in changes):
             return None
         if self._ledger_snapshot is not snapshot:
             self._open_ledger(snapshot)
+        return self._ledger
+
+    def _step(self, changes: Sequence[Change], snapshot: Snapshot) -> Step | None:
+        """What the changes come to, without looking at what they do not touch; None if that cannot be told."""
+        ledger = self._ledger_at(changes, snapshot)
         by_id = {change.id: change.object if isinstance(change, Put) else None for change in changes}
-        if self._ledger is None or len(by_id) < len(changes):
+        if ledger is None or len(by_id) < len(changes):
             return None
-        return self._ledger.step(by_id, snapshot.identifiers)
+        return ledger.step(by_id, snapshot.identifiers)
 
     def _open_ledger(self, snapshot: Snapshot) -> None:
         self._ledger = _ledger_of(snapshot, is_planned=self._planned is snapshot)
@@ -423,13 +475,27 @@ def _apply_to(objects: Mapping[ObjectId, StoredObject], changes: Iterable[Change
     return after
 
 
-def _edits(changes: Iterable[Change], snapshot: Snapshot) -> Iterable[Edit]:
+def _stored(snapshot: Snapshot, object_id: ObjectId) -> Intent | None:
+    stored = snapshot.objects.get(object_id)
+    return None if stored is None else stored.object
+
+
+def _edits(changes: Iterable[Change], given: Iterable[Change], snapshot: Snapshot) -> Iterable[Edit]:
+    authors = {change.id: change.object for change in given if isinstance(change, Put)}
     for change in sorted(changes, key=lambda change: change.id):
         stored = snapshot.objects.get(change.id)
         before = stored.object if stored else None
         after = change.object if isinstance(change, Put) else None
         if before is None or after is None or before.document() != after.document():
-            yield Edit(change.id, before, after)
+            yield Edit(change.id, before, after, _allocated(authors.get(change.id), before, after))
+
+
+def _allocated(given: Intent | None, before: Intent | None, after: Intent | None) -> tuple[str, ...]:
+    """Which fields are new and not its author's."""
+    if not isinstance(given, Port) or given is after:
+        return ()
+    fields = [name for name in ("mac", "addresses") if not getattr(given, name)]
+    return tuple(name for name in fields if before is None or getattr(before, name) != getattr(after, name))
 
 
 def _summary(edits: Sequence[Edit]) -> str:

@@ -4,6 +4,7 @@
 from p4vpc.store.store import Store
 from p4vpc.store.tokens import TokenError
 from p4vpc.store.types import (
+    AuditPosition,
     AuditQuery,
     AuditRecord,
     Change,
@@ -18,9 +19,11 @@ from p4vpc.store.types import (
     Snapshot,
     StoredObject,
     Token,
+    TokenEvent,
 )
 
 __all__ = [
+    "AuditPosition",
     "AuditQuery",
     "AuditRecord",
     "Change",
@@ -37,4 +40,5 @@ __all__ = [
     "StoredObject",
     "Token",
     "TokenError",
+    "TokenEvent",
 ]

@@ -12,12 +12,13 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select,
 
 from p4vpc.errors import NotFoundError, Problem, RevisionConflictError, StoreError, UserError
 from p4vpc.intent import KINDS, IdentifierPlan, Intent, ObjectId, to_document
-from p4vpc.store import audit, departures, numbers, tokens
+from p4vpc.store import audit, departures, history, numbers, tokens
 from p4vpc.store.database import Database
 from p4vpc.store.schema import changes as changes_table
 from p4vpc.store.schema import election_ids, objects, revisions
 from p4vpc.store.times import now_us, time_of
 from p4vpc.store.types import (
+    AuditPosition,
     AuditQuery,
     AuditRecord,
     Change,
@@ -174,21 +175,27 @@ class Store:
         return [RevisionRecord(row.number, time_of(row.time_us), row.who, row.summary) for row in rows]
 
     def audit(self, query: AuditQuery, limit: int = 100) -> Sequence[AuditRecord]:
-        """Return at most `limit` commits that match, newest first, each with those of its changes that match."""
+        """Return at most `limit` commits that match, newest first, each with those of its changes that match.
+
+        What was done to tokens stands among them.
+        """
         with self._database.read() as connection:
             commits = audit.read_commits(connection, query, limit)
             rows = audit.read_changes(connection, query, [row.number for row in commits])
+            events = audit.read_token_events(connection, query, limit)
         changes: dict[int, list[ChangeRecord]] = {row.number: [] for row in commits}
         for row in rows:
             changes[row.revision].append(_change_record(row))
-        return [
+        records = [
             AuditRecord(
+                AuditPosition(row.number),
                 RevisionRecord(row.number, time_of(row.time_us), row.who, row.summary),
                 row.tenant,
                 tuple(changes[row.number]),
             )
             for row in commits
         ]
+        return sorted((*records, *events), key=lambda record: record.position, reverse=True)[:limit]
 
     def history(self, object_id: ObjectId, limit: int = 100) -> Sequence[ChangeRecord]:
         """Return an object's changes, newest first; also of one that is deleted."""
@@ -202,6 +209,12 @@ class Store:
         with self._database.read() as connection:
             rows = connection.execute(query).all()
         return [_change_record(row) for row in rows]
+
+    def vpc_at(self, vpc: str, revision: int) -> Sequence[Intent]:
+        """Return a VPC and all that was in it at a revision, sorted by kind and key; nothing if there was none."""
+        with self._database.read() as connection:
+            rows = history.read_vpc_at(connection, vpc, revision)
+        return [_parse(ObjectId(row.kind, row.key), row.after or "") for row in rows]
 
     def release_retired(self, realised: int) -> int:
         """Free numbers that were retired at or before revision `realised`; return how many.

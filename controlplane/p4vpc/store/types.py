@@ -73,38 +73,68 @@ class RevisionRecord:
     summary: str
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class AuditPosition:
+    """Where something stands in the audit log, which is sorted by it.
+
+    Attributes:
+        revision: of the commit; of what was done to a token, the last one before that.
+        time_us, token, is_end: of what was done to a token; a commit has none, so it stands before all that followed.
+    """
+
+    revision: int
+    time_us: int = 0
+    token: str = ""
+    is_end: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class AuditQuery:
     """Which commits, and which of their changes; None: whichever.
 
     Attributes:
-        before_revision: only older ones.
+        before: only what stands before this.
         since, until: when they were made; aware times, `until` itself excluded.
         who: their author.
-        kind, key: the object that they change.
-        tenant: whose objects they change; of the changes only those.
+        kind, key: the object that they change; kind `token`: tokens that were made or revoked.
+        tenant: whose objects they change; of the changes only those. Its tokens, too.
+        is_with_tokens: whether tokens are told at all.
     """
 
-    before_revision: int | None = None
+    before: AuditPosition | None = None
     since: datetime | None = None
     until: datetime | None = None
     who: str | None = None
     kind: str | None = None
     key: str | None = None
     tenant: str | None = None
+    is_with_tokens: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TokenEvent:
+    """A token was made, or has ended."""
+
+    token: "Token"
+    is_end: bool
 
 
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
-    """One commit with those of its changes that were asked for.
+    """One commit with those of its changes that were asked for, or what was done to a token.
 
     Attributes:
+        position: where it stands in the log.
+        revision: the commit; of what was done to a token: who did it, when, after which revision.
         who_of_tenant: the tenant whose token made it; None: an operator's, or p4vpc itself.
+        token: what was done to a token; None: it is a commit.
     """
 
+    position: AuditPosition
     revision: RevisionRecord
     who_of_tenant: str | None
     changes: tuple[ChangeRecord, ...]
+    token: TokenEvent | None = None
 
 
 @dataclass(frozen=True, slots=True)

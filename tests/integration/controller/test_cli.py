@@ -310,3 +310,138 @@ def test_audit_tells_who_did_what(run: Run, tenant: str) -> None:
     assert lines[4:] == [f"  created tenant {tenant}"]
     assert json.loads(run("audit", "--tenant", tenant, "--limit", "1", "-o", "json").out)[0]["who"] == "operator"
     assert run("audit", "--since", "yesterday").code == 1
+
+
+PORT = "kind: port\nvpc: prod\nname: web-1\nsubnet: web\n"
+LEAVES = "".join(
+    f"---\nkind: switch\nname: far-{number}\nrole: leaf\nvtep: 10.255.8.{number}\np4runtime: 127.0.0.1:{number}\n"
+    for number in (1, 2)
+)
+
+
+def test_what_a_port_gets_is_shown_before_and_after(run: Run, tmp_path: Path, tenant: str) -> None:
+    path = str(vpc_file(tmp_path, tenant, f"{PORT}tenant: {tenant}"))
+    planned = run("apply", "-f", path, "--dry-run").out
+    lines = [line for line in planned.splitlines() if line.endswith("(allocated)")]
+    assert [line.split()[1] for line in lines] == ["mac:", "addresses:"]
+    address = lines[1].split('"')[1]
+    done = run("apply", "-f", path).out
+    assert f"created port {tenant}/prod/web-1 (" in done
+    assert f", {address})" in done
+    assert run("apply", "-f", path).out.splitlines()[-1].endswith(": 0 changes")
+    assert run("diff", "-f", path).out == "no difference\n"
+    assert json.loads(run("get", "port", f"{tenant}/prod/web-1", "-o", "json").out)["addresses"] == [address]
+
+
+@pytest.mark.parametrize("output", ["json", "yaml"])
+def test_every_change_is_told_to_programs_too(run: Run, tmp_path: Path, tenant: str, output: str) -> None:
+    load = json.loads if output == "json" else yaml.safe_load
+    path = str(vpc_file(tmp_path, tenant))
+    for words, operations in (
+        (("diff", "-f", path), ["create"] * 3),
+        (("apply", "-f", path, "--wait"), ["create"] * 3),
+        (("diff", "-f", path), []),
+        (("delete", "subnet", f"{tenant}/prod/web", "--dry-run"), ["delete"]),
+        (("delete", "-f", path), ["delete"] * 3),
+    ):
+        answer = load(run(*words, "-o", output).out)
+        assert [change["operation"] for change in answer["changes"]] == operations
+    name = f"{tenant}-{output}"
+    made = load(run("token", "create", name, "--role", "operator", "-o", output).out)
+    assert made["secret"].startswith("p4vpc_")
+    assert load(run("token", "revoke", name, "-o", output).out)["revoked"]
+    audit = load(run("audit", "--kind", "token", "--key", name, "-o", output).out)
+    assert [item["changes"][0]["operation"] for item in audit] == ["delete", "create"]
+
+
+def test_describe_tells_all_of_an_object(run: Run, tmp_path: Path, tenant: str) -> None:
+    run("apply", "-f", str(vpc_file(tmp_path, tenant, f"{PORT}tenant: {tenant}")))
+    shown = run("describe", "subnet", f"{tenant}/prod/web").out
+    for text in (
+        "ipv4: 10.0.1.0/24",
+        f"is still needed by port {tenant}/prod/web-1 (subnet)",
+        f"subnet {tenant}/prod/web: ",
+        "bridge_domain",
+        f"created subnet {tenant}/prod/web",
+    ):
+        assert text in shown
+    known = json.loads(run("describe", "vpcs", f"{tenant}/prod", "-o", "json").out)
+    assert known.keys() == {"object", "status", "needed_by", "identifiers", "history"}
+    assert [item["pool"] for item in known["identifiers"]] == ["vrf"]
+    assert run("describe", "subnet", f"{tenant}/prod/nope").code == 1
+    run("delete", "-f", str(vpc_file(tmp_path, tenant, f"{PORT}tenant: {tenant}")))
+
+
+def test_migrate_moves_a_port_and_changes_places_with_a_candidate(run: Run, tmp_path: Path, tenant: str) -> None:
+    port = f"{PORT}tenant: {tenant}\nattachment: {{switch: far-1, port: 11, vlan: 7}}\n"
+    candidate = f"{port}candidates: [{{switch: far-2, port: 12}}]\n"
+    path = vpc_file(tmp_path, tenant, candidate)
+    path.write_text(path.read_text() + LEAVES)
+    assert run("apply", "-f", str(path)).code == 0
+    key = f"{tenant}/prod/web-1"
+
+    def place() -> Any:
+        found = json.loads(run("get", "port", key, "-o", "json").out)
+        return found["attachment"], found["candidates"]
+
+    planned = run("migrate", key, "--to", "far-2:12", "--dry-run")
+    assert (planned.code, "~ attachment" in planned.out) == (0, True)
+    waited = run("migrate", key, "--to", "far-2:12", "--timeout", "0.1")
+    assert waited.code == 4, "the switches are not there"
+    assert place() == ({"switch": "far-2", "port": 12}, [{"switch": "far-1", "port": 11, "vlan": 7}])
+    assert run("migrate", key, "--to", "far-1:13", "--vlan", "9", "--no-wait").code == 0
+    assert place()[0] == {"switch": "far-1", "port": 13, "vlan": 9}
+    assert run("migrate", key, "--to", "far-1:14", "--no-wait").code == 0
+    assert place()[0] == {"switch": "far-1", "port": 14}
+    for words, code in (
+        (("--to", "nowhere:1", "--no-wait"), 1),
+        (("--to", "far-1"), 2),
+        (("--to", "far-1:510"), 2),
+        (("--to", "Far:1"), 2),
+    ):
+        assert run("migrate", key, *words).code == code
+    run("delete", "-f", str(path))
+
+
+def test_a_backup_is_made_while_the_controller_runs(run: Run, serve_process: ServeProcess, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    made = run("backup", str(copy), "--db", serve_process.database)
+    assert (made.code, made.out.startswith(f"{copy}: revision ")) == (0, True)
+    assert copy.stat().st_mode & 0o777 == 0o600
+    for words in (
+        (str(copy), "--db", serve_process.database),
+        (str(tmp_path / "no" / "x.db"), "--db", serve_process.database),
+        (str(tmp_path / "x.db"), "--db", f"sqlite:///{tmp_path / 'nothing.db'}"),
+        (str(tmp_path / "x.db"), "--db", "postgresql://u:secret@h/d"),
+        (str(tmp_path / "x.db"), "--db", "nonsense"),
+        (str(tmp_path / "x.db"), "--db", f"sqlite:///{tmp_path / 'objects.txt'}"),
+    ):
+        (tmp_path / "objects.txt").write_text("no database at all, but long enough to look like one\n" * 100)
+        ended = run("backup", *words)
+        assert ended.code == 1
+        assert "secret" not in ended.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy.db", "objects.txt"]
+
+
+def test_a_vpc_is_rolled_back_and_cloned(run: Run, tmp_path: Path, tenant: str) -> None:
+    path = str(vpc_file(tmp_path, tenant, f"{PORT}tenant: {tenant}"))
+    run("apply", "-f", path)
+    vpc = f"{tenant}/prod"
+    shown = run("snapshot", vpc).out
+    revision = shown.split(" at revision ")[1].split(";")[0]
+    assert shown.splitlines()[-1].endswith(f"p4vpc rollback {vpc} --to {revision}")
+    saved = run("snapshot", vpc, "-o", "yaml").out
+    assert run("diff", "-f", "-", stdin=saved).out == "no difference\n"
+    run("delete", "port", f"{vpc}/web-1")
+    assert run("diff", "-f", "-", stdin=saved).code == 1
+    planned = run("rollback", vpc, "--to", revision, "--dry-run").out
+    assert planned.splitlines()[0] == f"+ port {vpc}/web-1"
+    assert run("rollback", vpc, "--to", revision, "--wait").code == 0
+    assert run("snapshot", vpc, "-o", "yaml").out == saved
+    assert run("clone", vpc, "copy", "--revision", revision).code == 0
+    assert run("snapshot", f"{tenant}/copy", "-o", "yaml").out == saved.replace("vpc: prod", "vpc: copy").replace(
+        "name: prod", "name: copy"
+    )
+    assert json.loads(run("snapshot", vpc, "--revision", revision, "-o", "json").out)["revision"] == int(revision)
+    for words in (("snapshot", f"{tenant}/nope"), ("rollback", vpc, "--to", "0"), ("clone", vpc, "copy")):
+        assert run(*words).code == 1

@@ -16,7 +16,7 @@ import uvicorn
 from p4vpc.api import create_app, history, schemas
 from p4vpc.api.first_token import create_first_token
 from p4vpc.client import models
-from p4vpc.client.events import Event, read_events
+from p4vpc.client.events import Event, EventReader
 from p4vpc.intent import Tenant
 from p4vpc.services import Controller
 from p4vpc.store import Put, Store
@@ -70,6 +70,11 @@ async def watching(
         lines = response.aiter_lines()
         assert await anext(lines) == ": watching"
         yield events(lines)
+
+
+def read_events(lines: list[str]) -> list[Event]:
+    reader = EventReader()
+    return [event for line in lines if (event := reader.read(line)) is not None]
 
 
 async def events(lines: AsyncIterator[str]) -> AsyncIterator[dict[str, Any]]:
@@ -175,7 +180,7 @@ async def test_bad_watches_are_problems(world: World, query: str, headers: dict[
 
 def test_events_are_read_as_they_come_and_not_in_halves() -> None:
     lines = [": comment", "", "id: 3", "event: commit", "data: a", "data:b", "", "id: 4", "data: c"]
-    assert list(read_events(lines)) == [Event("3", "a\nb")]
+    assert read_events(lines) == [Event("3", "a\nb")]
 
 
 async def test_the_audit_log_tells_who_what_and_when(world: World) -> None:
@@ -185,7 +190,13 @@ async def test_the_audit_log_tells_who_what_and_when(world: World) -> None:
     assert [(item["revision"], item["who"], len(item["changes"])) for item in found["items"]] == [
         (3, "operator", 5),
         (2, "red-admin", 1),
+        (1, "operator", 1),
         (1, "operator", 6),
+        (0, "p4vpc", 1),
+    ]
+    assert [item["summary"] for item in found["items"] if item["changes"][0]["kind"] == "token"] == [
+        "create token red-admin",
+        "create token operator",
     ]
     assert found["next"] is None
     assert found["items"][1]["summary"] == "update port red/prod/a"
@@ -202,12 +213,15 @@ async def test_the_audit_log_is_filtered(world: World) -> None:
         ("kind=port&key=red/prod/a", [(2, 1), (1, 1)]),
         ("tenant=blue", [(3, 5)]),
         ("tenant=red&kind=tenant", [(1, 1)]),
+        ("tenant=red&kind=token", [(1, 1)]),
+        ("kind=token", [(1, 1), (0, 1)]),
+        ("kind=token&key=operator", [(0, 1)]),
         ("tenant=nobody", []),
         ("who=nobody", []),
     ):
         items = (await world.operator.get(f"/v1/audit?{query}")).json()["items"]
         assert [(item["revision"], len(item["changes"])) for item in items] == expected, query
-    for params, expected in (({"since": second["time"]}, [3, 2]), ({"until": second["time"]}, [1])):
+    for params, expected in (({"since": second["time"]}, [3, 2]), ({"until": second["time"]}, [1, 1, 0])):
         items = (await world.operator.get("/v1/audit", params=params)).json()["items"]
         assert [item["revision"] for item in items] == expected
 
@@ -223,7 +237,49 @@ async def test_the_audit_log_comes_in_pages(world: World) -> None:
         if page["next"] is None:
             break
         params["cursor"] = page["next"]
-    assert seen == [7, 6, 5, 4, 3, 2, 1]
+    assert seen == [7, 6, 5, 4, 3, 2, 1, 1, 0]
+
+
+async def test_the_audit_log_tells_who_made_and_who_ended_tokens(world: World) -> None:
+    for number in range(3):
+        await world.operator.post("/v1/tokens", json={"name": f"more-{number}", "role": "operator"})
+    await world.operator.put("/v1/tenants/t0", json={})
+    for _ in range(2):  # the second time is no mistake, and nothing happens
+        assert (await world.operator.delete("/v1/tokens/more-1")).status_code == 200
+    seen: list[tuple[int, str, str]] = []
+    params = {"limit": "2"}
+    while True:
+        page = (await world.operator.get("/v1/audit", params=params)).json()
+        assert len(page["items"]) <= 2
+        for item in page["items"]:
+            change = item["changes"][0]
+            seen.append((item["revision"], change["operation"], change["key"] if change["kind"] == "token" else ""))
+        if page["next"] is None:
+            break
+        params["cursor"] = page["next"]
+    assert seen == [
+        (2, "delete", "more-1"),
+        (2, "create", ""),
+        (1, "create", "more-2"),
+        (1, "create", "more-1"),
+        (1, "create", "more-0"),
+        (1, "create", "red-admin"),
+        (1, "create", ""),
+        (0, "create", "operator"),
+    ]
+    [ended] = (await world.operator.get("/v1/audit?kind=token&key=more-1&limit=1")).json()["items"]
+    before = {"kind": "token", "name": "more-1", "role": "operator"}
+    assert (ended["changes"][0]["before"], ended["changes"][0]["after"]) == (before, None)
+    assert (await world.admin.get("/v1/audit?kind=token")).json()["items"] == []
+    assert "p4vpc_" not in json.dumps((await world.operator.get("/v1/audit")).json())
+
+
+async def test_tokens_that_end_with_their_tenant_are_told(world: World) -> None:
+    for path in ("ports/red/prod/a", "security-groups/red/prod/open", "subnets/red/prod/web", "vpcs/red/prod"):
+        assert (await world.operator.delete(f"/v1/{path}")).status_code == 200
+    await world.operator.delete("/v1/tenants/red")
+    newest = (await world.operator.get("/v1/audit?limit=1")).json()["items"][0]
+    assert (newest["who"], newest["summary"]) == ("operator", "revoke token red-admin")
 
 
 async def test_a_tenant_sees_its_own_part_of_the_audit_log(world: World) -> None:
@@ -234,6 +290,26 @@ async def test_a_tenant_sees_its_own_part_of_the_audit_log(world: World) -> None
     assert [(item["revision"], item["who"]) for item in items] == [(3, "red-admin"), (1, "operator")]
     assert not any(leak in json.dumps(items) for leak in ("leaf1", "blue", "attachment", "switch"))
     problems_of(await world.admin.get("/v1/audit?tenant=blue"), 403)
+
+
+async def test_a_tenant_is_told_nothing_of_an_earlier_one_of_its_name(world: World) -> None:
+    for path in ("ports/red/prod/a", "security-groups/red/prod/open", "subnets/red/prod/web", "vpcs/red/prod"):
+        await world.operator.delete(f"/v1/{path}")
+    await world.operator.delete("/v1/tenants/red")
+    await world.operator.put("/v1/tenants/red", json={})
+    await world.operator.put("/v1/vpcs/red/prod", json={})
+    body = {"name": "new-red", "role": "tenant-admin", "tenant": "red"}
+    secret = (await world.operator.post("/v1/tokens", json=body)).json()["secret"]
+    headers = {"Authorization": f"Bearer {secret}"}
+    async with httpx.AsyncClient(base_url=world.operator.base_url, headers=headers) as new:
+        items = (await new.get("/v1/audit")).json()["items"]
+        assert [item["revision"] for item in items] == [8, 7]
+        async with watching(new, "?since=0") as stream:
+            assert names(await anext(stream)) == ["create tenant red"]
+        assert (await new.get("/v1/vpcs/red/prod/snapshot?revision=8")).status_code == 200
+        for method, path in (("GET", "snapshot?revision=1"), ("POST", "rollback?revision=1")):
+            problems_of(await new.request(method, f"/v1/vpcs/red/prod/{path}"), 404)
+    assert (await world.operator.get("/v1/vpcs/red/prod/snapshot?revision=1")).json()["objects"]
 
 
 @pytest.mark.parametrize(

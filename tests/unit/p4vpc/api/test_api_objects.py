@@ -89,9 +89,23 @@ async def test_a_patch_changes_what_it_names(api: httpx.AsyncClient) -> None:
     assert moved.json()["changes"][0]["after"]["attachment"] == {"switch": "leaf1", "port": 12}
 
 
+async def test_a_port_in_another_subnet_gets_addresses_there_if_its_old_ones_are_taken_out(
+    api: httpx.AsyncClient,
+) -> None:
+    problems_of(await api.patch(PORT, json={"subnet": "db"}, headers=PATCH), 422)
+    route = await api.delete("/v1/routes/red/prod/out")
+    assert route.status_code == 200
+    moved = await api.patch(PORT, json={"subnet": "db", "addresses": None}, headers=PATCH)
+    assert moved.status_code == 200, moved.text
+    change = moved.json()["changes"][0]
+    assert change["allocated"] == ["addresses"]
+    assert change["after"]["addresses"][0].startswith("10.0.2.")
+    assert change["after"]["mac"] == change["before"]["mac"]
+
+
 async def test_a_patch_that_makes_no_sense_changes_nothing(api: httpx.AsyncClient) -> None:
     for patch, status in (
-        ({"mac": None}, 422),
+        ({"subnet": None}, 422),
         ({"mac": "nonsense", "subnet": "nowhere"}, 422),
         ({"subnet": "nowhere"}, 422),
         ({"name": "other"}, 422),

@@ -6,6 +6,7 @@ from ipaddress import IPv6Address, ip_address, ip_network
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
 from p4vpc.intent import (
     Mac,
@@ -15,10 +16,12 @@ from p4vpc.intent import (
     from_document,
     ip_order,
     is_host_of,
+    is_routable,
     is_within,
     link_local_of,
     to_document,
 )
+from p4vpc.intent.addresses import Address
 from tests.unit.p4vpc.intent.test_intent_values import LINK, SUBNET, SWITCH, problem_of, rule
 
 PORT = {"kind": "port", "tenant": "red", "vpc": "prod", "name": "p", "subnet": "web", "mac": "02:00:00:00:00:01"}
@@ -172,3 +175,20 @@ def test_families_do_not_mix() -> None:
     assert not is_host_of(ip_address("10.0.0.1"), ip_network("::/1"))
     assert is_host_of(ip_address("2001:db8::ffff"), ip_network("2001:db8::/112")), "IPv6 has no broadcast address"
     assert not is_host_of(ip_address("10.0.0.255"), ip_network("10.0.0.0/24"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("0.0.0.0", "0.0.0.1", "126.255.255.255", "127.0.0.0", "127.255.255.255", "128.0.0.0", "223.255.255.255"),
+        *("224.0.0.0", "239.255.255.255", "240.0.0.0", "255.255.255.255", "10.0.0.1", "169.254.0.1"),
+        *("::", "::1", "::2", "::ffff:10.0.0.1", "fe7f::1", "fe80::1", "febf::1", "fec0::1", "ff02::1", "fd00::1"),
+    ],
+)
+def test_what_a_port_may_have_is_what_its_field_takes(text: str) -> None:
+    try:
+        TypeAdapter(Address).validate_python(text)
+    except ValidationError:
+        assert not is_routable(ip_address(text))
+    else:
+        assert is_routable(ip_address(text))
