@@ -24,6 +24,7 @@ from p4vpc.store.types import (
     Commit,
     Delete,
     Departure,
+    News,
     Put,
     RevisionRecord,
     Role,
@@ -33,17 +34,20 @@ from p4vpc.store.types import (
 )
 
 NO_IDENTIFIERS = IdentifierPlan()
+NEW_COMMIT = "commit"
 _ROWS_PER_QUERY = 400
 
 
 class Store:
-    """A database of intent, by SQLAlchemy URL: ``sqlite:///p4vpc.db``; ``sqlite://`` keeps nothing.
+    """A database of intent, by SQLAlchemy URL: ``sqlite:///p4vpc.db``; ``sqlite://`` keeps nothing;
+    ``postgresql://user@host/p4vpc`` is shared by all that open it.
 
     Raises StoreError when the database cannot be opened, is locked for too long, or has the schema of another version.
     """
 
     def __init__(self, url: str):
         self._database = Database(url)
+        self.is_shared = self._database.is_shared
 
     def close(self) -> None:
         """Give all connections back. The store cannot be used afterwards."""
@@ -70,6 +74,23 @@ class Store:
             rows = connection.execute(select(objects)).all()
             identifiers = numbers.read_identifiers(connection)
         return Snapshot(revision, {ObjectId(row.kind, row.key): _stored(row) for row in rows}, identifiers)
+
+    def news(self, revision: int, limit: int) -> News | None:
+        """Return what has changed since `revision`, net; None if that is more than `limit` objects' changes."""
+        table = changes_table.c
+        with self._database.read() as connection:
+            current = _current_revision(connection)
+            query = select(func.count()).where(table.revision > revision)
+            if current < revision or connection.execute(query).scalar_one() > limit:
+                return None
+            ids = {
+                ObjectId(row.kind, row.key)
+                for row in connection.execute(select(table.kind, table.key).where(table.revision > revision).distinct())
+            }
+            rows = _read_rows(connection, ids)
+            numbers_now = numbers.changes_since(connection, revision)
+        stored = {key: _stored(rows[key]) if key in rows else None for key in ids}
+        return News(current, stored, numbers_now)
 
     def get(self, object_id: ObjectId) -> StoredObject | None:
         """Read one object."""
@@ -126,6 +147,7 @@ class Store:
             gone = [key.key for key in effective if key.kind == "tenant" and key not in bodies]
             if gone:
                 tokens.revoke_of_tenants(connection, gone, who)
+            self._database.notify(connection, NEW_COMMIT)
         records = []
         for key in effective:
             old, change = before.get(key), by_id[key]
@@ -139,7 +161,7 @@ class Store:
         `limit` bounds how many records are returned, except that a commit is never cut.
         """
         table = changes_table.c
-        query = select(changes_table).order_by(table.revision, table.kind, table.key)
+        query = select(changes_table).order_by(table.revision)
         with self._database.read() as connection:
             if limit is None:
                 rows = connection.execute(query.where(table.revision > revision)).all()
@@ -148,7 +170,7 @@ class Store:
                 if len(rows) > max(limit, 1):
                     whole = [row for row in rows if row.revision < rows[-1].revision]
                     rows = whole or connection.execute(query.where(table.revision == rows[0].revision)).all()
-        return [_change_record(row) for row in rows]
+        return [_change_record(row) for row in sorted(rows, key=_order)]
 
     def revisions(self, limit: int = 100) -> Sequence[RevisionRecord]:
         """Return the last commits, newest first."""
@@ -162,7 +184,7 @@ class Store:
             commits = audit.read_commits(connection, query, limit)
             rows = audit.read_changes(connection, query, [row.number for row in commits])
         changes: dict[int, list[ChangeRecord]] = {row.number: [] for row in commits}
-        for row in rows:
+        for row in sorted(rows, key=_order):
             changes[row.revision].append(_change_record(row))
         return [
             AuditRecord(
@@ -206,7 +228,7 @@ class Store:
             if since is None:
                 since = departures.last_acknowledged(connection)
             rows = departures.read_changed_ports(connection, since)
-        records = [_change_record(row) for row in rows]
+        records = [_change_record(row) for row in sorted(rows, key=_order)]
         return [departure for record in records if (departure := departures.departure_in(record)) is not None]
 
     def next_election_id(self, switch: str) -> int:
@@ -353,6 +375,11 @@ def _parse(object_id: ObjectId, body: str) -> Intent:
         return KINDS[object_id.kind].model_validate(json.loads(body))
     except (KeyError, ValueError, ValidationError) as error:
         raise StoreError(f"{object_id} in the database cannot be read: {error}") from error
+
+
+def _order(row: Row[tuple[int, str, str, str | None, str | None]]) -> tuple[int, str, str]:
+    """By commit, then by name; databases have ideas of their own about the order of text."""
+    return row.revision, row.kind, row.key
 
 
 def _stored(row: Row[tuple[str, str, str, int, int]]) -> StoredObject:

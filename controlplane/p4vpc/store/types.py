@@ -122,6 +122,15 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class News:
+    """What differs between an earlier revision and `revision`; None: the object, or the number, is no more."""
+
+    revision: int
+    objects: Mapping[ObjectId, StoredObject | None]
+    numbers: Mapping[ClaimId, int | None]
+
+
+@dataclass(frozen=True, slots=True)
 class Departure:
     """At `revision` the port was unplugged from `switch`, and not plugged in there again by the same commit."""
 
