@@ -18,8 +18,8 @@ _R = TypeVar("_R")
 class Blocking:
     """A few threads."""
 
-    def __init__(self) -> None:
-        self._executor = ThreadPoolExecutor(_WORKERS, thread_name_prefix="p4vpc")
+    def __init__(self, workers: int = _WORKERS) -> None:
+        self._executor = ThreadPoolExecutor(workers, thread_name_prefix="p4vpc")
 
     async def run(self, function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
         """Call `function` in a thread; its result, or what it raises."""
@@ -29,3 +29,7 @@ class Blocking:
     async def close(self) -> None:
         """Wait for calls that run, drop those that have not begun. Nothing can be run afterwards."""
         await asyncio.to_thread(self._executor.shutdown, wait=True, cancel_futures=True)
+
+    def abandon(self) -> None:
+        """Wait for nothing: the process is about to end."""
+        self._executor.shutdown(wait=False, cancel_futures=True)

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Durable state: objects, revisions, audit records, identifiers, election ids, tokens."""
 
-from p4vpc.store.store import Store
+from p4vpc.store.leases import ForgottenError, ReplacedError
+from p4vpc.store.listening import Listening
+from p4vpc.store.store import NEW_COMMIT, NEW_LEASES, NEW_REPORTS, Store
 from p4vpc.store.tokens import TokenError
 from p4vpc.store.types import (
     AuditQuery,
@@ -11,8 +13,14 @@ from p4vpc.store.types import (
     Commit,
     Delete,
     Departure,
+    Lease,
+    LeaseChanges,
+    LeaseTable,
+    Member,
     News,
     Put,
+    Registration,
+    Report,
     RevisionRecord,
     Role,
     Snapshot,
@@ -21,6 +29,9 @@ from p4vpc.store.types import (
 )
 
 __all__ = [
+    "NEW_COMMIT",
+    "NEW_LEASES",
+    "NEW_REPORTS",
     "AuditQuery",
     "AuditRecord",
     "Change",
@@ -28,8 +39,17 @@ __all__ = [
     "Commit",
     "Delete",
     "Departure",
+    "ForgottenError",
+    "Lease",
+    "LeaseChanges",
+    "LeaseTable",
+    "Listening",
+    "Member",
     "News",
     "Put",
+    "Registration",
+    "ReplacedError",
+    "Report",
     "RevisionRecord",
     "Role",
     "Snapshot",

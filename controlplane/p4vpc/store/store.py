@@ -2,7 +2,7 @@
 """The store: every method is one transaction; blocking, safe to call from several threads."""
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -11,10 +11,11 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select,
 
 from p4vpc.errors import NotFoundError, Problem, RevisionConflictError, StoreError, UserError
 from p4vpc.intent import KINDS, IdentifierPlan, Intent, ObjectId, to_document
-from p4vpc.store import audit, departures, numbers, tokens
-from p4vpc.store.database import Database
+from p4vpc.store import audit, departures, leases, numbers, tokens
+from p4vpc.store.database import Database, Lock
+from p4vpc.store.listening import Listening
 from p4vpc.store.schema import changes as changes_table
-from p4vpc.store.schema import election_ids, objects, revisions
+from p4vpc.store.schema import objects, revisions
 from p4vpc.store.times import now_us, time_of
 from p4vpc.store.types import (
     AuditQuery,
@@ -24,8 +25,11 @@ from p4vpc.store.types import (
     Commit,
     Delete,
     Departure,
+    LeaseTable,
     News,
     Put,
+    Registration,
+    Report,
     RevisionRecord,
     Role,
     Snapshot,
@@ -34,7 +38,9 @@ from p4vpc.store.types import (
 )
 
 NO_IDENTIFIERS = IdentifierPlan()
-NEW_COMMIT = "commit"
+NEW_COMMIT, NEW_LEASES, NEW_REPORTS = "commit", "leases", "reports"
+"""What listeners are told."""
+
 _ROWS_PER_QUERY = 400
 
 
@@ -231,16 +237,56 @@ class Store:
         records = [_change_record(row) for row in sorted(rows, key=_order)]
         return [departure for record in records if (departure := departures.departure_in(record)) is not None]
 
-    def next_election_id(self, switch: str) -> int:
-        """Return an election id for `switch` greater than every one returned before, across restarts; >= 1."""
-        with self._database.write() as connection:
-            query = select(election_ids.c.last).where(election_ids.c.switch == switch)
-            last: int | None = connection.execute(query).scalar()
-            if last is None:
-                connection.execute(insert(election_ids).values(switch=switch, last=1))
-                return 1
-            connection.execute(update(election_ids).where(election_ids.c.switch == switch).values(last=last + 1))
-            return last + 1
+    def next_election_id(self, switch: str, above: int = 0) -> int:
+        """Return an election id for `switch` greater than `above` and every one returned before, across restarts."""
+        with self._database.write(Lock.LEASES) as connection:
+            return leases.next_epoch(connection, switch, above)
+
+    def join(self, me: Registration, url: str, ttl_seconds: float) -> int:
+        """Register a controller, in place of one of the same name; return its number, which no other ever had."""
+        with self._database.write(Lock.LEASES) as connection:
+            number = leases.join(connection, self._database.now_us(connection), me, url, ttl_seconds)
+            self._database.notify(connection, NEW_LEASES)
+            return number
+
+    def renew(self, me: Registration, ttl_seconds: float, decide: leases.Decide) -> LeaseTable:
+        """Go on being registered, and take and give up what `decide` says of the table; return the table after that.
+
+        Raises:
+            ReplacedError: another process has taken the name.
+            ForgottenError: it has to join again.
+        """
+        with self._database.write(Lock.LEASES) as connection:
+            table, is_news = leases.renew(connection, self._database.now_us(connection), me, ttl_seconds, decide)
+            if is_news:
+                self._database.notify(connection, NEW_LEASES)
+            return table
+
+    def leave(self, me: Registration) -> None:
+        """Give up all leases and the registration."""
+        with self._database.write(Lock.LEASES) as connection:
+            leases.leave(connection, me)
+            self._database.notify(connection, NEW_LEASES)
+
+    def report(self, me: Registration, revision: int, down_links: Collection[str], bodies: Mapping[str, str]) -> None:
+        """Tell how far a controller is, and how its switches are. What it says of others' switches is left out.
+
+        Raises:
+            ForgottenError: it is not registered, or another process is, by this name.
+        """
+        with self._database.write(Lock.LEASES) as connection:
+            leases.report(connection, me, revision, down_links, bodies)
+            self._database.notify(connection, NEW_REPORTS)
+
+    def reports(self, after: int) -> tuple[LeaseTable, Sequence[Report]]:
+        """Return the leases, and the latest report of each switch that has one with a serial above `after`."""
+        with self._database.read() as connection:
+            table = leases.read(connection, self._database.now_us(connection))
+            return table, leases.reports(connection, after)
+
+    def listen(self, on_news: Callable[[str], None]) -> Listening | None:
+        """Call `on_news`, from a thread, with NEW_COMMIT and so on whenever somebody commits; None: not offered."""
+        return Listening(self._database.url, on_news) if self._database.is_shared else None
 
     def add_first_token(self, name: str, digest: str, who: str) -> bool:
         """Keep an operator's token if there has never been any; whether it was kept."""
