@@ -10,6 +10,8 @@ the last good revision is compiled again.
 import asyncio
 import contextlib
 import gc
+import os
+import socket
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -29,6 +31,7 @@ from p4vpc.services.announced_moves import AnnouncedMoves
 from p4vpc.services.blocking import Blocking
 from p4vpc.services.damping import DampingOptions
 from p4vpc.services.intents import IntentService
+from p4vpc.services.leases import Cluster, Hooks, LeaseOptions, election_id_of, epoch_of
 from p4vpc.services.links import Discovery, LinkMonitor, LinkOptions, LinkState, LinkStatus
 from p4vpc.services.models import Models
 from p4vpc.services.moves import Moves
@@ -43,7 +46,7 @@ from p4vpc.services.responder import (
 )
 from p4vpc.services.samples import Sampler, SampleRing, SampleView
 from p4vpc.southbound import Agent, AgentOptions, Packet, Pipeline, SwitchState, SwitchStatus, Target
-from p4vpc.store import Departure, Snapshot, Store
+from p4vpc.store import Departure, Member, Snapshot, SoleUse, Store
 
 FEED_INTERVAL_SECONDS = 1.0
 """How often the store is asked for commits of other processes, and how soon after a failure it is tried again."""
@@ -84,12 +87,18 @@ class ControllerStatus:
         error: why a later one was not; empty if nothing is wrong.
         switches: by name, sorted.
         links: by name, sorted.
+        name: of this controller; empty if there cannot be another one.
+        controllers: all that are registered, by name.
+        owners: of each switch, who owns it and by which epoch; empty if there cannot be another controller.
     """
 
     compiled_revision: int
     error: str
     switches: tuple[SwitchStatus, ...]
     links: tuple[LinkStatus, ...] = ()
+    name: str = ""
+    controllers: Mapping[str, Member] = field(default_factory=dict)
+    owners: Mapping[str, tuple[str, int]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -100,6 +109,8 @@ class _Running:
     responder: Responder
     sampler: Sampler
     tasks: tuple[asyncio.Task[None], ...]
+    is_connected: bool = False
+    is_deposed: bool = False
 
 
 class Controller:
@@ -112,6 +123,7 @@ class Controller:
         link_options: when links count as down, and how often LLDP is sent.
         on_packet: called with the switch's name and each packet-in that the responder does not take.
         on_announcement: called when a host makes itself known, wherever it is.
+        leases: how switches are shared with other controllers, on a database that can be shared.
     """
 
     def __init__(
@@ -125,6 +137,7 @@ class Controller:
         on_announcement: OnAnnouncement = log_announcement,
         feed_interval: float = FEED_INTERVAL_SECONDS,
         mobility: MobilityOptions | None = None,
+        leases: LeaseOptions | None = None,
     ):
         self.pipeline = pipeline
         self._store = store
@@ -157,11 +170,22 @@ class Controller:
         self._model_error = ""
         self._failed_revision = -1
         self._released_revision = 0
+        self._may_own = False
+        self._sole_use: SoleUse | None = None
+        self._cluster: Cluster | None = None
+        if store.is_shared:
+            self._cluster = Cluster(
+                store, leases or LeaseOptions(f"{socket.gethostname()}:{os.getpid()}"), self._hooks()
+            )
         self._changed = asyncio.Event()
         self._own_tasks: tuple[asyncio.Task[None], ...] = ()
         self._log = structlog.get_logger().bind(switch="-")
 
     async def __aenter__(self) -> Self:
+        if self._cluster is not None:
+            await self._cluster.join()
+        else:
+            self._sole_use = self._store.use_alone()
         self._own_tasks = (
             asyncio.create_task(self._run(), name="controller"),
             asyncio.create_task(self._run_announced_moves(), name="announced moves"),
@@ -172,7 +196,11 @@ class Controller:
         """End all sessions. The switches keep what they have."""
         await _cancel(*self._own_tasks, *(task for running in self._running.values() for task in running.tasks))
         self._running.clear()
+        if self._cluster is not None:
+            await self._cluster.leave()
         await self._blocking.close()
+        if self._sole_use is not None:
+            self._sole_use.close()
 
     @property
     def is_ready(self) -> bool:
@@ -182,11 +210,23 @@ class Controller:
     @property
     def status(self) -> ControllerStatus:
         """The whole at this moment."""
-        error = self._store_error or self._model_error
-        return ControllerStatus(self._compiled_revision, error, self._switches(), self._links.status())
+        error = self._store_error or self._model_error or ("" if self._cluster is None else self._cluster.error)
+        status = ControllerStatus(self._compiled_revision, error, self._switches(), self._links.status())
+        cluster = self._cluster
+        if cluster is None:
+            return status
+        owners = {name: (cluster.owner(name) or "", cluster.epoch(name)) for name in sorted(self._running)}
+        return replace(status, name=cluster.name, controllers=cluster.members, owners=owners)
 
     def _switches(self) -> tuple[SwitchStatus, ...]:
-        return tuple(self._running[name].agent.status for name in sorted(self._running))
+        return tuple(self.switch_status(name) for name in sorted(self._running))
+
+    def switch_status(self, name: str) -> SwitchStatus:
+        """One switch at this moment, as its owner tells; KeyError if there is none of that name."""
+        agent = self._running[name].agent
+        if agent.is_owner or self._cluster is None:
+            return agent.status
+        return self._cluster.status(name) or agent.status
 
     def agents(self) -> Mapping[str, Agent]:
         """The agents by name of their switch."""
@@ -221,14 +261,90 @@ class Controller:
         self._changed = asyncio.Event()
 
     def _agent_changed(self, name: str) -> None:
-        running = self._running.get(name)
-        if running is not None and running.agent.is_realised:
-            self._behind.discard(name)
-        else:
-            self._behind.add(name)
+        self._weigh(name)
+        if self._cluster is not None:
+            self._cluster.mark(name)
+            self._look_after(name, self._cluster)
         self._notify()
         if self._moves:
             self._dirty.set()
+
+    def _weigh(self, name: str) -> None:
+        """See whether a switch shows all that it was ever meant to, and is then as far as its owner."""
+        running = self._running.get(name)
+        if running is None:
+            return
+        if running.agent.is_owner:
+            is_realised = running.agent.is_realised
+        else:
+            status = None if self._cluster is None else self._cluster.status(name)
+            is_realised = status is not None and 0 < status.desired_revision <= status.realised_revision
+            is_realised = is_realised and status is not None and status.state is SwitchState.READY
+        if is_realised:
+            self._behind.discard(name)
+        else:
+            self._behind.add(name)
+
+    def _look_after(self, name: str, cluster: Cluster) -> None:
+        """Let the leases follow where we have sessions, and whom a switch obeys."""
+        running = self._running.get(name)
+        if running is None:
+            return
+        agent = running.agent
+        is_connected, is_deposed = agent.status.is_connected, agent.is_owner and agent.is_deposed
+        if (is_connected, is_deposed) != (running.is_connected, running.is_deposed):
+            running.is_connected, running.is_deposed = is_connected, is_deposed
+            cluster.look()
+
+    def _hooks(self) -> Hooks:
+        def sessions() -> Mapping[str, bool] | None:
+            running = self._running
+            return {name: it.agent.status.is_connected for name, it in running.items()} if self._may_own else None
+
+        def own(name: str, election_id: int) -> None:
+            if name in self._running:
+                self._running[name].agent.own(election_id)
+
+        def lose(name: str) -> None:
+            if name in self._running:
+                self._running[name].agent.stand_by()
+
+        def status(name: str) -> SwitchStatus | None:
+            running = self._running.get(name)
+            return running.agent.own_status if running is not None and running.agent.is_owner else None
+
+        def progress() -> tuple[int, frozenset[ObjectId]]:
+            return self._compiled_revision, self._links.down_links()
+
+        return Hooks(sessions, own, lose, status, progress, self._dirty.set, self._others_changed)
+
+    def _others_changed(self) -> None:
+        for name, running in self._running.items():
+            if not running.agent.is_owner:
+                self._weigh(name)
+        if self._down_links() != self.down_links:
+            self._is_link_news = True
+            self._dirty.set()
+        if self._moves:
+            self._dirty.set()
+        self._notify()
+
+    def _down_links(self) -> frozenset[ObjectId]:
+        """The links that somebody has evidence against."""
+        own = self._links.down_links()
+        return own if self._cluster is None else own | self._cluster.down_links()
+
+    async def _catch_up(self) -> None:
+        """Wait until we are as far as the store: no other owner can have given a switch anything later."""
+        while True:
+            try:
+                revision = await self._blocking.run(lambda: self._store.revision)
+                break
+            except StoreError:  # until we know, the switch keeps what it has
+                await asyncio.sleep(self._feed_interval)
+        self._dirty.set()
+        while max(self._compiled_revision, self._failed_revision) < revision:
+            await self._changed.wait()
 
     def _announced(self, switch: str, attachment: Attachment, announcement: Announcement) -> None:
         self._announced_moves.hear(switch, attachment, announcement)
@@ -263,10 +379,16 @@ class Controller:
             return Outcome.TIMEOUT
         if is_every_switch_ready and any(switch.state is not SwitchState.READY for switch in self._switches()):
             return Outcome.TIMEOUT
-        switches = [self._running[name].agent.status for name in self._behind]
+        if (elsewhere := self._revision_elsewhere()) is not None and elsewhere < revision:
+            return Outcome.TIMEOUT
+        switches = [self.switch_status(name) for name in self._behind]
         if not all(switch.has_settled(revision) for switch in switches):
             return Outcome.TIMEOUT
         return Outcome.REALISED if all(switch.has_realised(revision) for switch in switches) else Outcome.DEGRADED
+
+    def _revision_elsewhere(self) -> int | None:
+        """The last revision that all other owners have given to their switches; None if there are no others."""
+        return None if self._cluster is None else self._cluster.least_revision()
 
     async def _run_announced_moves(self) -> None:
         """Move what announces itself, for ever; a bug in that must not end it."""
@@ -327,7 +449,7 @@ class Controller:
         confirmed = self._moves.redirects()
         ahead = {switch: confirmed.get(switch, NOBODY) for switch in self._moves.awaited()}
         moved = {**self._moves.prospects(), **ahead}
-        down_links = self._links.down_links() if self._compiled is None else self._compiled.input.down_links
+        down_links = self._down_links() if self._compiled is None else self._compiled.input.down_links
         return await self._recompile(self._compiled, Input(model, moved, down_links))
 
     def _read(self, snapshot: Snapshot) -> tuple[Sequence[Departure], Model]:
@@ -351,7 +473,7 @@ class Controller:
         if not self._is_link_news and (self._links_due is None or time.monotonic() < self._links_due):
             return
         self._is_link_news = False
-        while self._compiled is not None and (down_links := self._links.down_links()) != self.down_links:
+        while self._compiled is not None and (down_links := self._down_links()) != self.down_links:
             it = self._compiled
             dead = down_links - it.input.down_links
             step = it.input.down_links | dead if dead else down_links
@@ -399,10 +521,15 @@ class Controller:
             self._log.info("link is well again", link=link.name, state=link.state.value)
         self._is_link_news = True
         self._dirty.set()
+        if self._cluster is not None:
+            self._cluster.mark_progress()
         self._notify()
 
     async def _hand_out(self, compiled: Compilation) -> None:
         model = compiled.input.model
+        if not self._may_own and self._cluster is not None:
+            self._may_own = True
+            self._cluster.look()
         if self._compiled is None or self._compiled.input.model.fabric_ports is not model.fabric_ports:
             self._links.set_links(model)
             self._is_link_news = True
@@ -417,6 +544,8 @@ class Controller:
         self._hand_to(compiled.concerned | self._compiled.concerned, self._compiled)
         self._compiled_revision = model.revision
         self._is_ready = True
+        if self._cluster is not None:
+            self._cluster.mark_progress()
         self._log.info(
             "compiled",
             revision=model.revision,
@@ -459,16 +588,15 @@ class Controller:
             self._moves.give_up_waiting()
 
     def _is_away(self, switch: str) -> bool:
-        running = self._running.get(switch)
-        if running is None:
+        if switch not in self._running:
             return True
-        status = running.agent.status
+        status = self.switch_status(switch)
         return bool(status.error) and not status.is_connected
 
     def _realised(self) -> Mapping[str, int]:
         """What is realised at the switches that are waited for."""
         awaited = self._moves.awaited().keys() & self._running.keys()
-        return {name: self._running[name].agent.status.realised_revision for name in awaited}
+        return {name: self.switch_status(name).realised_revision for name in awaited}
 
     async def _redirect(self) -> None:
         """Let switches redirect as soon as there is somebody to redirect to, and as long as somebody may need it."""
@@ -492,8 +620,12 @@ class Controller:
         if target is None:
             return
 
-        async def next_election_id() -> int:
-            return await self._blocking.run(self._store.next_election_id, target.name)
+        cluster = self._cluster
+
+        async def next_election_id(above: int) -> int:
+            if cluster is not None:
+                return await cluster.next_election_id(target.name, above)
+            return election_id_of(await self._blocking.run(self._store.next_election_id, target.name, epoch_of(above)))
 
         responder = Responder(target.name, self.announcements)
         sampler = Sampler(target.name, self.samples)
@@ -501,7 +633,10 @@ class Controller:
         def is_ready() -> bool:
             return self._session_of(target.name) is not None
 
-        discovery = Discovery(target.name, self._links, is_ready, self._link_options)
+        def is_ready_elsewhere() -> bool:
+            return cluster is not None and cluster.is_ready_elsewhere(target.name)
+
+        discovery = Discovery(target.name, self._links, is_ready, self._link_options, is_ready_elsewhere)
 
         def on_packet(name: str, packet: Packet) -> None:
             sampler.offer(packet)
@@ -512,6 +647,8 @@ class Controller:
             target,
             self.pipeline,
             next_election_id,
+            standby_id=None if cluster is None else cluster.standby_id,
+            catch_up=None if cluster is None else self._catch_up,
             current_revision=lambda: self._compiled_revision,
             on_change=partial(self._agent_changed, target.name),
             on_packet=on_packet,
@@ -531,6 +668,8 @@ class Controller:
         running = self._running.pop(name)
         await _cancel(*running.tasks)
         self._behind.discard(name)
+        if self._cluster is not None:
+            self._cluster.forget(name)
         self._log.info("let go", switch=name)
 
     async def _supervise(self, agent: Agent) -> None:
@@ -547,8 +686,10 @@ class Controller:
 
     async def _release_identifiers(self) -> None:
         """Free numbers that no switch can hold any more; who has moved is known everywhere by then."""
-        behind = (self._running[name].agent.status.realised_revision for name in self._behind)
-        realised = min(behind, default=self._compiled_revision)
+        behind = (self.switch_status(name).realised_revision for name in self._behind)
+        elsewhere = self._revision_elsewhere()
+        whole = self._compiled_revision if elsewhere is None else min(self._compiled_revision, elsewhere)
+        realised = min((whole, *behind))
         self._moves.acknowledge(realised)
         if self._is_new_whole and realised == self._compiled_revision:
             # Most of what is there now stays: to look for garbage in it again and again would hold up changes.

@@ -105,6 +105,8 @@ class Agent:
         next_election_id: of the store; each is higher than all before, and than the one that it is given.
         standby_id: the agent stands by until it is told to `own` the switch, with this election id, lower than that of
             any owner; None: the switch is its own from the start.
+        catch_up: waited for once we are primary in place of another owner, who can write no more: returns when what is
+            desired is no older than what that one may have written. No switch ever goes back.
         current_revision: the last one that every switch has been given which it concerns: a switch that is not
             concerned is told nothing, and is as far as that.
         on_change: called, on the event loop, when `status` has changed in anything but mere counts.
@@ -119,6 +121,7 @@ class Agent:
         next_election_id: Callable[[int], Awaitable[int]],
         *,
         standby_id: int | None = None,
+        catch_up: Callable[[], Awaitable[None]] | None = None,
         current_revision: Callable[[], int] = lambda: 0,
         on_change: Callable[[], None] = lambda: None,
         on_packet: Callable[[str, Packet], None] | None = None,
@@ -130,7 +133,8 @@ class Agent:
         self._next_election_id = next_election_id
         self._standby_id = standby_id
         self._election_id: int | None = None
-        self._is_up_to_date: Callable[[], bool] = lambda: True
+        self._catch_up = catch_up
+        self._is_caught_up = standby_id is None
         self._term = 0
         self._current_revision = current_revision
         self._on_change = on_change
@@ -209,12 +213,14 @@ class Agent:
         """Whether the switch is ours to write to, as far as the store knows."""
         return self._standby_id is None or self._election_id is not None
 
-    def own(self, election_id: int, is_up_to_date: Callable[[], bool] = lambda: True) -> None:
-        """Become the switch's primary, with an election id that the store has given.
+    @property
+    def is_deposed(self) -> bool:
+        """Whether the switch obeys another controller although it is ours."""
+        return self.is_owner and self._state is SwitchState.STANDBY
 
-        Nothing is written before `is_up_to_date`: no switch ever goes back behind what another owner has written.
-        """
-        self._election_id, self._is_up_to_date = election_id, is_up_to_date
+    def own(self, election_id: int) -> None:
+        """Become the switch's primary, with an election id that the store has given."""
+        self._election_id = election_id
         self._forget()
 
     def stand_by(self) -> None:
@@ -225,6 +231,7 @@ class Agent:
     def _forget(self) -> None:
         """What the switch holds has been, or may be, another's work."""
         self._term += 1
+        self._is_caught_up = self._standby_id is None
         self._image = self._differing = None
         self._settled_revision = self._realised_revision = 0
         self._changed_revision = self._desired.revision if self._desired is not None else 0
@@ -294,8 +301,10 @@ class Agent:
                 await self._run_session()
             except ElectionIdUselessError as error:
                 self._disconnected(str(error))
+                term = self._term
                 if self._election_id is not None:
-                    self._election_id = await self._next_election_id(error.highest)
+                    election_id = await self._next_election_id(error.highest)
+                    self._election_id = election_id if self._term == term else self._election_id
             except SouthboundError as error:
                 self._disconnected(str(error))
             backoff = self._options.first_backoff if self._connections > connections else backoff
@@ -398,8 +407,13 @@ class Agent:
             self._image = None
             self._change_state(SwitchState.STANDBY)
             return
-        # What is desired decides how what is read back is compared.
-        if self._desired is None or not self._is_up_to_date():
+        if not self._is_caught_up and self._catch_up is not None:
+            self._change_state(SwitchState.SYNCHRONISING)
+            await self._catch_up()
+            if self._term != term:
+                return
+            self._is_caught_up = True
+        if self._desired is None:  # it decides how what is read back is compared
             self._change_state(SwitchState.SYNCHRONISING)
             return
         if self._image is None or self._image.is_stale:

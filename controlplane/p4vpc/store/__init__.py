@@ -3,6 +3,7 @@
 
 from p4vpc.store.leases import ForgottenError, ReplacedError
 from p4vpc.store.listening import Listening
+from p4vpc.store.sole import SoleUse
 from p4vpc.store.store import NEW_COMMIT, NEW_LEASES, NEW_REPORTS, Store
 from p4vpc.store.tokens import TokenError
 from p4vpc.store.types import (
@@ -53,6 +54,7 @@ __all__ = [
     "RevisionRecord",
     "Role",
     "Snapshot",
+    "SoleUse",
     "Store",
     "StoredObject",
     "Token",

@@ -13,7 +13,7 @@ from typing import TypeAlias
 from sqlalchemy import Connection, Update, delete, func, insert, select, update
 
 from p4vpc.errors import StoreError
-from p4vpc.store.schema import controllers, election_ids, leases, revisions
+from p4vpc.store.schema import controllers, election_ids, leases
 from p4vpc.store.schema import reports as reports_table
 from p4vpc.store.types import Lease, LeaseChanges, LeaseTable, Member, Registration, Report
 
@@ -97,9 +97,17 @@ def renew(
     return read(connection, now_us), is_news
 
 
+def raise_epoch(connection: Connection, me: Registration, switch: str, above: int) -> int | None:
+    """Give the owner a new epoch, greater than `above`; None if it is not the owner."""
+    epoch = next_epoch(connection, switch, above)
+    return epoch if connection.execute(_own(me.name, switch).values(epoch=epoch)).rowcount else None
+
+
 def leave(connection: Connection, me: Registration) -> None:
     """Give up everything, unless another process has the name by now."""
-    gone = connection.execute(delete(controllers).where(controllers.c.name == me.name, controllers.c.instance == me.instance))
+    gone = connection.execute(
+        delete(controllers).where(controllers.c.name == me.name, controllers.c.instance == me.instance)
+    )
     if gone.rowcount:
         connection.execute(update(leases).where(leases.c.owner == me.name).values(owner=None))
 
@@ -120,8 +128,7 @@ def read(connection: Connection, now_us: int) -> LeaseTable:
     held = {
         row.switch: Lease(row.owner, row.epoch, bool(row.is_unreachable)) for row in connection.execute(select(leases))
     }
-    revision: int | None = connection.execute(select(func.max(revisions.c.number))).scalar()
-    return LeaseTable(members, held, revision or 0)
+    return LeaseTable(members, held)
 
 
 def report(

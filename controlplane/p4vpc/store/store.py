@@ -3,6 +3,7 @@
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -16,6 +17,7 @@ from p4vpc.store.database import Database, Lock
 from p4vpc.store.listening import Listening
 from p4vpc.store.schema import changes as changes_table
 from p4vpc.store.schema import objects, revisions
+from p4vpc.store.sole import SoleUse
 from p4vpc.store.times import now_us, time_of
 from p4vpc.store.types import (
     AuditQuery,
@@ -262,6 +264,11 @@ class Store:
                 self._database.notify(connection, NEW_LEASES)
             return table
 
+    def raise_epoch(self, me: Registration, switch: str, above: int) -> int | None:
+        """Give the owner of a switch a new epoch, greater than `above`; None if it is not the owner any more."""
+        with self._database.write(Lock.LEASES) as connection:
+            return leases.raise_epoch(connection, me, switch, above)
+
     def leave(self, me: Registration) -> None:
         """Give up all leases and the registration."""
         with self._database.write(Lock.LEASES) as connection:
@@ -283,6 +290,15 @@ class Store:
         with self._database.read() as connection:
             table = leases.read(connection, self._database.now_us(connection))
             return table, leases.reports(connection, after)
+
+    def use_alone(self) -> SoleUse | None:
+        """Keep other controllers from a database that they cannot share; None if they can, or if it is in memory.
+
+        Raises:
+            StoreError: another one uses it.
+        """
+        name = self._database.url.database
+        return None if self.is_shared or name in (None, "", ":memory:") else SoleUse(Path(name))
 
     def listen(self, on_news: Callable[[str], None]) -> Listening | None:
         """Call `on_news`, from a thread, with NEW_COMMIT and so on whenever somebody commits; None: not offered."""

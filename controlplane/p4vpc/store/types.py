@@ -225,11 +225,10 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class LeaseTable:
-    """All controllers by name, all leases by switch, and the last revision, at one moment."""
+    """All controllers by name, and all leases by switch, at one moment."""
 
     members: Mapping[str, Member]
     leases: Mapping[str, Lease]
-    revision: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ has changed. So a switch that has settled all that it was told is as far as its 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -24,12 +24,12 @@ class Elsewhere:
 
     def __init__(self, name: str):
         self._name = name
-        self.table = LeaseTable({}, {}, 0)
+        self.table = LeaseTable({}, {})
         self.serial = 0
         self._told: dict[str, SwitchStatus] = {}
         self._teller: dict[str, str] = {}
 
-    def take(self, table: LeaseTable, reports: tuple[Report, ...] = ()) -> None:
+    def take(self, table: LeaseTable, reports: Sequence[Report] = ()) -> None:
         """Take notice of what was read."""
         self.table = table
         for report in reports:
@@ -44,9 +44,7 @@ class Elsewhere:
     @property
     def others(self) -> Mapping[str, Member]:
         """The other controllers that are live, by name."""
-        return {
-            name: member for name, member in self.table.members.items() if member.is_live and name != self._name
-        }
+        return {name: member for name, member in self.table.members.items() if member.is_live and name != self._name}
 
     def owner(self, switch: str) -> str | None:
         """The name of who owns a switch, be it us; None: nobody, as far as we know."""
@@ -74,11 +72,6 @@ class Elsewhere:
             return replace(told, state=SwitchState.SYNCHRONISING)
         return _as_far_as(told, owner.revision)
 
-    def realised(self, switch: str) -> int:
-        """The last revision that a switch was told to show; it never shows less, whoever owns it."""
-        status = self.status(switch)
-        return 0 if status is None else status.realised_revision
-
     def down_links(self) -> frozenset[ObjectId]:
         """Links that other controllers have evidence against."""
         return frozenset(ObjectId("link", key) for member in self.others.values() for key in member.down_links)
@@ -93,9 +86,7 @@ def status_of(body: str) -> SwitchStatus:
     """What `body_of` was given; fields that a newer controller adds are ignored."""
     found: dict[str, Any] = {name: value for name, value in json.loads(body).items() if name in _FIELDS}
     problems = tuple(
-        SwitchProblem(
-            it["table"], it["entry"], tuple(ObjectId(kind, key) for kind, key in it["origins"]), it["reason"]
-        )
+        SwitchProblem(it["table"], it["entry"], tuple(ObjectId(kind, key) for kind, key in it["origins"]), it["reason"])
         for it in found.pop("problems")
     )
     return SwitchStatus(

@@ -31,7 +31,7 @@ class LeaseKeeper:
         store: a shared one.
         options: see there.
         switches: what there is to own, with whether there is a session; None as long as nobody knows.
-        on_owned: called with a switch that is ours from now on, its epoch, and the store's revision at that moment.
+        on_owned: called with a switch that is ours from now on, and its epoch.
         on_lost: called with a switch that is ours no more.
         on_table: called with the table after each round.
         clock: in seconds; never goes back.
@@ -43,7 +43,7 @@ class LeaseKeeper:
         options: LeaseOptions,
         *,
         switches: Callable[[], Mapping[str, bool] | None],
-        on_owned: Callable[[str, int, int], None],
+        on_owned: Callable[[str, int], None],
         on_lost: Callable[[str], None],
         on_table: Callable[[LeaseTable], None],
         clock: Callable[[], float] = time.monotonic,
@@ -82,6 +82,15 @@ class LeaseKeeper:
                 await self._blocking.run(self._store.leave, self.me)
         self._blocking.abandon()
 
+    async def raise_epoch(self, switch: str, above: int) -> int:
+        """Get a greater epoch for a switch of ours, as the old one is of no use; StoreError if it is not ours."""
+        epoch = await self._blocking.run(self._store.raise_epoch, self.me, switch, above)
+        if epoch is None:
+            self.look()
+            raise StoreError("another controller owns the switch by now")
+        self._held[switch] = epoch
+        return epoch
+
     def look(self) -> None:
         """Something has happened that may be about leases."""
         self._wake.set()
@@ -112,14 +121,12 @@ class LeaseKeeper:
         self._wake.set()
 
     async def _round(self) -> None:
-        switches = self._switches()
-        if switches is None:
-            table = await self._blocking.run(self._store.renew, self.me, self._options.seconds, lambda _: LeaseChanges())
-        else:
-            now = self._clock()
-            table = await self._blocking.run(
-                self._store.renew, self.me, self._options.seconds, lambda it: decide(it, self._situation(it, switches, now))
-            )
+        switches, now = self._switches(), self._clock()
+
+        def changes(table: LeaseTable) -> LeaseChanges:
+            return LeaseChanges() if switches is None else decide(table, self._situation(table, switches, now))
+
+        table = await self._blocking.run(self._store.renew, self.me, self._options.seconds, changes)
         if self.error:
             self._log.info("the database is back")
             self._back_since = self._clock()
@@ -164,7 +171,7 @@ class LeaseKeeper:
                     self._needed.add(switch)
                 self._held[switch] = epoch
                 self._log.info("owned", switch=switch, epoch=epoch)
-                self._on_owned(switch, epoch, table.revision)
+                self._on_owned(switch, epoch)
         self._on_table(table)
 
     def _replaced(self, reason: str) -> None:

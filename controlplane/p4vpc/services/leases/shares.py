@@ -23,7 +23,7 @@ class Situation:
         lost: its own ones that it has had no session with for a while.
         spurned: those that have been free for a while, although others have room.
         needed: those that it took because nobody else would.
-        is_patient: it has only just got the database back: others may be about to renew, so what was theirs is not free.
+        is_patient: it has only just got the database back: others may be about to renew, what was theirs is not free.
         is_settled: the same controllers have been live for a while, so leases may move for the sake of balance.
     """
 
@@ -47,8 +47,7 @@ def decide(table: LeaseTable, it: Situation) -> LeaseChanges:
     mark = {
         switch: is_lost
         for switch in kept
-        if (is_lost := switch in it.lost) != table.leases[switch].is_unreachable
-        and (is_lost or switch in it.connected)
+        if (is_lost := switch in it.lost) != table.leases[switch].is_unreachable and (is_lost or switch in it.connected)
     }
     optional = [switch for switch in kept if switch not in it.needed]
     give = optional[max(0, share - (len(kept) - len(optional))) :] if it.is_settled else []
