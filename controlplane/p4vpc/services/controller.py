@@ -208,9 +208,14 @@ class Controller:
         return self._is_ready
 
     @property
+    def lease_error(self) -> str:
+        """Why this controller cannot own switches at the moment, or keeps them without being sure; empty if it can."""
+        return "" if self._cluster is None else self._cluster.error
+
+    @property
     def status(self) -> ControllerStatus:
         """The whole at this moment."""
-        error = self._store_error or self._model_error or ("" if self._cluster is None else self._cluster.error)
+        error = self._store_error or self._model_error or self.lease_error
         status = ControllerStatus(self._compiled_revision, error, self._switches(), self._links.status())
         cluster = self._cluster
         if cluster is None:

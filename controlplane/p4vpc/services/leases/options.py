@@ -3,6 +3,8 @@
 
 from dataclasses import dataclass
 
+LEASE_SECONDS = 6.0
+
 
 @dataclass(frozen=True, slots=True)
 class LeaseOptions:
@@ -17,5 +19,5 @@ class LeaseOptions:
 
     name: str
     url: str = ""
-    seconds: float = 6.0
-    settle: float = 12.0
+    seconds: float = LEASE_SECONDS
+    settle: float = 2 * LEASE_SECONDS
