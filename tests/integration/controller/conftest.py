@@ -19,13 +19,14 @@ START_SECONDS = 60.0
 class ServeProcess:
     """`p4vpc serve` on a free port."""
 
-    def __init__(self, directory: Path, *options: str):
+    def __init__(self, directory: Path, *options: str, database: str | None = None):
+        self.database = database or f"sqlite:///{directory / 'p4vpc.db'}"
         self._command = [
             *(sys.executable, "-c", "from p4vpc.cli.main import main; main()"),
             *(
                 "serve",
                 "--db",
-                f"sqlite:///{directory / 'p4vpc.db'}",
+                self.database,
                 "--listen",
                 "127.0.0.1:0",
                 "--log-format",
@@ -33,7 +34,6 @@ class ServeProcess:
             ),
             *options,
         ]
-        self.database = f"sqlite:///{directory / 'p4vpc.db'}"
         self._log = directory / "serve.log"
         self.token_file = directory / "p4vpc.token"
         self.url = ""
@@ -46,6 +46,9 @@ class ServeProcess:
         line = self._process.stdout.readline() if readable else ""
         assert line.startswith("p4vpc serves http"), self.log()
         self.url = line.split()[-1]
+
+    def send(self, number: int) -> None:
+        self._process.send_signal(number)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self._process.send_signal(number)

@@ -66,6 +66,7 @@ class LeaseKeeper:
         self._free_since: dict[str, float] = {}
         self._live: Collection[str] = ()
         self._live_since = 0.0
+        self._round_at = clock()
         self._back_since: float | None = None
         self._log = structlog.get_logger().bind(switch="-")
 
@@ -109,7 +110,6 @@ class LeaseKeeper:
                 if not self.error:
                     self._log.warning("leases cannot be renewed; the switches stay with us", reason=str(error))
                 self.error = str(error)
-                self._back_since = None
             await asyncio.sleep(_EVENT_PAUSE_SECONDS)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._options.seconds / _ROUNDS_PER_LEASE):
@@ -121,25 +121,26 @@ class LeaseKeeper:
         self._wake.set()
 
     async def _round(self) -> None:
-        switches, now = self._switches(), self._clock()
+        switches = self._switches()
 
         def changes(table: LeaseTable) -> LeaseChanges:
-            return LeaseChanges() if switches is None else decide(table, self._situation(table, switches, now))
+            if switches is None:
+                return LeaseChanges()
+            return decide(table, self._situation(table, switches, self._clock()))
 
         table = await self._blocking.run(self._store.renew, self.me, self._options.seconds, changes)
         if self.error:
             self._log.info("the database is back")
-            self._back_since = self._clock()
-        self.error = ""
+        self.error, self._round_at = "", self._clock()
         self._take_over(table, switches or {})
 
     def _situation(self, table: LeaseTable, switches: Mapping[str, bool], now: float) -> Situation:
         """Called in the thread of the round, while nobody else looks at what it uses."""
         away = [switch for switch in self._held if not switches.get(switch, False)]
         self._lost_since = {switch: self._lost_since.get(switch, now) for switch in away}
-        is_patient = self.error != "" or (
-            self._back_since is not None and now - self._back_since < self._options.seconds
-        )
+        if self.error or now - self._round_at > 2 * self._options.seconds / _ROUNDS_PER_LEASE:
+            self._back_since = now  # others may have been as late as we are
+        is_patient = self._back_since is not None and now - self._back_since < self._options.seconds
         free = [switch for switch in switches if is_free(table, switch, is_patient)]
         self._free_since = {switch: self._free_since.get(switch, now) for switch in free}
         live = frozenset(name for name, member in table.members.items() if member.is_live)
