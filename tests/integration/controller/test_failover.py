@@ -27,6 +27,7 @@ from p4vpc.southbound.session import Listener, Session, connect
 from p4vpc.store import Role, Store
 from tests.integration.controller.conftest import ServeProcess
 from tests.integration.controller.running import BOUND_SECONDS, PIPELINE
+from tests.integration.controller.steady import SteadyTraffic
 from tests.integration.controller.test_mobility import (
     DB,
     LEAVES,
@@ -49,8 +50,6 @@ from tests.postgres import PostgresServer
 LEASE_SECONDS = 1.5
 OUTAGE_SECONDS = float(os.environ.get("P4VPC_OUTAGE_SECONDS", "4"))
 """How long the database is away; longer than a lease lasts."""
-
-PAUSE_SECONDS = 0.02
 
 LATE = Host("late", 15)
 
@@ -155,15 +154,6 @@ def is_ready(status: Status) -> bool:
 def owned_by(name: str) -> Callable[[Status], bool]:
     """Whether a controller owns every switch, and every switch is in order."""
     return lambda status: {switch.controller for switch in status.switches} == {name} and is_ready(status)
-
-
-class SteadyTraffic(Traffic):
-    """Four packets, then a pause, so that the switches of this process have time for the controllers."""
-
-    async def run(self) -> None:
-        while True:
-            self.step()
-            await asyncio.sleep(PAUSE_SECONDS)
 
 
 def moving(fabric: WiredFabric) -> Traffic:

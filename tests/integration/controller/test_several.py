@@ -7,13 +7,27 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
-from p4vpc.intent import Intent
+from p4vpc.intent import Intent, ObjectId
 from p4vpc.services import Controller, ControllerStatus, LeaseOptions, Outcome
+from p4vpc.services.links import LinkOptions
 from p4vpc.southbound import PipelineState, SwitchState
 from p4vpc.store import Delete, Put, Store
 from tests.integration.controller.running import BOUND_SECONDS, apply, controlling, realised, until
+from tests.integration.controller.steady import SteadyTraffic
 from tests.integration.controller.targets import TARGETS, RealSwitch
 from tests.integration.controller.test_controller import PORTS, fabric, fakes, port
+from tests.integration.controller.test_mobility import (
+    DB,
+    LEAVES,
+    LINKS,
+    MOVER,
+    WEB,
+    arrive,
+    base,
+    redirects,
+    sending,
+)
+from tests.integration.controller.wired import WiredFabric, wired
 from tests.postgres import PostgresServer
 
 SECONDS = 1.0
@@ -197,3 +211,82 @@ async def test_a_name_stands_for_one_controller_the_later_one(shared: str) -> No
             await until(old, lambda status: "registered as this controller" in status.error)
             assert not any(agent.is_owner for agent in old.agents().values())
             await realised(new, await apply(new, [port("c", "leaf1", 13)]))
+
+
+@asynccontextmanager
+async def two_for_three_leaves(
+    url: str, *, lldp_interval: float = 0.0
+) -> AsyncIterator[tuple[WiredFabric, list[Controller]]]:
+    """Three wired leaves, of which each controller owns one at least."""
+    async with AsyncExitStack() as stack:
+        wires = await stack.enter_async_context(wired(LEAVES, LINKS))
+        controllers = []
+        for name in ("one", "two"):
+            store = stack.enter_context(Store(url))
+            links = LinkOptions(hold=0.05, longest_hold=0.1, lldp_interval=lldp_interval)
+            running = controlling(store, leases=options(name), link_options=links)
+            controllers.append(await stack.enter_async_context(running))
+        await realised(controllers[0], await apply(controllers[0], base(wires)))
+        await balanced(*controllers)
+        yield wires, controllers
+
+
+@pytest.mark.parametrize("owner", ["one", "two"])
+async def test_a_move_between_leaves_of_two_controllers_loses_nothing(shared: str, owner: str) -> None:
+    """The old leaf's controller waits until the new leaf's has said that it is ready; then the old leaf redirects."""
+    async with two_for_three_leaves(shared) as (wires, controllers):
+        owned = owners(controllers[0].status)
+        old = next(leaf for leaf in LEAVES if owned[leaf] == owner)
+        new = next(leaf for leaf in LEAVES if owned[leaf] != owner)
+        source = next(leaf for leaf in LEAVES if leaf not in (old, new))
+        hosts = [WEB.at(source), DB.at(source), MOVER.at(old)]
+        await realised(controllers[1], await apply(controllers[0], hosts))
+        sources = tuple((host, (source, host.number)) for host in (WEB, DB))
+        traffic = SteadyTraffic(wires, sources, MOVER, ((old, MOVER.number), (new, MOVER.number)))
+        async with sending(traffic):
+            for leaf in (new, old, new):
+                await arrive(traffic, (old if leaf == new else new, MOVER.number), 20)
+                revision = await apply(controllers[0], [MOVER.at(leaf)])
+                for running in controllers:
+                    assert await running.wait_realised(revision, BOUND_SECONDS) is Outcome.REALISED
+                await arrive(traffic, (leaf, MOVER.number), 20)
+        # When every switch has acknowledged, at whichever controller, nothing is redirected any more.
+        for running in controllers:
+            await until(running, lambda _, it=running: not any(redirects(it, leaf) for leaf in LEAVES))
+            await realised(running, revision)
+
+
+async def test_a_link_that_only_one_controller_knows_to_be_dead_is_gone_round_by_all(shared: str) -> None:
+    """LLDP is heard by the owner of the switch that it comes in at, wherever it was sent from."""
+    async with two_for_three_leaves(shared, lldp_interval=0.3) as (wires, controllers):
+        task = asyncio.create_task(carry(wires))
+        try:
+            async with asyncio.timeout(BOUND_SECONDS):
+                while not all(map(has_heard, controllers)):
+                    await asyncio.sleep(0.05)
+            for running in controllers:
+                await until(running, lambda _, it=running: not it.down_links)
+            owned = owners(controllers[0].status)
+            a, b = next((a, b) for a, b in LINKS if owned[a[0]] != owned[b[0]])
+            del wires.wires[a]  # one way only: who hears at b is the only one to know
+            link = ObjectId("link", f"{a[0]}-{b[0]}")
+            for running in controllers:
+                await until(running, lambda _, it=running: it.down_links == {link})
+            evidence = {running.status.name: running._links.down_links() for running in controllers}
+            assert {name for name, links in evidence.items() if links} == {owned[b[0]]}
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+
+def has_heard(running: Controller) -> bool:
+    """Whether LLDP has come in at every fabric port of the switches that a controller owns."""
+    owned = {switch for switch, owner in owners(running.status).items() if owner == running.status.name}
+    hearings = [it for link in running._links._links.values() for it in link.hearings.items()]
+    return all(hearing.was_heard for end, hearing in hearings if end.switch in owned)
+
+
+async def carry(wires: WiredFabric) -> None:
+    while True:
+        wires.settle()
+        await asyncio.sleep(0.01)
