@@ -339,8 +339,8 @@ class Controller:
         own = self._links.down_links()
         return own if self._cluster is None else own | self._cluster.down_links()
 
-    async def _catch_up(self) -> None:
-        """Wait until we are as far as the store: no other owner can have given a switch anything later."""
+    async def _catch_up(self, name: str) -> None:
+        """Wait until a switch of ours is to be as far as the store: no other owner can have given it anything later."""
         while True:
             try:
                 revision = await self._blocking.run(lambda: self._store.revision)
@@ -348,7 +348,9 @@ class Controller:
             except StoreError:  # until we know, the switch keeps what it has
                 await asyncio.sleep(self._feed_interval)
         self._dirty.set()
-        while max(self._compiled_revision, self._failed_revision) < revision:
+        agent = self._running[name].agent
+        # The new switch of a port that moves is given its revision before everybody else.
+        while max(self._compiled_revision, self._failed_revision, agent.given_revision) < revision:
             await self._changed.wait()
 
     def _announced(self, switch: str, attachment: Attachment, announcement: Announcement) -> None:
@@ -581,8 +583,11 @@ class Controller:
 
     async def _wait_for_new_places(self) -> None:
         """Wait until the new switch of every port that moves is ready; not for one that is known to be away."""
+        patience, cluster = self._mobility.patience, self._cluster
+        if cluster is not None and any(cluster.owner(switch) != cluster.name for switch in self._moves.awaited()):
+            patience += cluster.lease_seconds  # its owner may have died just now
         try:
-            async with asyncio.timeout(self._mobility.patience):
+            async with asyncio.timeout(patience):
                 while True:
                     self._moves.confirm(self._realised())
                     if all(self._is_away(switch) for switch in self._moves.awaited()):
@@ -595,6 +600,8 @@ class Controller:
     def _is_away(self, switch: str) -> bool:
         if switch not in self._running:
             return True
+        if self._cluster is not None and self._cluster.is_between_owners(switch):
+            return False
         status = self.switch_status(switch)
         return bool(status.error) and not status.is_connected
 
@@ -653,7 +660,7 @@ class Controller:
             self.pipeline,
             next_election_id,
             standby_id=None if cluster is None else cluster.standby_id,
-            catch_up=None if cluster is None else self._catch_up,
+            catch_up=None if cluster is None else partial(self._catch_up, target.name),
             current_revision=lambda: self._compiled_revision,
             on_change=partial(self._agent_changed, target.name),
             on_packet=on_packet,

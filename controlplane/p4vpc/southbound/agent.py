@@ -194,6 +194,11 @@ class Agent:
         return max(revision, self._current_revision()) if is_last else revision
 
     @property
+    def given_revision(self) -> int:
+        """The revision of what the switch shall hold; 0 if nobody has said."""
+        return 0 if self._desired is None else self._desired.revision
+
+    @property
     def is_realised(self) -> bool:
         """Whether the switch shows all that it was ever meant to."""
         return self._desired is not None and self._realised_revision >= self._desired.revision

@@ -94,9 +94,11 @@ class Site:
         return {switch.name: switch.controller for switch in (await self.status(name)).switches}
 
     async def until(self, name: str, condition: Callable[[Status], bool]) -> Status:
-        async with asyncio.timeout(BOUND_SECONDS):
-            while not condition(status := await self.status(name)):
-                await asyncio.sleep(0.05)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + BOUND_SECONDS
+        while not condition(status := await self.status(name)):
+            assert loop.time() < until, f"{status}\n{self.controllers[name].log()[-4000:]}"
+            await asyncio.sleep(0.05)
         return status
 
     async def differences(self) -> int:
@@ -128,17 +130,18 @@ async def site(postgres: PostgresServer, tmp_path: Path) -> AsyncIterator[Site]:
         store.add_token("test", digest_of(secret), role=Role.OPERATOR, tenant=None, who="test")
     async with AsyncExitStack() as stack:
         fabric = await stack.enter_async_context(wired(LEAVES, LINKS))
-        controllers = {}
-        for name in ("one", "two"):
+        controllers: dict[str, ServeProcess] = {}
+        it = Site(fabric, database, secret, controllers)
+        for name, is_as_it_shall_be in (("one", owned_by("one")), ("two", is_shared)):
             folder = tmp_path / name
             folder.mkdir()
             options = ("--name", name, "--lease-seconds", str(LEASE_SECONDS), "--lldp-interval", "0")
             controllers[name] = ServeProcess(folder, *options, database=database)
             await asyncio.to_thread(controllers[name].start)
             stack.push_async_callback(asyncio.to_thread, controllers[name].stop, signal.SIGKILL)
-        it = Site(fabric, database, secret, controllers)
-        await it.apply("one", [*base(fabric), *(host.at("leaf1") for host in (WEB, DB)), MOVER.at("leaf2")])
-        await it.until("one", is_shared)
+            if name == "one":
+                await it.apply(name, [*base(fabric), *(host.at("leaf1") for host in (WEB, DB)), MOVER.at("leaf2")])
+            await it.until(name, is_as_it_shall_be)
         yield it
 
 
@@ -171,16 +174,21 @@ async def tell(site: Site, traffic: Traffic, capsys: pytest.CaptureFixture[str])
     assert (len(traffic.lost), len(traffic.duplicated), differences) == (0, 0, 0)
 
 
-async def test_the_owner_is_killed(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
-    """With a move under way; the other one takes over, and the move goes on."""
+@pytest.mark.parametrize("is_new_place", [False, True], ids=["owner of the old place", "owner of the new place"])
+async def test_an_owner_is_killed(site: Site, is_new_place: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    """A port moves before the other one has taken over: the move waits for that, and loses nothing."""
     traffic = moving(site.fabric)
-    victim, heir = "one", "two"
+    owners = await site.owners("one")
+    assert owners["leaf2"] != owners["leaf3"]
+    victim, heir = (owners["leaf3"], owners["leaf2"]) if is_new_place else (owners["leaf2"], owners["leaf3"])
     async with sending(traffic):
         await arrive(traffic, OLD)
         await asyncio.to_thread(site.controllers[victim].stop, signal.SIGKILL)
+        since = asyncio.get_running_loop().time()
         moving_on = asyncio.create_task(site.apply(heir, [MOVER.at("leaf3"), STAYER.at("leaf2")]))
         await site.until(heir, owned_by(heir))
         await moving_on
+        site.counts["ms until the change was realised"] = round(1000 * (asyncio.get_running_loop().time() - since))
         await arrive(traffic, NEW)
         status = await site.status(heir)
         assert {it.name: it.is_live for it in status.controllers} == {victim: False, heir: True}

@@ -158,6 +158,15 @@ class Cluster:
         status = self._elsewhere.status(switch)
         return status is not None and status.state is SwitchState.READY and self._elsewhere.has_live_owner(switch)
 
+    @property
+    def lease_seconds(self) -> float:
+        """How long it takes at most until the switches of a controller that has died are free."""
+        return self._options.seconds
+
+    def is_between_owners(self, switch: str) -> bool:
+        """Whether the owner of a switch has gone, and another is yet to take it."""
+        return self._elsewhere.owner(switch) != self.name and not self._elsewhere.has_live_owner(switch)
+
     def down_links(self) -> frozenset[ObjectId]:
         """Links that other controllers have evidence against."""
         return self._elsewhere.down_links()
