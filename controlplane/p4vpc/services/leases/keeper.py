@@ -138,9 +138,11 @@ class LeaseKeeper:
         """Called in the thread of the round, while nobody else looks at what it uses."""
         away = [switch for switch in self._held if not switches.get(switch, False)]
         self._lost_since = {switch: self._lost_since.get(switch, now) for switch in away}
-        if self.error or now - self._round_at > 2 * self._options.seconds / _ROUNDS_PER_LEASE:
-            self._back_since = now  # others may have been as late as we are
-        is_patient = self._back_since is not None and now - self._back_since < self._options.seconds
+        seconds = self._options.seconds
+        is_late = self.error != "" or now - self._round_at > seconds * (1 - 1 / _ROUNDS_PER_LEASE)
+        if is_late and (self._back_since is None or now - self._back_since > 2 * seconds):
+            self._back_since = now  # others may have been as late as we are; but not for ever
+        is_patient = self._back_since is not None and now - self._back_since < seconds
         free = [switch for switch in switches if is_free(table, switch, is_patient)]
         self._free_since = {switch: self._free_since.get(switch, now) for switch in free}
         live = frozenset(name for name, member in table.members.items() if member.is_live)
