@@ -65,7 +65,7 @@ async def on_target(target: str, pipeline: Pipeline, desired: DesiredState, runs
                         if errors := await session.write(updates):
                             raise SystemExit(f"{target} refused {len(errors)} updates: {next(iter(errors.values()))}")
                 with timed(seconds, "read back", time.perf_counter):
-                    actual = await read_entries(session, pipeline.codec)
+                    actual = (await read_entries(session, pipeline.codec, desired)).entries
                 with timed(seconds, "compared"):
                     settled = plan(desired, actual, pipeline.info.schema)
                 if settled.batches:

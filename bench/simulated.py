@@ -62,7 +62,7 @@ def _place(entity: p4r.Entity) -> tuple[str, bytes, bytes]:
         case "table_entry":
             entry = entity.table_entry
             name = p4r.TableEntry(table_id=entry.table_id, match=entry.match, priority=entry.priority)
-            return kind, name.SerializeToString(deterministic=True), value
+            return f"table {entry.table_id}", name.SerializeToString(deterministic=True), value
         case "meter_entry":
             meter = p4r.MeterEntry(meter_id=entity.meter_entry.meter_id, index=entity.meter_entry.index)
             return kind, meter.SerializeToString(deterministic=True), value
@@ -113,7 +113,13 @@ class SimulatedSession:
             kind = wildcard.WhichOneof("entity") or ""
             if kind == "packet_replication_engine_entry":
                 kind = wildcard.packet_replication_engine_entry.WhichOneof("type") or ""
-            held = list(self._tables.by_kind[kind].values())
+            kinds = [kind]
+            if kind == "table_entry":
+                number = wildcard.table_entry.table_id
+                kinds = [
+                    it for it in self._tables.by_kind if it == f"table {number}" or (not number and it[:6] == "table ")
+                ]
+            held = [value for it in kinds for value in self._tables.by_kind[it].values()]
             if kind == "meter_entry":
                 number = wildcard.meter_entry.meter_id
                 held = [it for it in held if p4r.Entity.FromString(it).meter_entry.meter_id == number]

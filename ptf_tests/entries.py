@@ -77,10 +77,10 @@ def _permit(label: int | None) -> Action:
     return Action("permit_source") if label is None else Action("permit_foreign_source", {"policy_label": label})
 
 
-def gateway_address(domain: int, address: Value, mac: Value) -> Entry:
-    """ARP or neighbour discovery for this address is answered with this MAC."""
+def gateway_address(domain: int, address: Value) -> Entry:
+    """ARP or neighbour discovery for this address is answered with the gateway's MAC of the bridge domain."""
     key = {"bridge_domain": domain, "dst_address": address}
-    return Entry(f"gateway_addresses_{_family(address)}", key, Action("answer_gateway", {"mac": mac}))
+    return Entry(f"gateway_addresses_{_family(address)}", key, Action("answer_gateway"))
 
 
 def router_mac(domain: int, mac: Value) -> Entry:

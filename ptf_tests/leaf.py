@@ -184,10 +184,10 @@ def remote(host: Host) -> Iterator[Entry]:
 def subnet_entries(subnet: Subnet) -> Iterator[Entry]:
     """What a leaf holds for a subnet."""
     yield entries.vni(subnet.vni, domain=subnet.domain, vrf=subnet.vrf)
-    yield entries.gateway_address(subnet.domain, subnet.gateway, subnet.gateway_mac)
+    yield entries.gateway_address(subnet.domain, subnet.gateway)
     if subnet.gateway_v6:
         for address in (subnet.gateway_v6, packets.link_local(subnet.gateway_mac)):
-            yield entries.gateway_address(subnet.domain, address, subnet.gateway_mac)
+            yield entries.gateway_address(subnet.domain, address)
     yield entries.router_mac(subnet.domain, subnet.gateway_mac)
     yield entries.bridge_domain(subnet.domain, subnet.vni, subnet.gateway_mac)
 

@@ -42,12 +42,7 @@ control IngressAccount(inout metadata_t meta) {
     }
 
     apply {
-        if (meta.is_logged == 1) {
-            meta.egress.punt_reason = LOGGED_OUTBOUND;
-        } else {
-            meta.egress.punt_reason = meta.drop_reason;
-        }
-        if (meta.drop_reason != DROP_NONE) {
+        if (meta.is_trapped == 0 && meta.drop_reason != DROP_NONE) {
             drop_reasons.apply();
         }
         punt_meter.apply(meta);
@@ -88,11 +83,6 @@ control EgressAccount(inout metadata_t meta) {
     }
 
     apply {
-        if (meta.is_logged == 1) {
-            meta.egress.punt_reason = LOGGED_INBOUND;
-        } else {
-            meta.egress.punt_reason = meta.drop_reason;
-        }
         if (meta.drop_reason != DROP_NONE) {
             egress_drop_reasons.apply();
         }

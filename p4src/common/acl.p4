@@ -29,12 +29,12 @@ control AclIngress(inout metadata_t meta) {
     }
 
     // Written for each rule of the network ACL of a subnet that routed packets come from. A miss passes.
-    @name(".acl_ingress_v4") @id(0x1b)
+    @entries_with_ranges(102) @name(".acl_ingress_v4") @id(0x1b)
     table acl_ingress_v4 {
         key = {
             meta.bridge_domain   : exact @name("bridge_domain") @id(1);
-            meta.lkp.src_v4      : ternary @name("src_address") @id(2);
-            meta.lkp.dst_v4      : ternary @name("dst_address") @id(3);
+            meta.lkp.src[31:0]      : ternary @name("src_address") @id(2);
+            meta.lkp.dst[31:0]      : ternary @name("dst_address") @id(3);
             meta.lkp.ip_protocol : ternary @name("ip_protocol") @id(4);
             meta.lkp.l4_src_port : range @name("l4_src_port") @id(5);
             meta.lkp.l4_dst_port : range @name("l4_dst_port") @id(6);
@@ -69,12 +69,12 @@ control AclIngress(inout metadata_t meta) {
     }
 
     // Written for each rule of the network ACL of a subnet that routed packets come from. A miss passes.
-    @name(".acl_ingress_v6") @id(0x1c)
+    @entries_with_ranges(51) @name(".acl_ingress_v6") @id(0x1c)
     table acl_ingress_v6 {
         key = {
             meta.bridge_domain   : exact @name("bridge_domain") @id(1);
-            meta.lkp.src_v6      : ternary @name("src_address") @id(2);
-            meta.lkp.dst_v6      : ternary @name("dst_address") @id(3);
+            meta.lkp.src      : ternary @name("src_address") @id(2);
+            meta.lkp.dst      : ternary @name("dst_address") @id(3);
             meta.lkp.ip_protocol : ternary @name("ip_protocol") @id(4);
             meta.lkp.l4_src_port : range @name("l4_src_port") @id(5);
             meta.lkp.l4_dst_port : range @name("l4_dst_port") @id(6);
@@ -91,9 +91,9 @@ control AclIngress(inout metadata_t meta) {
     }
 
     apply {
-        if (meta.lkp.kind == FRAME_IPV6) {
+        if (meta.is_guarded == 1 && meta.is_routed == 1 && meta.lkp.is_query == 0 && meta.lkp.kind == FRAME_IPV6) {
             acl_ingress_v6.apply();
-        } else {
+        } else if (meta.is_guarded == 1 && meta.is_routed == 1 && meta.lkp.is_query == 0) {
             acl_ingress_v4.apply();
         }
     }
@@ -119,7 +119,7 @@ control AclEgress(in frame_headers_t hdr, inout metadata_t meta) {
     }
 
     // Written for each rule of the network ACL of a subnet that routed packets go to. A miss passes.
-    @name(".acl_egress_v4") @id(0x1d)
+    @entries_with_ranges(102) @name(".acl_egress_v4") @id(0x1d)
     table acl_egress_v4 {
         key = {
             meta.egress.bridge_domain : exact @name("bridge_domain") @id(1);
@@ -159,7 +159,7 @@ control AclEgress(in frame_headers_t hdr, inout metadata_t meta) {
     }
 
     // Written for each rule of the network ACL of a subnet that routed packets go to. A miss passes.
-    @name(".acl_egress_v6") @id(0x1e)
+    @entries_with_ranges(51) @name(".acl_egress_v6") @id(0x1e)
     table acl_egress_v6 {
         key = {
             meta.egress.bridge_domain : exact @name("bridge_domain") @id(1);
@@ -181,9 +181,9 @@ control AclEgress(in frame_headers_t hdr, inout metadata_t meta) {
     }
 
     apply {
-        if (hdr.ipv6.isValid()) {
+        if (meta.egress.is_guarded == 1 && meta.egress.rewrite_mode == REWRITE_ROUTED && hdr.ipv6.isValid()) {
             acl_egress_v6.apply();
-        } else {
+        } else if (meta.egress.is_guarded == 1 && meta.egress.rewrite_mode == REWRITE_ROUTED) {
             acl_egress_v4.apply();
         }
     }

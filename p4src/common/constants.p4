@@ -128,4 +128,7 @@ const copy_session_t COPY_TO_CONTROLLER = 1;
 // Highest bit of a port index: behind a tunnel, and the rest is the tunnel's index. Local attachments have 0 there.
 const bit<1> BEHIND_TUNNEL = 1;
 
+// Highest bit of `flow_t.protocol`.
+const bit<8> FLOW_IPV6 = 0x80;
+
 #endif

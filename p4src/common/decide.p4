@@ -110,9 +110,9 @@ control DecideDestination(inout metadata_t meta) {
             meta.is_moved                  : ternary;
             meta.lkp.kind                  : ternary;
             meta.source_kind               : ternary;
-            meta.lkp.dst_v4[31:16]         : ternary;
-            meta.lkp.dst_v6[127:112]       : ternary;
-            meta.excess                    : ternary;
+            meta.lkp.dst[31:16]         : ternary;
+            meta.lkp.dst[127:112]       : ternary;
+            meta.lkp.ip_length             : ternary;
         }
         actions = {
             pass_destination;
@@ -149,7 +149,26 @@ control DecideDestination(inout metadata_t meta) {
 // ARP and neighbour discovery: only questions, only for this subnet, not for the asker; a leaf of ours answers its own ports.
 control DecideQuery(inout metadata_t meta) {
     @hidden
-    action answer() {
+    action answer_arp() {
+        meta.egress.rewrite_mode = REWRITE_ARP_REPLY;
+    }
+
+    @hidden
+    action answer_arp_for_gateway() {
+        answer_arp();
+        meta.egress.is_gateway = 1;
+    }
+
+    @hidden
+    action answer_nd(bit<1> is_dad) {
+        meta.egress.rewrite_mode = REWRITE_ND_REPLY;
+        meta.egress.is_dad = is_dad;
+    }
+
+    @hidden
+    action answer_nd_for_gateway(bit<1> is_dad) {
+        answer_nd(is_dad);
+        meta.egress.is_gateway = 1;
     }
 
     @hidden
@@ -170,27 +189,34 @@ control DecideQuery(inout metadata_t meta) {
             meta.is_station           : ternary;
             meta.is_same_port         : ternary;
             meta.is_same_domain       : ternary;
+            meta.source_kind          : ternary;
         }
         actions = {
-            answer;
+            answer_arp;
+            answer_arp_for_gateway;
+            answer_nd;
+            answer_nd_for_gateway;
             ignore;
         }
         const entries = {
-            // kind    query long terminated guarded gateway known station same-port same-domain
-            (FRAME_ARP, 0, _, _, _, _, _, _, _, _) : ignore(DROP_ARP_UNKNOWN);
-            (FRAME_ARP, _, _, 1, 0, _, _, _, _, _) : ignore(DROP_ARP_UNKNOWN);
-            (_,         _, 1, _, _, _, _, _, _, _) : ignore(DROP_ND_UNKNOWN);
-            (_,         _, _, 1, 0, _, _, _, _, _) : ignore(DROP_ND_UNKNOWN);
-            (_,         _, _, _, _, 1, _, _, _, _) : answer();
-            (FRAME_ARP, _, _, _, _, _, 0, 0, _, _) : ignore(DROP_ARP_UNKNOWN);
-            (FRAME_ARP, _, _, _, _, _, _, _, 1, _) : ignore(DROP_ARP_UNKNOWN);
-            (_,         _, _, _, _, _, 0, 0, _, _) : ignore(DROP_ND_UNKNOWN);
-            (_,         _, _, _, _, _, _, _, 1, _) : ignore(DROP_ND_UNKNOWN);
-            (_,         _, _, _, _, _, _, _, _, 1) : answer();
-            (FRAME_ARP, _, _, _, _, _, _, _, _, _) : ignore(DROP_ARP_UNKNOWN);
-            (_,         _, _, _, _, _, _, _, _, _) : ignore(DROP_ND_UNKNOWN);
+            // kind    query long terminated guarded gateway known station same-port same-domain source
+            (FRAME_ARP, 0, _, _, _, _, _, _, _, _, _)                  : ignore(DROP_ARP_UNKNOWN);
+            (FRAME_ARP, _, _, 1, 0, _, _, _, _, _, _)                  : ignore(DROP_ARP_UNKNOWN);
+            (_,         _, 1, _, _, _, _, _, _, _, _)                  : ignore(DROP_ND_UNKNOWN);
+            (_,         _, _, 1, 0, _, _, _, _, _, _)                  : ignore(DROP_ND_UNKNOWN);
+            (FRAME_ARP, _, _, _, _, 1, _, _, _, _, _)                  : answer_arp_for_gateway();
+            (_,         _, _, _, _, 1, _, _, _, _, SOURCE_UNSPECIFIED) : answer_nd_for_gateway(1);
+            (_,         _, _, _, _, 1, _, _, _, _, _)                  : answer_nd_for_gateway(0);
+            (FRAME_ARP, _, _, _, _, _, 0, 0, _, _, _)                  : ignore(DROP_ARP_UNKNOWN);
+            (FRAME_ARP, _, _, _, _, _, _, _, 1, _, _)                  : ignore(DROP_ARP_UNKNOWN);
+            (_,         _, _, _, _, _, 0, 0, _, _, _)                  : ignore(DROP_ND_UNKNOWN);
+            (_,         _, _, _, _, _, _, _, 1, _, _)                  : ignore(DROP_ND_UNKNOWN);
+            (FRAME_ARP, _, _, _, _, _, _, _, _, 1, _)                  : answer_arp();
+            (_,         _, _, _, _, _, _, _, _, 1, SOURCE_UNSPECIFIED) : answer_nd(1);
+            (_,         _, _, _, _, _, _, _, _, 1, _)                  : answer_nd(0);
+            (FRAME_ARP, _, _, _, _, _, _, _, _, _, _)                  : ignore(DROP_ARP_UNKNOWN);
         }
-        const default_action = answer;
+        const default_action = ignore(DROP_ND_UNKNOWN);
     }
 
     apply {
@@ -198,22 +224,51 @@ control DecideQuery(inout metadata_t meta) {
     }
 }
 
-// The last word: what the tables said that count packets, meter or need the way to the destination.
+// The last word: what the tables said that count packets, meter or need the way to the destination. Also: what the controller is
+// told, if it is shown the packet.
 control DecideLast(inout metadata_t meta) {
     @hidden
     action pass_last() {
     }
 
     @hidden
+    action pass_logged() {
+        meta.egress.punt_reason = LOGGED_OUTBOUND;
+    }
+
+    @hidden
     action refuse_last(drop_reason_t reason) {
         meta.drop_reason = reason;
+        meta.egress.punt_reason = reason;
+    }
+
+    @hidden
+    action refuse_logged(drop_reason_t reason) {
+        meta.drop_reason = reason;
+        meta.egress.punt_reason = LOGGED_OUTBOUND;
+    }
+
+    // Rules ask for copies of what they decide, and of nothing that is dropped for another reason.
+    @hidden
+    action refuse_without_copies(drop_reason_t reason) {
+        refuse_last(reason);
+        meta.is_logged = 0;
+        meta.copy_session = 0;
+    }
+
+    @hidden
+    action stay_refused() {
+        meta.egress.punt_reason = meta.drop_reason;
+        meta.is_logged = 0;
+        meta.copy_session = 0;
     }
 
     @hidden
     table last_decision {
         key = {
+            meta.is_trapped               : ternary;
             meta.drop_reason              : ternary;
-            meta.port_color               : ternary;
+            meta.color                    : ternary;
             meta.is_guarded               : ternary;
             meta.is_moved                 : ternary;
             meta.lkp.is_query             : ternary;
@@ -224,24 +279,35 @@ control DecideLast(inout metadata_t meta) {
             meta.has_next_hop             : ternary;
             meta.is_transit               : ternary;
             meta.egress.port_index[15:15] : ternary;
+            meta.is_logged                : ternary;
         }
         actions = {
             pass_last;
+            pass_logged;
             refuse_last;
+            refuse_logged;
+            refuse_without_copies;
+            stay_refused;
         }
         const entries = {
             // Beyond its rate a port gets no answers either, and the controller sees nothing of it.
-            // reason    color      guarded moved query flooded same-port policy acl next-hop transit tunnel
-            (_,         COLOR_RED, _, _, _, _, _, _, _, _, _, _) : refuse_last(DROP_RATE);
-            (DROP_NONE, _,         1, _, 0, 0, 1, _, _, _, _, _) : refuse_last(DROP_SAME_PORT);
+            // trapped reason color guarded moved query flooded same-port policy acl next-hop transit tunnel logged
+            (1, _,         _,         _, _, _, _, _, _, _, _, _, _, _) : pass_last();
+            (_, _,         COLOR_RED, _, _, _, _, _, _, _, _, _, _, _) : refuse_without_copies(DROP_RATE);
+            (_, DROP_NONE, _,         1, _, 0, 0, 1, _, _, _, _, _, _) : refuse_without_copies(DROP_SAME_PORT);
             // What is redirected never goes back to the leaf that it came from either: two could send it to and fro.
-            (DROP_NONE, _,         _, 1, 0, 0, 1, _, _, _, _, _) : refuse_last(DROP_SAME_PORT);
-            (DROP_NONE, _,         _, _, _, _, _, 1, _, _, _, _) : refuse_last(DROP_POLICY);
-            (DROP_NONE, _,         _, _, _, _, _, _, 1, _, _, _) : refuse_last(DROP_ACL);
-            (DROP_NONE, _,         _, _, _, _, _, _, _, 0, 1, _) : refuse_last(DROP_NO_UNDERLAY_ROUTE);
-            (DROP_NONE, _,         _, _, _, _, _, _, _, 0, _, 1) : refuse_last(DROP_NO_UNDERLAY_ROUTE);
+            (_, DROP_NONE, _,         _, 1, 0, 0, 1, _, _, _, _, _, _) : refuse_without_copies(DROP_SAME_PORT);
+            (_, DROP_NONE, _,         _, _, _, _, _, 1, _, _, _, _, 1) : refuse_logged(DROP_POLICY);
+            (_, DROP_NONE, _,         _, _, _, _, _, 1, _, _, _, _, _) : refuse_last(DROP_POLICY);
+            (_, DROP_NONE, _,         _, _, _, _, _, _, 1, _, _, _, 1) : refuse_logged(DROP_ACL);
+            (_, DROP_NONE, _,         _, _, _, _, _, _, 1, _, _, _, _) : refuse_last(DROP_ACL);
+            (_, DROP_NONE, _,         _, _, _, _, _, _, _, 0, 1, _, _) : refuse_last(DROP_NO_UNDERLAY_ROUTE);
+            (_, DROP_NONE, _,         _, _, _, _, _, _, _, 0, _, 1, 1) : refuse_logged(DROP_NO_UNDERLAY_ROUTE);
+            (_, DROP_NONE, _,         _, _, _, _, _, _, _, 0, _, 1, _) : refuse_last(DROP_NO_UNDERLAY_ROUTE);
+            (_, DROP_NONE, _,         _, _, _, _, _, _, _, _, _, _, 1) : pass_logged();
+            (_, DROP_NONE, _,         _, _, _, _, _, _, _, _, _, _, _) : pass_last();
         }
-        const default_action = pass_last;
+        const default_action = stay_refused;
     }
 
     apply {

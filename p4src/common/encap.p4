@@ -96,7 +96,6 @@ control Tunnels(inout added_headers_t added, inout metadata_t meta) {
 
     @name(".drop_no_tunnel") @id(0x19)
     action drop_no_tunnel() {
-        meta.drop_reason = DROP_NO_TUNNEL;
     }
 
     // Written for each remote VTEP. A miss drops: a mapping names a tunnel that is not there.
@@ -120,7 +119,7 @@ control Tunnels(inout added_headers_t added, inout metadata_t meta) {
     }
 }
 
-control Neighbors(inout added_headers_t added, inout metadata_t meta) {
+control Neighbors(inout added_headers_t added, inout metadata_t meta, in port_id_t egress_port) {
     @name(".set_neighbor") @id(0x20)
     action set_neighbor(@id(1) mac_addr_t src_mac, @id(2) mac_addr_t dst_mac) {
         meta.has_neighbor = 1;
@@ -137,7 +136,7 @@ control Neighbors(inout added_headers_t added, inout metadata_t meta) {
     @name(".neighbors") @id(0x14)
     table neighbors {
         key = {
-            meta.egress.egress_port : exact @name("egress_port") @id(1);
+            egress_port : exact @name("egress_port") @id(1);
         }
         actions = {
             set_neighbor;
@@ -157,25 +156,25 @@ control OuterHeaders(inout added_headers_t added, inout metadata_t meta) {
 
     @hidden
     action copy_marks() {
-        meta.tunnel_tos = meta.tos;
+        meta.old_tos = meta.tos;
     }
 
     @hidden
     action copy_dscp() {
-        meta.tunnel_tos[7:2] = meta.tos[7:2];
-        meta.tunnel_tos[1:0] = 0;
+        meta.old_tos[7:2] = meta.tos[7:2];
+        meta.old_tos[1:0] = 0;
     }
 
     @hidden
     action copy_ecn() {
-        meta.tunnel_tos[7:2] = meta.dscp;
-        meta.tunnel_tos[1:0] = meta.tos[1:0];
+        meta.old_tos[7:2] = meta.dscp;
+        meta.old_tos[1:0] = meta.tos[1:0];
     }
 
     @hidden
     action copy_no_mark() {
-        meta.tunnel_tos[7:2] = meta.dscp;
-        meta.tunnel_tos[1:0] = 0;
+        meta.old_tos[7:2] = meta.dscp;
+        meta.old_tos[1:0] = 0;
     }
 
     // RFC 6040 section 4.1, RFC 2983.
@@ -200,26 +199,8 @@ control OuterHeaders(inout added_headers_t added, inout metadata_t meta) {
         const default_action = copy_no_mark;
     }
 
-    apply {
-        outer_marks.apply();
-        if (added.encap_ipv6.isValid()) {
-            added.encap_ethernet.ether_type = ETHER_TYPE_IPV6;
-            write_traffic_class.apply(added.encap_ipv6, meta.tunnel_tos);
-            added.encap_ipv6.payload_length = meta.frame_length + ENCAP_UDP_BYTES;
-            added.encap_ipv6.next_header = IP_PROTOCOL_UDP;
-            added.encap_ipv6.hop_limit = ENCAP_TTL;
-        } else {
-            added.encap_ethernet.ether_type = ETHER_TYPE_IPV4;
-            added.encap_ipv4.version_ihl = IPV4_VERSION_IHL;
-            added.encap_ipv4.tos = meta.tunnel_tos;
-            added.encap_ipv4.total_length = meta.frame_length + ENCAP_IPV4_BYTES;
-            added.encap_ipv4.identification = 0;
-            added.encap_ipv4.flags = IPV4_DONT_FRAGMENT;
-            added.encap_ipv4.fragment_offset = 0;
-            added.encap_ipv4.ttl = ENCAP_TTL;
-            added.encap_ipv4.protocol = IP_PROTOCOL_UDP;
-            added.encap_ipv4.checksum = 0; // set on the way out
-        }
+    @hidden
+    action write_udp() {
         added.encap_udp.setValid();
         added.encap_udp.src_port = meta.egress.source_port;
         added.encap_udp.dst_port = UDP_PORT_VXLAN;
@@ -228,14 +209,97 @@ control OuterHeaders(inout added_headers_t added, inout metadata_t meta) {
         added.encap_vxlan.setValid();
         added.encap_vxlan.vni = meta.vni;
         added.encap_vxlan.reserved2 = 0;
-        if (meta.is_gbp == 1) {
-            added.encap_vxlan.flags = VXLAN_GBP_FLAGS;
-            added.encap_vxlan.policy_flags = VXLAN_GBP_APPLIED;
-            added.encap_vxlan.group_policy = meta.egress.src_label;
+    }
+
+    @hidden
+    action write_ipv4() {
+        added.encap_ethernet.ether_type = ETHER_TYPE_IPV4;
+        added.encap_ipv4.version_ihl = IPV4_VERSION_IHL;
+        added.encap_ipv4.total_length = meta.frame_length + ENCAP_IPV4_BYTES;
+        added.encap_ipv4.identification = 0;
+        added.encap_ipv4.flags = IPV4_DONT_FRAGMENT;
+        added.encap_ipv4.fragment_offset = 0;
+        added.encap_ipv4.ttl = ENCAP_TTL;
+        added.encap_ipv4.protocol = IP_PROTOCOL_UDP;
+        added.encap_ipv4.checksum = 0; // set on the way out
+        write_udp();
+    }
+
+    @hidden
+    action write_ipv6() {
+        added.encap_ethernet.ether_type = ETHER_TYPE_IPV6;
+        added.encap_ipv6.payload_length = meta.frame_length + ENCAP_UDP_BYTES;
+        added.encap_ipv6.next_header = IP_PROTOCOL_UDP;
+        added.encap_ipv6.hop_limit = ENCAP_TTL;
+        write_udp();
+    }
+
+    @hidden
+    action write_vxlan() {
+        added.encap_vxlan.flags = VXLAN_FLAGS;
+        added.encap_vxlan.policy_flags = 0;
+        added.encap_vxlan.group_policy = 0;
+    }
+
+    @hidden
+    action write_vxlan_gbp() {
+        added.encap_vxlan.flags = VXLAN_GBP_FLAGS;
+        added.encap_vxlan.policy_flags = VXLAN_GBP_APPLIED;
+        added.encap_vxlan.group_policy = meta.egress.src_label;
+    }
+
+    @hidden
+    action encapsulate_v4() {
+        write_ipv4();
+        write_vxlan();
+    }
+
+    @hidden
+    action encapsulate_v4_gbp() {
+        write_ipv4();
+        write_vxlan_gbp();
+    }
+
+    @hidden
+    action encapsulate_v6() {
+        write_ipv6();
+        write_vxlan();
+    }
+
+    @hidden
+    action encapsulate_v6_gbp() {
+        write_ipv6();
+        write_vxlan_gbp();
+    }
+
+    @hidden
+    table outer_headers {
+        key = {
+            added.encap_ipv6.isValid() : exact;
+            meta.is_gbp                : exact;
+        }
+        actions = {
+            encapsulate_v4;
+            encapsulate_v4_gbp;
+            encapsulate_v6;
+            encapsulate_v6_gbp;
+        }
+        const entries = {
+            (false, 0) : encapsulate_v4();
+            (false, 1) : encapsulate_v4_gbp();
+            (true,  0) : encapsulate_v6();
+            (true,  1) : encapsulate_v6_gbp();
+        }
+        const default_action = encapsulate_v4;
+    }
+
+    apply {
+        outer_headers.apply();
+        outer_marks.apply();
+        if (added.encap_ipv6.isValid()) {
+            write_traffic_class.apply(added.encap_ipv6, meta.old_tos);
         } else {
-            added.encap_vxlan.flags = VXLAN_FLAGS;
-            added.encap_vxlan.policy_flags = 0;
-            added.encap_vxlan.group_policy = 0;
+            added.encap_ipv4.tos = meta.old_tos;
         }
     }
 }

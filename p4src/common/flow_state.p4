@@ -15,22 +15,25 @@
 // What of the packet belongs to a record. Asked early, for every packet.
 control FlowFacts(in frame_headers_t hdr, inout metadata_t meta) {
     @hidden
-    action track() {
+    action track(bit<8> family) {
         meta.flow.is_tracked = 1;
+        meta.flow.protocol = meta.egress.ip_protocol | family;
         meta.flow.src_port = meta.egress.l4_src_port;
         meta.flow.dst_port = meta.egress.l4_dst_port;
     }
 
     @hidden
-    action track_request() {
+    action track_request(bit<8> family) {
         meta.flow.is_tracked = 1;
+        meta.flow.protocol = meta.egress.ip_protocol | family;
         meta.flow.src_port = meta.egress.l4_src_port;
         meta.flow.dst_port = 0;
     }
 
     @hidden
-    action track_reply() {
+    action track_reply(bit<8> family) {
         meta.flow.is_tracked = 1;
+        meta.flow.protocol = meta.egress.ip_protocol | family;
         meta.flow.src_port = 0;
         meta.flow.dst_port = meta.egress.l4_src_port;
     }
@@ -43,6 +46,7 @@ control FlowFacts(in frame_headers_t hdr, inout metadata_t meta) {
             meta.egress.l4_dst_port : ternary;
             meta.egress.is_unruled  : ternary;
             meta.egress.has_l4      : ternary;
+            hdr.ipv6.isValid()      : ternary;
         }
         actions = {
             track;
@@ -52,24 +56,24 @@ control FlowFacts(in frame_headers_t hdr, inout metadata_t meta) {
         }
         const entries = {
             // An echo request makes a record, a reply needs one: never the other way round.
-            (IP_PROTOCOL_ICMP,   1, ICMP_ECHO_REQUEST ++ 8w0,   0, _) : track_request();
-            (IP_PROTOCOL_ICMP,   1, ICMP_ECHO_REPLY ++ 8w0,     1, _) : track_reply();
-            (IP_PROTOCOL_ICMP,   _, _,                          _, _) : NoAction();
-            (IP_PROTOCOL_ICMPV6, 1, ICMPV6_ECHO_REQUEST ++ 8w0, 0, _) : track_request();
-            (IP_PROTOCOL_ICMPV6, 1, ICMPV6_ECHO_REPLY ++ 8w0,   1, _) : track_reply();
-            (IP_PROTOCOL_ICMPV6, _, _,                          _, _) : NoAction();
-            (_,                  _, _,                          _, 1) : track();
+            (IP_PROTOCOL_ICMP,   1, ICMP_ECHO_REQUEST ++ 8w0,   0, _, false) : track_request(0);
+            (IP_PROTOCOL_ICMP,   1, ICMP_ECHO_REPLY ++ 8w0,     1, _, false) : track_reply(0);
+            (IP_PROTOCOL_ICMP,   1, ICMP_ECHO_REQUEST ++ 8w0,   0, _, true)  : track_request(FLOW_IPV6);
+            (IP_PROTOCOL_ICMP,   1, ICMP_ECHO_REPLY ++ 8w0,     1, _, true)  : track_reply(FLOW_IPV6);
+            (IP_PROTOCOL_ICMP,   _, _,                          _, _, _)     : NoAction();
+            (IP_PROTOCOL_ICMPV6, 1, ICMPV6_ECHO_REQUEST ++ 8w0, 0, _, false) : track_request(0);
+            (IP_PROTOCOL_ICMPV6, 1, ICMPV6_ECHO_REPLY ++ 8w0,   1, _, false) : track_reply(0);
+            (IP_PROTOCOL_ICMPV6, 1, ICMPV6_ECHO_REQUEST ++ 8w0, 0, _, true)  : track_request(FLOW_IPV6);
+            (IP_PROTOCOL_ICMPV6, 1, ICMPV6_ECHO_REPLY ++ 8w0,   1, _, true)  : track_reply(FLOW_IPV6);
+            (IP_PROTOCOL_ICMPV6, _, _,                          _, _, _)     : NoAction();
+            (_,                  _, _,                          _, 1, false) : track(0);
+            (_,                  _, _,                          _, 1, true)  : track(FLOW_IPV6);
         }
         const default_action = NoAction;
     }
 
     apply {
         tracking.apply();
-        if (hdr.ipv6.isValid()) {
-            meta.flow.protocol = meta.egress.ip_protocol | 0x80;
-        } else {
-            meta.flow.protocol = meta.egress.ip_protocol;
-        }
     }
 }
 

@@ -17,7 +17,7 @@ control SourceKind(inout metadata_t meta) {
     @hidden
     table source_kinds_v4 {
         key = {
-            meta.lkp.src_v4 : ternary;
+            meta.lkp.src[31:0] : ternary;
         }
         actions = {
             set_source_kind;
@@ -37,7 +37,7 @@ control SourceKind(inout metadata_t meta) {
     @hidden
     table source_kinds_v6 {
         key = {
-            meta.lkp.src_v6 : ternary;
+            meta.lkp.src : ternary;
         }
         actions = {
             set_source_kind;
@@ -102,7 +102,7 @@ control Guard(inout metadata_t meta) {
             meta.port_index    : exact @name("port_index") @id(1);
             meta.bridge_domain : exact @name("bridge_domain") @id(2);
             meta.lkp.src_mac   : exact @name("src_mac") @id(3);
-            meta.lkp.src_v4    : exact @name("src_address") @id(4);
+            meta.lkp.src[31:0]    : exact @name("src_address") @id(4);
         }
         actions = {
             permit_source;
@@ -120,7 +120,7 @@ control Guard(inout metadata_t meta) {
             meta.port_index    : exact @name("port_index") @id(1);
             meta.bridge_domain : exact @name("bridge_domain") @id(2);
             meta.lkp.src_mac   : exact @name("src_mac") @id(3);
-            meta.lkp.src_v6    : exact @name("src_address") @id(4);
+            meta.lkp.src    : exact @name("src_address") @id(4);
         }
         actions = {
             permit_source;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ingress decides: the order of its stages, the same on every architecture.
 //
-//   fabric_ports, vteps -> access_ports or terminate -> lookup -> admit -> guard, answer, route -> decide -> policy, acl,
-//   underlay -> account
+//   fabric_ports, vteps -> access_ports or terminate -> lookup -> admit -> guard, answer, route -> policy, acl, underlay
+//   -> decide -> account
 //
-// Stages find facts, and five lists (`admit`, `decide`) say what follows from them. What counts packets (policy, ACLs)
-// waits until it is known that the packet is not dropped for another reason. The front file turns `is_trapped`, `is_punted` (within
+// Stages find facts, and five lists (`admit`, `decide`) say what follows from them. Conditions are long rather than nested: on
+// Tofino a condition shares the place of the table that it is for, and one around others takes a place of its own. The front file turns `is_trapped`, `is_punted` (within
 // its rate), `drop_reason` and `is_flooded`, in this order, into what the architecture wants, and makes the copies of `copy_session`.
 #ifndef COMMON_INGRESS_P4
 #define COMMON_INGRESS_P4
@@ -37,12 +37,12 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
     Admit() admit;
     FlowHash() flow_hash;
     TurnHash() turn_hash;
+    CompareSender() compare_sender;
     SourceKind() source_kind;
     Guard() guard;
     Answer() answer;
     LinkLocalQuery() link_local_query;
     Route() route;
-    Reply() reply;
     DecideSource() decide_source;
     DecideDestination() decide_destination;
     DecideQuery() decide_query;
@@ -56,7 +56,15 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
     // An action, because on Tofino a comparison takes what an earlier action has calculated.
     @hidden
     action measure_excess() {
-        meta.excess = meta.lkp.ip_length |-| meta.mtu;
+        meta.lkp.ip_length = meta.lkp.ip_length |-| meta.mtu;
+    }
+
+    // The answer to a question is its own reversal: it goes back to where that came from, with the address that was asked for.
+    @hidden
+    action turn_round() {
+        meta.egress.bridge_domain = meta.bridge_domain;
+        meta.egress.egress_port = meta.ingress_port;
+        meta.egress.port_index = meta.port_index;
     }
 
     apply {
@@ -75,6 +83,7 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
         if (meta.is_fabric == 1 && meta.is_terminated == 0 && meta.lkp.kind != FRAME_ARP && meta.lkp.is_query == 0) {
             meta.is_transit = 1;
         }
+        compare_sender.apply(meta.lkp);
         traps.apply(meta);
         admit.apply(hdr, meta);
         flow_hash.apply(meta);
@@ -83,9 +92,7 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
         guard.apply(meta);
         answer.apply(meta);
         measure_excess();
-        if (meta.lkp.is_query == 1 && meta.lkp.kind == FRAME_IPV6) {
-            link_local_query.apply(meta.lkp);
-        }
+        link_local_query.apply(meta.lkp);
         // What the fabric brings and no tunnel holds is no tenant's: transit, or a question about a link.
         if (meta.is_fabric == 0 || meta.is_terminated == 1) {
             route.apply(meta);
@@ -93,11 +100,11 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
         if (meta.is_transit == 1) {
             meta.egress.rewrite_mode = REWRITE_TRANSIT;
         }
+        if (meta.is_terminated == 1 && meta.is_gbp_peer == 1 && hdr.vxlan.flags[7:7] == 1) {
+            meta.src_label = hdr.vxlan.group_policy;
+        }
         if (meta.drop_reason == DROP_NONE && meta.is_transit == 0) {
             decide_source.apply(meta);
-            if (meta.is_terminated == 1 && meta.is_gbp_peer == 1 && hdr.vxlan.flags[7:7] == 1) {
-                meta.src_label = hdr.vxlan.group_policy;
-            }
         }
         if (meta.egress.port_index == meta.port_index) {
             meta.is_same_port = 1;
@@ -106,34 +113,25 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
             meta.is_same_domain = 1;
         }
         if (meta.lkp.is_query == 1) {
-            reply.apply(meta);
+            turn_round();
         }
-        if (meta.drop_reason == DROP_NONE) {
-            if (meta.is_access == 1) {
-                port_ingress_meter.apply(meta);
-            }
-            if (meta.lkp.is_query == 1 || meta.lkp.kind == FRAME_ARP) {
-                decide_query.apply(meta);
-            } else {
-                decide_destination.apply(meta);
-            }
+        policy.apply(meta);
+        acl_ingress.apply(meta);
+        underlay.apply(meta);
+        if (meta.drop_reason == DROP_NONE && meta.is_access == 1) {
+            port_ingress_meter.apply(meta);
         }
-        if (meta.drop_reason == DROP_NONE && meta.port_color != COLOR_RED) {
-            if (meta.is_guarded == 1 && meta.lkp.is_query == 0 && meta.is_flooded == 0 && meta.is_same_port == 0) {
-                policy.apply(meta);
-                if (meta.is_routed == 1) {
-                    acl_ingress.apply(meta);
-                }
-            }
-            underlay.apply(meta);
+        if (meta.drop_reason == DROP_NONE && (meta.lkp.is_query == 1 || meta.lkp.kind == FRAME_ARP)) {
+            decide_query.apply(meta);
+        } else if (meta.drop_reason == DROP_NONE) {
+            decide_destination.apply(meta);
         }
         decide_last.apply(meta);
-        if (meta.is_trapped == 0) {
-            account.apply(meta);
-        }
+        account.apply(meta);
         meta.egress.is_guarded = meta.is_guarded;
         meta.egress.is_terminated = meta.is_terminated;
         meta.egress.source_index = meta.port_index;
+        meta.egress.source_port = meta.flow_hash[15:0] | 0xc000;
         meta.egress.vrf = meta.vrf;
         meta.egress.src_label = meta.src_label;
         meta.egress.ip_protocol = meta.lkp.ip_protocol;

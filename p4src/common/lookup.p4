@@ -54,14 +54,16 @@ control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
         lkp.ttl = hdr.ipv4.ttl;
         lkp.ip_protocol = hdr.ipv4.protocol;
         lkp.ip_length = hdr.ipv4.total_length;
-        lkp.src_v4 = hdr.ipv4.src_addr;
-        lkp.dst_v4 = hdr.ipv4.dst_addr;
+        lkp.src[31:0] = hdr.ipv4.src_addr;
+        lkp.dst[31:0] = hdr.ipv4.dst_addr;
     }
 
     @hidden
     action look_at_arp() {
-        lkp.src_v4 = hdr.arp.sender_address;
-        lkp.dst_v4 = hdr.arp.target_address;
+        lkp.has_sender = 1;
+        lkp.sender_mac = hdr.arp.sender_mac;
+        lkp.src[31:0] = hdr.arp.sender_address;
+        lkp.dst[31:0] = hdr.arp.target_address;
     }
 
     @hidden
@@ -86,8 +88,8 @@ control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
     action look_at_ipv6() {
         look_at_ipv6_header();
         lkp.ip_protocol = hdr.ipv6.next_header;
-        lkp.src_v6 = hdr.ipv6.src_addr;
-        lkp.dst_v6 = hdr.ipv6.dst_addr;
+        lkp.src = hdr.ipv6.src_addr;
+        lkp.dst = hdr.ipv6.dst_addr;
     }
 
     @hidden
@@ -100,8 +102,8 @@ control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
     action look_at_ipv6_fragment() {
         look_at_ipv6_header();
         lkp.ip_protocol = hdr.ipv6_fragment.next_header;
-        lkp.src_v6 = hdr.ipv6.src_addr;
-        lkp.dst_v6 = hdr.ipv6.dst_addr;
+        lkp.src = hdr.ipv6.src_addr;
+        lkp.dst = hdr.ipv6.dst_addr;
     }
 
     @hidden
@@ -110,8 +112,8 @@ control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
         lkp.ip_protocol = hdr.ipv6.next_header;
         lkp.is_neighbor = 1;
         lkp.is_query = 1;
-        lkp.src_v6 = hdr.ipv6.src_addr;
-        lkp.dst_v6 = hdr.neighbor.target;
+        lkp.src = hdr.ipv6.src_addr;
+        lkp.dst = hdr.neighbor.target;
     }
 
     // It goes nowhere, so what it says counts, and not where it says it comes from.
@@ -121,21 +123,47 @@ control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
         lkp.ip_protocol = hdr.ipv6.next_header;
         lkp.is_neighbor = 1;
         lkp.is_announcement = 1;
-        lkp.src_v6 = hdr.neighbor.target;
-        lkp.dst_v6 = hdr.ipv6.dst_addr;
+        lkp.src = hdr.neighbor.target;
+        lkp.dst = hdr.ipv6.dst_addr;
+    }
+
+    @hidden
+    action look_at_option() {
+        lkp.has_sender = 1;
+        lkp.sender_mac = hdr.link_layer_option.mac;
+    }
+
+    @hidden
+    action look_at_router_query_with_option() {
+        look_at_router_query();
+        look_at_option();
+    }
+
+    @hidden
+    action look_at_solicitation_with_option() {
+        look_at_solicitation();
+        look_at_option();
+    }
+
+    @hidden
+    action look_at_advertisement_with_option() {
+        look_at_advertisement();
+        look_at_option();
     }
 
     @hidden
     table network_headers {
         key = {
-            hdr.ipv4.isValid()          : ternary;
-            hdr.arp.isValid()           : ternary;
-            hdr.arp.operation           : ternary;
-            hdr.ipv6.isValid()          : ternary;
-            hdr.ipv6_fragment.isValid() : ternary;
-            hdr.neighbor.isValid()      : ternary;
-            hdr.icmp.type               : ternary;
-            parsed.is_router_query      : ternary;
+            hdr.ipv4.isValid()              : ternary;
+            hdr.arp.isValid()               : ternary;
+            hdr.arp.operation               : ternary;
+            hdr.ipv6.isValid()              : ternary;
+            hdr.ipv6_fragment.isValid()     : ternary;
+            hdr.neighbor.isValid()          : ternary;
+            hdr.icmp.type                   : ternary;
+            parsed.is_router_query          : ternary;
+            hdr.link_layer_option.isValid() : ternary;
+            hdr.link_layer_option.type      : ternary;
         }
         actions = {
             look_at_ipv4;
@@ -147,19 +175,28 @@ control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
             look_at_ipv6_fragment;
             look_at_solicitation;
             look_at_advertisement;
+            look_at_router_query_with_option;
+            look_at_solicitation_with_option;
+            look_at_advertisement_with_option;
             NoAction;
         }
         const entries = {
-            // ipv4 arp operation ipv6 fragment neighbor type router query
-            (true, _,    _,            _,    _,    _,    _, _) : look_at_ipv4();
-            (_,    true, ARP_REQUEST,  _,    _,    _,    _, _) : look_at_arp_request();
-            (_,    true, RARP_REQUEST, _,    _,    _,    _, _) : look_at_rarp_request();
-            (_,    true, _,            _,    _,    _,    _, _) : look_at_arp();
-            (_,    _,    _,            true, true, _,    _, _) : look_at_ipv6_fragment();
-            (_,    _,    _,            true, _,    true, ICMPV6_NEIGHBOR_SOLICITATION, _) : look_at_solicitation();
-            (_,    _,    _,            true, _,    true, _, _) : look_at_advertisement();
-            (_,    _,    _,            true, _,    _,    _, 1) : look_at_router_query();
-            (_,    _,    _,            true, _,    _,    _, _) : look_at_ipv6();
+            // ipv4 arp operation ipv6 fragment neighbor type router query option type
+            // A nonce (RFC 3971, for enhanced duplicate address detection) has the same shape as an option that tells a MAC, and
+            // says nothing.
+            (true, _,    _,            _,    _,    _,    _, _, _, _) : look_at_ipv4();
+            (_,    true, ARP_REQUEST,  _,    _,    _,    _, _, _, _) : look_at_arp_request();
+            (_,    true, RARP_REQUEST, _,    _,    _,    _, _, _, _) : look_at_rarp_request();
+            (_,    true, _,            _,    _,    _,    _, _, _, _) : look_at_arp();
+            (_,    _,    _,            true, true, _,    _, _, _, _) : look_at_ipv6_fragment();
+            (_,    _,    _,            true, _,    true, ICMPV6_NEIGHBOR_SOLICITATION, _, true, 0 &&& 0xfc)
+                : look_at_solicitation_with_option();
+            (_,    _,    _,            true, _,    true, ICMPV6_NEIGHBOR_SOLICITATION, _, _, _) : look_at_solicitation();
+            (_,    _,    _,            true, _,    true, _, _, true, 0 &&& 0xfc) : look_at_advertisement_with_option();
+            (_,    _,    _,            true, _,    true, _, _, _, _) : look_at_advertisement();
+            (_,    _,    _,            true, _,    _,    _, 1, true, 0 &&& 0xfc) : look_at_router_query_with_option();
+            (_,    _,    _,            true, _,    _,    _, 1, _, _) : look_at_router_query();
+            (_,    _,    _,            true, _,    _,    _, _, _, _) : look_at_ipv6();
         }
         const default_action = NoAction;
     }
@@ -222,24 +259,21 @@ control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
     apply {
         ethernet_headers.apply();
         network_headers.apply();
-        if (hdr.arp.isValid()) {
-            if (hdr.arp.sender_address == hdr.arp.target_address) {
-                lkp.is_gratuitous = 1;
-            }
-            if (hdr.arp.sender_mac[47:32] != hdr.ethernet.src_addr[47:32]) {
-                lkp.is_wrong_sender = 1;
-            } else if (hdr.arp.sender_mac[31:0] != hdr.ethernet.src_addr[31:0]) {
-                lkp.is_wrong_sender = 1;
-            }
-        } else if (hdr.link_layer_option.isValid() && hdr.link_layer_option.type[7:2] == 0) {
-            // A nonce (RFC 3971, for enhanced duplicate address detection) has the same shape and says nothing.
-            if (hdr.link_layer_option.mac[47:32] != hdr.ethernet.src_addr[47:32]) {
-                lkp.is_wrong_sender = 1;
-            } else if (hdr.link_layer_option.mac[31:0] != hdr.ethernet.src_addr[31:0]) {
-                lkp.is_wrong_sender = 1;
-            }
-        }
         transport_headers.apply();
+    }
+}
+
+// Who ARP and neighbour discovery say that the sender is.
+control CompareSender(inout lookup_t lkp) {
+    apply {
+        if (lkp.kind == FRAME_ARP && lkp.src[31:0] == lkp.dst[31:0]) {
+            lkp.is_gratuitous = 1;
+        }
+        if (lkp.has_sender == 1 && lkp.sender_mac[47:32] != lkp.src_mac[47:32]) {
+            lkp.is_wrong_sender = 1;
+        } else if (lkp.has_sender == 1 && lkp.sender_mac[31:0] != lkp.src_mac[31:0]) {
+            lkp.is_wrong_sender = 1;
+        }
     }
 }
 

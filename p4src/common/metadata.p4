@@ -38,14 +38,14 @@ struct lookup_t {
     bit<1>       is_router_message; // router advertisement or redirect
     bit<1>       is_eui64_query;    // neighbour solicitation for a link-local address that carries a MAC
     bit<1>       is_long_neighbor;
-    bit<1>       is_wrong_sender;   // ARP, ND: the sender's MAC is not the Ethernet source
+    bit<1>       has_sender;        // ARP, ND with an option that tells it
+    mac_addr_t   sender_mac;        // the sender's MAC as ARP and ND tell it
+    bit<1>       is_wrong_sender;   // it is not the Ethernet source
     bit<8>       ttl;               // or hop limit
     bit<8>       ip_protocol;
-    bit<16>      ip_length;         // bytes of the IP packet, header included
-    ipv4_addr_t  src_v4;            // IPv4 source, ARP sender
-    ipv4_addr_t  dst_v4;            // IPv4 destination, ARP target
-    ipv6_addr_t  src_v6;            // IPv6 source, target of a neighbour advertisement
-    ipv6_addr_t  dst_v6;            // IPv6 destination, target of a neighbour solicitation
+    bit<16>      ip_length;         // bytes of the IP packet, header included; from `measure_excess` on those beyond the MTU
+    ipv6_addr_t  src;               // IP source, ARP sender, target of a neighbour advertisement; of IPv4 the last 32 bits
+    ipv6_addr_t  dst;               // IP destination, ARP target, target of a neighbour solicitation; likewise
     bit<1>       has_l4;            // a TCP, UDP or ICMP header is there to look into
     bit<16>      l4_src_port;       // TCP and UDP; ICMP echo: identifier; 0 where there is none
     bit<16>      l4_dst_port;       // TCP and UDP; ICMP: type, code; 0 where there is none
@@ -80,17 +80,17 @@ struct egress_verdict_t {
     bit<1>          is_terminated;
     bit<1>          is_unruled;     // no policy entry matched: only flow state can let it pass
     bit<1>          is_dscp_uniform;// of the tunnel that ended here
-    bit<1>          is_gateway;     // ND: the reply is the router's
+    bit<1>          is_gateway;     // ARP, ND: the reply is the router's
     bit<1>          is_dad;         // ND: the asker has no address yet
     bit<1>          keeps_tag;      // the frame's VLAN tag is the tenant's own
     port_index_t    source_index;   // attachment that it came from
-    port_index_t    port_index;     // attachment that it leaves by, or BEHIND_TUNNEL and the tunnel index
+    port_index_t    port_index;     // attachment that it leaves by, or BEHIND_TUNNEL and the tunnel index; ingress, flooded: the group
     bridge_domain_t bridge_domain;  // of the destination
     @field_list(1)
     vrf_t           vrf;
     policy_label_t  src_label;
     bit<8>          outer_tos;      // of the tunnel packet that ended here
-    mac_addr_t      dst_mac;        // routed: next Ethernet destination; ARP and ND reply: the address asked for
+    mac_addr_t      dst_mac;        // routed: next Ethernet destination; ARP and ND reply: what is answered, unless is_gateway
     bit<16>         source_port;    // outer UDP source port, 49152-65535: 14 bits of the flow hash
     bit<8>          ip_protocol;    // these five as in lookup_t
     bit<1>          has_l4;
@@ -107,7 +107,6 @@ struct metadata_t {
     parsed_t         inner;
     flow_time_t      now;
     bit<16>          frame_length;      // egress: bytes of the frame, and its payload; until `Measure` with LENGTH_EXCESS
-    port_index_t     replica;           // egress: instance of a copy, 0 for the only one
 
     // Ingress.
     drop_reason_t    drop_reason;
@@ -127,7 +126,6 @@ struct metadata_t {
     bit<1>           is_vlan_transparent; // the subnet of the VNI carries tenants' own tags
     bit<1>           is_trapped;        // for the controller, whatever else is found
     bit<1>           is_punted;         // dropped, and the controller shall see it as far as its rate allows
-    meter_color_t    punt_color;
     bit<1>           is_guarded;        // from a tenant's port or a foreign VTEP: guard and policy apply here
     bit<1>           is_source_mac;     // source guard: the MAC is the sender's
     bit<1>           is_source_address; // source guard: the address is the sender's
@@ -138,7 +136,7 @@ struct metadata_t {
     bit<1>           is_moved;          // the station was here, and another leaf may not know that it is elsewhere
     bit<1>           is_transit;
     bit<1>           is_flooded;
-    meter_color_t    port_color;        // of the frame against the rate of its port
+    meter_color_t    color;             // of the frame against the rate of its port; then of what is shown, against that of its reason
     bit<1>           is_acl_denied;
     bit<1>           is_logged;         // an ACL rule wants the controller to see it
     bit<1>           is_policy_denied;
@@ -149,12 +147,9 @@ struct metadata_t {
     port_index_t     port_index;
     policy_label_t   src_label;
     policy_label_t   dst_label;
-    mac_addr_t       gateway_mac;
     bit<16>          mtu;
-    bit<16>          excess;            // bytes beyond the MTU
     bit<1>           is_same_port;      // the destination is the attachment that it came from
     bit<1>           is_same_domain;    // the destination is in the bridge domain that it came from
-    bit<16>          group;             // multicast group of a flooded frame
     copy_session_t   copy_session;      // who gets a copy
     copy_kind_t      copy_kind;         // TNA: what they get
     bit<32>          flow_hash;
@@ -168,12 +163,12 @@ struct metadata_t {
     flow_t           flow;
     bit<16>          missing_in_frame;    // first the room for IP, then bytes that the IP length promises and the frame does not have
     bit<16>          missing_in_datagram; // first bytes of the IPv4 header, then those of it that the datagram does not have
+    mac_addr_t       gateway_mac;
     bit<1>           is_unknown_domain;
     bit<1>           is_refused_mark;   // congestion mark for a flow that does not know them
     bit<1>           has_neighbor;
     bit<8>           tos;               // of the tenant's packet, as it leaves
-    bit<8>           old_tos;           // as it came
-    bit<8>           tunnel_tos;        // of the tunnel packet that it leaves in
+    bit<8>           old_tos;           // as it came; then of the tunnel packet that it leaves in
     bit<1>           is_checksum_due;   // the IPv4 header checksum is to be set on the way out
     bit<1>           is_ecn_compatible;
     bit<1>           is_outer_dscp_uniform;

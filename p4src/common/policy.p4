@@ -29,7 +29,7 @@ control Policy(inout metadata_t meta) {
     // Written for each compiled rule between labels that meet on this switch. A miss drops what is
     // no reply of a flow on record (flow_state): deny is the default. `deny` is final, also for replies. A rule
     // about ports or ICMP types asks for has_l4: a later fragment shows neither and must not pass as port 0.
-    @name(".policy") @id(0x0e)
+    @entries_with_ranges(204) @name(".policy") @id(0x0e)
     table policy {
         key = {
             meta.src_label       : ternary @name("src_label") @id(1);
@@ -49,7 +49,9 @@ control Policy(inout metadata_t meta) {
     }
 
     apply {
-        policy.apply();
+        if (meta.is_guarded == 1 && meta.lkp.is_query == 0 && meta.lkp.kind != FRAME_ARP && meta.is_flooded == 0) {
+            policy.apply();
+        }
     }
 }
 

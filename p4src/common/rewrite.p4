@@ -243,7 +243,8 @@ control DecideFrame(inout metadata_t meta) {
     }
 }
 
-control Rewrite(inout frame_headers_t hdr, inout metadata_t meta) {
+// What the frame may become, and whether it may leave at all.
+control Inspect(inout frame_headers_t hdr, inout metadata_t meta) {
     Measure() measure;
     ReadTrafficClass() read_traffic_class;
     WriteTrafficClass() write_traffic_class;
@@ -262,7 +263,13 @@ control Rewrite(inout frame_headers_t hdr, inout metadata_t meta) {
         meta.is_unknown_domain = 1;
     }
 
-    // Written for each subnet that packets leave into. A miss drops: a mapping names a subnet that is not there.
+    @hidden
+    action answer_with_gateway() {
+        meta.egress.dst_mac = meta.gateway_mac;
+    }
+
+    // Written for each subnet that packets leave into, and for the fabric links (0). A miss drops: a mapping names a subnet that
+    // is not there.
     @name(".bridge_domains") @id(0x12)
     table bridge_domains {
         key = {
@@ -276,6 +283,37 @@ control Rewrite(inout frame_headers_t hdr, inout metadata_t meta) {
         size = BRIDGE_DOMAINS_SIZE;
     }
 
+    apply {
+        measure.apply(hdr, meta);
+        if (meta.egress.rewrite_mode == REWRITE_ROUTED || meta.egress.port_index[15:15] == BEHIND_TUNNEL
+            || meta.egress.is_gateway == 1) {
+            bridge_domains.apply();
+        }
+        if (meta.egress.is_gateway == 1) {
+            answer_with_gateway();
+        }
+        if (hdr.ipv4.isValid()) {
+            meta.old_tos = hdr.ipv4.tos;
+        } else if (hdr.ipv6.isValid()) {
+            read_traffic_class.apply(hdr.ipv6, meta.old_tos);
+        }
+        if (!hdr.arp.isValid()) {
+            tunnel_marks.apply(meta);
+        }
+        if (meta.egress.rewrite_mode != REWRITE_MIRRORED) {
+            decide_frame.apply(meta);
+        }
+        if (hdr.ipv4.isValid()) {
+            checksum_moves.apply(hdr, meta);
+            hdr.ipv4.tos = meta.tos;
+        } else if (hdr.ipv6.isValid()) {
+            write_traffic_class.apply(hdr.ipv6, meta.tos);
+        }
+    }
+}
+
+// After everything that looks at addresses.
+control Rewrite(inout frame_headers_t hdr, inout metadata_t meta) {
     @hidden
     action answer_arp() {
         ipv4_addr_t asked_for = hdr.arp.target_address;
@@ -395,27 +433,6 @@ control Rewrite(inout frame_headers_t hdr, inout metadata_t meta) {
     }
 
     apply {
-        measure.apply(hdr, meta);
-        if (meta.egress.rewrite_mode == REWRITE_ROUTED || meta.egress.port_index[15:15] == BEHIND_TUNNEL) {
-            bridge_domains.apply();
-        }
-        if (hdr.ipv4.isValid()) {
-            meta.old_tos = hdr.ipv4.tos;
-        } else if (hdr.ipv6.isValid()) {
-            read_traffic_class.apply(hdr.ipv6, meta.old_tos);
-        }
-        if (!hdr.arp.isValid()) {
-            tunnel_marks.apply(meta);
-        }
-        if (meta.egress.rewrite_mode != REWRITE_MIRRORED) {
-            decide_frame.apply(meta);
-        }
-        if (hdr.ipv4.isValid()) {
-            checksum_moves.apply(hdr, meta);
-            hdr.ipv4.tos = meta.tos;
-        } else if (hdr.ipv6.isValid()) {
-            write_traffic_class.apply(hdr.ipv6, meta.tos);
-        }
         rewrites.apply();
     }
 }

@@ -3,9 +3,9 @@
 // look up.
 //
 //   ARP, ND -> hosts_* (a link-local target: bridge) -> reply to the asker
-//   IP      -> router_macs -hit-> routes_*, hosts_* (which wins) -+-> egress port, or tunnel
-//                          -miss-> bridge ------------------------+
-//                          -miss, group address-> flood -> multicast group
+//   IP      -> hosts_* -> router_macs -hit-> what hosts_* says, or routes_* -+-> egress port, or tunnel
+//                                     -miss-> bridge ------------------------+
+//                                     -miss, group address-> flood -> multicast group
 #ifndef COMMON_ROUTE_P4
 #define COMMON_ROUTE_P4
 
@@ -67,7 +67,7 @@ control Route(inout metadata_t meta) {
     table hosts_v4 {
         key = {
             meta.vrf        : exact @name("vrf") @id(1);
-            meta.lkp.dst_v4 : exact @name("dst_address") @id(2);
+            meta.lkp.dst[31:0] : exact @name("dst_address") @id(2);
         }
         actions = {
             set_local_host;
@@ -83,7 +83,7 @@ control Route(inout metadata_t meta) {
     table hosts_v6 {
         key = {
             meta.vrf        : exact @name("vrf") @id(1);
-            meta.lkp.dst_v6 : exact @name("dst_address") @id(2);
+            meta.lkp.dst : exact @name("dst_address") @id(2);
         }
         actions = {
             set_local_host;
@@ -103,7 +103,7 @@ control Route(inout metadata_t meta) {
     table routes_v4 {
         key = {
             meta.vrf        : exact @name("vrf") @id(1);
-            meta.lkp.dst_v4 : lpm @name("dst_address") @id(2);
+            meta.lkp.dst[31:0] : lpm @name("dst_address") @id(2);
         }
         actions = {
             set_local_host;
@@ -119,7 +119,7 @@ control Route(inout metadata_t meta) {
     table routes_v6 {
         key = {
             meta.vrf        : exact @name("vrf") @id(1);
-            meta.lkp.dst_v6 : lpm @name("dst_address") @id(2);
+            meta.lkp.dst : lpm @name("dst_address") @id(2);
         }
         actions = {
             set_local_host;
@@ -136,6 +136,8 @@ control Route(inout metadata_t meta) {
         @id(2) @refers_to(egress_ports, port_index) port_index_t port_index,
         @id(3) policy_label_t policy_label) {
         meta.is_station = 1;
+        meta.egress.bridge_domain = meta.bridge_domain;
+        meta.egress.dst_mac = meta.lkp.dst_mac;
         meta.egress.egress_port = egress_port;
         meta.egress.port_index = port_index;
         meta.dst_label = policy_label;
@@ -146,6 +148,8 @@ control Route(inout metadata_t meta) {
         @id(1) @refers_to(tunnels, tunnel_index) @refers_to(tunnel_next_hops, tunnel_index) tunnel_index_t tunnel_index,
         @id(2) policy_label_t policy_label) {
         meta.is_station = 1;
+        meta.egress.bridge_domain = meta.bridge_domain;
+        meta.egress.dst_mac = meta.lkp.dst_mac;
         meta.egress.port_index = BEHIND_TUNNEL ++ tunnel_index;
         meta.dst_label = policy_label;
     }
@@ -156,6 +160,8 @@ control Route(inout metadata_t meta) {
         @id(1) @refers_to(tunnels, tunnel_index) @refers_to(tunnel_next_hops, tunnel_index) tunnel_index_t tunnel_index,
         @id(2) policy_label_t policy_label) {
         meta.is_station = 1;
+        meta.egress.bridge_domain = meta.bridge_domain;
+        meta.egress.dst_mac = meta.lkp.dst_mac;
         meta.is_moved = 1;
         meta.egress.port_index = BEHIND_TUNNEL ++ tunnel_index;
         meta.dst_label = policy_label;
@@ -181,9 +187,10 @@ control Route(inout metadata_t meta) {
     @name(".set_flood_group") @id(0x23)
     action set_flood_group(@id(1) @refers_to(multicast_group_table, multicast_group_id) bit<16> group) {
         meta.is_station = 1;
+        meta.egress.bridge_domain = meta.bridge_domain;
         meta.is_flooded = 1;
         meta.egress.rewrite_mode = REWRITE_FLOODED;
-        meta.group = group;
+        meta.egress.port_index = group;
     }
 
     // Written for each subnet that carries broadcast: everybody, and - for what comes out of a tunnel - the members here.
@@ -203,31 +210,24 @@ control Route(inout metadata_t meta) {
     }
 
     apply {
+        // Also for what turns out to be bridged: waiting for router_macs would cost a stage.
+        if (meta.lkp.kind == FRAME_IPV6) {
+            hosts_v6.apply();
+        } else {
+            hosts_v4.apply();
+        }
         if (meta.lkp.kind != FRAME_ARP && meta.egress.keeps_tag == 0) {
             router_macs.apply();
         }
-        // Also for what turns out to be bridged: waiting for router_macs would cost a stage.
-        if (meta.lkp.is_query == 0) {
-            if (meta.lkp.kind == FRAME_IPV6) {
-                routes_v6.apply();
-            } else {
-                routes_v4.apply();
-            }
-        }
-        if (meta.is_routed == 1 || (meta.lkp.is_query == 1 && meta.lkp.is_eui64_query == 0)) {
-            if (meta.lkp.kind == FRAME_IPV6) {
-                hosts_v6.apply();
-            } else {
-                hosts_v4.apply();
-            }
-        } else {
-            meta.egress.bridge_domain = meta.bridge_domain;
-            meta.egress.dst_mac = meta.lkp.dst_mac;
-            if (meta.lkp.dst_mac[40:40] == 1) {
-                flood.apply();
-            } else {
-                bridge.apply();
-            }
+        if (meta.is_routed == 1 && meta.is_known == 0 && meta.lkp.is_query == 0 && meta.lkp.kind == FRAME_IPV6) {
+            routes_v6.apply();
+        } else if (meta.is_routed == 1 && meta.is_known == 0 && meta.lkp.is_query == 0) {
+            routes_v4.apply();
+        } else if (meta.is_routed == 0 && (meta.lkp.is_query == 0 || meta.lkp.is_eui64_query == 1)
+            && meta.lkp.dst_mac[40:40] == 1) {
+            flood.apply();
+        } else if (meta.is_routed == 0 && (meta.lkp.is_query == 0 || meta.lkp.is_eui64_query == 1)) {
+            bridge.apply();
         }
     }
 }

@@ -21,7 +21,7 @@ control Underlay(inout metadata_t meta)(
 
     // Written for each remote VTEP. A miss drops. Here and below the default action is left to the language (none):
     // v1model refuses to hear one for a table with a selector.
-    @name(".tunnel_next_hops") @id(0x1f)
+    @stage(6) @name(".tunnel_next_hops") @id(0x1f)
     table tunnel_next_hops {
         key = {
             meta.egress.port_index[14:0] : exact @name("tunnel_index") @id(1);
@@ -35,10 +35,10 @@ control Underlay(inout metadata_t meta)(
     }
 
     // Written for each underlay prefix: VTEPs of other leaves, links. A miss drops.
-    @name(".underlay_routes_v4") @id(0x10)
+    @stage(6) @name(".underlay_routes_v4") @id(0x10)
     table underlay_routes_v4 {
         key = {
-            meta.lkp.dst_v4 : lpm @name("dst_address") @id(1);
+            meta.lkp.dst[31:0] : lpm @name("dst_address") @id(1);
             meta.flow_hash  : selector;
         }
         actions = {
@@ -49,10 +49,10 @@ control Underlay(inout metadata_t meta)(
     }
 
     // As underlay_routes_v4.
-    @name(".underlay_routes_v6") @id(0x22)
+    @stage(6) @name(".underlay_routes_v6") @id(0x22)
     table underlay_routes_v6 {
         key = {
-            meta.lkp.dst_v6 : lpm @name("dst_address") @id(1);
+            meta.lkp.dst : lpm @name("dst_address") @id(1);
             meta.flow_hash  : selector;
         }
         actions = {
@@ -63,12 +63,10 @@ control Underlay(inout metadata_t meta)(
     }
 
     apply {
-        if (meta.is_transit == 1) {
-            if (meta.lkp.kind == FRAME_IPV6) {
-                underlay_routes_v6.apply();
-            } else {
-                underlay_routes_v4.apply();
-            }
+        if (meta.is_transit == 1 && meta.lkp.kind == FRAME_IPV6) {
+            underlay_routes_v6.apply();
+        } else if (meta.is_transit == 1) {
+            underlay_routes_v4.apply();
         } else if (meta.egress.port_index[15:15] == BEHIND_TUNNEL) {
             tunnel_next_hops.apply();
         }

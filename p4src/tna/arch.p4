@@ -123,31 +123,23 @@ parser Ipv4Checksum(in ipv4_t ipv4, inout bit<1> is_bad) {
     }
 }
 
-// One value per flow: L3 and L4 fields, of a fragment only L3, of all other frames the Ethernet header.
+// One value per flow: L3 and L4 fields; of what has no ports and of fragments L3, of which the end of each address must do, and the
+// Ethernet header.
 control FlowHash(inout metadata_t meta) {
-    Hash<bit<32>>(HashAlgorithm_t.CRC32) ipv4_hash;
-    Hash<bit<32>>(HashAlgorithm_t.CRC32) ipv6_hash;
-    Hash<bit<32>>(HashAlgorithm_t.CRC32) ipv4_fragment_hash;
-    Hash<bit<32>>(HashAlgorithm_t.CRC32) ipv6_fragment_hash;
-    Hash<bit<32>>(HashAlgorithm_t.CRC32) ethernet_hash;
+    Hash<bit<32>>(HashAlgorithm_t.CRC32) transport_hash;
+    Hash<bit<32>>(HashAlgorithm_t.CRC32) frame_hash;
 
     apply {
-        if (meta.lkp.kind == FRAME_IPV4 && meta.lkp.is_fragment == 0) {
-            meta.flow_hash = ipv4_hash.get({
-                meta.lkp.src_v4, meta.lkp.dst_v4, meta.lkp.ip_protocol, meta.lkp.l4_src_port, meta.lkp.l4_dst_port
+        if (meta.lkp.has_l4 == 1 && meta.lkp.is_fragment == 0) {
+            meta.flow_hash = transport_hash.get({
+                meta.lkp.src, meta.lkp.dst, meta.lkp.ip_protocol, meta.lkp.l4_src_port, meta.lkp.l4_dst_port
             });
-        } else if (meta.lkp.kind == FRAME_IPV4) {
-            meta.flow_hash = ipv4_fragment_hash.get({ meta.lkp.src_v4, meta.lkp.dst_v4, meta.lkp.ip_protocol });
-        } else if (meta.lkp.kind == FRAME_IPV6 && meta.lkp.is_fragment == 0) {
-            meta.flow_hash = ipv6_hash.get({
-                meta.lkp.src_v6, meta.lkp.dst_v6, meta.lkp.ip_protocol, meta.lkp.l4_src_port, meta.lkp.l4_dst_port
-            });
-        } else if (meta.lkp.kind == FRAME_IPV6) {
-            meta.flow_hash = ipv6_fragment_hash.get({ meta.lkp.src_v6, meta.lkp.dst_v6, meta.lkp.ip_protocol });
         } else {
-            meta.flow_hash = ethernet_hash.get({ meta.lkp.src_mac, meta.lkp.dst_mac, meta.lkp.ether_type });
+            meta.flow_hash = frame_hash.get({
+                meta.lkp.src[31:0], meta.lkp.dst[31:0], meta.lkp.ip_protocol, meta.lkp.src_mac, meta.lkp.dst_mac,
+                meta.lkp.ether_type
+            });
         }
-        meta.egress.source_port = meta.flow_hash[15:0] | 0xc000;
     }
 }
 
@@ -171,7 +163,7 @@ control PortIngressMeter(inout metadata_t meta) {
     Meter<port_index_t>(PORT_METER_SIZE, MeterType_t.BYTES) port_ingress_meter;
 
     apply {
-        meta.port_color = port_ingress_meter.execute(meta.port_index);
+        meta.color = port_ingress_meter.execute(meta.port_index);
     }
 }
 
@@ -181,18 +173,18 @@ control PortEgressMeter(inout metadata_t meta) {
     Meter<port_index_t>(PORT_METER_SIZE, MeterType_t.BYTES) port_egress_meter;
 
     apply {
-        meta.port_color = port_egress_meter.execute(meta.egress.port_index);
+        meta.color = port_egress_meter.execute(meta.egress.port_index);
     }
 }
 
-// Frames that the controller shall see, against the rate of their reason.
+// Frames that the controller may see, against the rate of their reason. Asked while `drop_reasons` is: a cell without a rate is green.
 control PuntMeter(inout metadata_t meta) {
     @name(".punt_meter") @id(0x03)
     Meter<drop_reason_t>(PUNT_METER_SIZE, MeterType_t.PACKETS) punt_meter;
 
     apply {
-        if (meta.is_punted == 1 || meta.is_logged == 1) {
-            meta.punt_color = punt_meter.execute(meta.egress.punt_reason);
+        if (meta.is_trapped == 0 && (meta.drop_reason != DROP_NONE || meta.is_logged == 1)) {
+            meta.color = punt_meter.execute(meta.egress.punt_reason);
         }
     }
 }
@@ -203,8 +195,8 @@ control EgressPuntMeter(inout metadata_t meta) {
     Meter<drop_reason_t>(EGRESS_PUNT_METER_SIZE, MeterType_t.PACKETS) egress_punt_meter;
 
     apply {
-        if (meta.is_punted == 1 || meta.is_logged == 1) {
-            meta.punt_color = egress_punt_meter.execute(meta.egress.punt_reason);
+        if (meta.drop_reason != DROP_NONE || meta.is_logged == 1) {
+            meta.color = egress_punt_meter.execute(meta.egress.punt_reason);
         }
     }
 }
@@ -320,7 +312,7 @@ control FlowAddressWord(in bit<32> src, in bit<32> dst, in bit<1> is_reply, in f
         void apply(inout flow_words_t cell, out bit<1> result) {
             cell.src = src;
             cell.dst = dst;
-            result = 0;
+            result = 1;
         }
     };
 
@@ -373,31 +365,73 @@ control FlowCell(in frame_headers_t hdr, inout metadata_t meta) {
     Hash<flow_index_t>(HashAlgorithm_t.CRC16) reverse_hash_v4;
     Hash<flow_index_t>(HashAlgorithm_t.CRC16) reverse_hash_v6;
 
+    @hidden
+    action find_v4() {
+        meta.flow.index = hash_v4.get({
+            meta.egress.vrf, hdr.ipv4.src_addr, hdr.ipv4.dst_addr, meta.flow.src_port, meta.flow.dst_port, meta.flow.protocol
+        });
+    }
+
+    @hidden
+    action find_reverse_v4() {
+        meta.flow.index = reverse_hash_v4.get({
+            meta.egress.vrf, hdr.ipv4.dst_addr, hdr.ipv4.src_addr, meta.flow.dst_port, meta.flow.src_port, meta.flow.protocol
+        });
+    }
+
+    @hidden
+    action find_v6() {
+        meta.flow.index = hash_v6.get({
+            meta.egress.vrf, hdr.ipv6.src_addr, hdr.ipv6.dst_addr, meta.flow.src_port, meta.flow.dst_port, meta.flow.protocol
+        });
+    }
+
+    @hidden
+    action find_reverse_v6() {
+        meta.flow.index = reverse_hash_v6.get({
+            meta.egress.vrf, hdr.ipv6.dst_addr, hdr.ipv6.src_addr, meta.flow.dst_port, meta.flow.src_port, meta.flow.protocol
+        });
+    }
+
+    @hidden
+    table cells_v4 {
+        key = {
+            meta.egress.is_unruled : exact;
+        }
+        actions = {
+            find_v4;
+            find_reverse_v4;
+            NoAction;
+        }
+        const entries = {
+            0 : find_v4();
+            1 : find_reverse_v4();
+        }
+        const default_action = NoAction;
+    }
+
+    @hidden
+    table cells_v6 {
+        key = {
+            meta.egress.is_unruled : exact;
+        }
+        actions = {
+            find_v6;
+            find_reverse_v6;
+            NoAction;
+        }
+        const entries = {
+            0 : find_v6();
+            1 : find_reverse_v6();
+        }
+        const default_action = NoAction;
+    }
+
     apply {
         if (hdr.ipv6.isValid()) {
-            if (meta.egress.is_unruled == 0) {
-                meta.flow.index = hash_v6.get({
-                    meta.egress.vrf, hdr.ipv6.src_addr, hdr.ipv6.dst_addr, meta.flow.src_port, meta.flow.dst_port,
-                    meta.flow.protocol
-                });
-            } else {
-                meta.flow.index = reverse_hash_v6.get({
-                    meta.egress.vrf, hdr.ipv6.dst_addr, hdr.ipv6.src_addr, meta.flow.dst_port, meta.flow.src_port,
-                    meta.flow.protocol
-                });
-            }
+            cells_v6.apply();
         } else {
-            if (meta.egress.is_unruled == 0) {
-                meta.flow.index = hash_v4.get({
-                    meta.egress.vrf, hdr.ipv4.src_addr, hdr.ipv4.dst_addr, meta.flow.src_port, meta.flow.dst_port,
-                    meta.flow.protocol
-                });
-            } else {
-                meta.flow.index = reverse_hash_v4.get({
-                    meta.egress.vrf, hdr.ipv4.dst_addr, hdr.ipv4.src_addr, meta.flow.dst_port, meta.flow.src_port,
-                    meta.flow.protocol
-                });
-            }
+            cells_v4.apply();
         }
     }
 }
@@ -417,7 +451,7 @@ control FlowRecords(in frame_headers_t hdr, inout metadata_t meta, in flow_time_
         void apply(inout flow_ports_t cell, out bit<1> result) {
             cell.src = meta.flow.src_port;
             cell.dst = meta.flow.dst_port;
-            result = 0;
+            result = 1;
         }
     };
 
@@ -433,7 +467,7 @@ control FlowRecords(in frame_headers_t hdr, inout metadata_t meta, in flow_time_
     RegisterAction<bit<8>, flow_index_t, bit<1>>(flow_protocols) record_protocol = {
         void apply(inout bit<8> cell, out bit<1> result) {
             cell = meta.flow.protocol;
-            result = 0;
+            result = 1;
         }
     };
 
@@ -464,6 +498,87 @@ control FlowRecords(in frame_headers_t hdr, inout metadata_t meta, in flow_time_
         }
     };
 
+    @hidden
+    action make_ports() {
+        meta.flow.is_same_ports = record_ports.execute(meta.flow.index);
+    }
+
+    @hidden
+    action need_ports() {
+        meta.flow.is_same_ports = compare_ports.execute(meta.flow.index);
+    }
+
+    @hidden
+    table ports {
+        key = {
+            meta.egress.is_unruled : exact;
+        }
+        actions = {
+            make_ports;
+            need_ports;
+            NoAction;
+        }
+        const entries = {
+            0 : make_ports();
+            1 : need_ports();
+        }
+        const default_action = NoAction;
+    }
+
+    @hidden
+    action make_protocol() {
+        meta.flow.is_same_protocol = record_protocol.execute(meta.flow.index);
+    }
+
+    @hidden
+    action need_protocol() {
+        meta.flow.is_same_protocol = compare_protocol.execute(meta.flow.index);
+    }
+
+    @hidden
+    table protocols {
+        key = {
+            meta.egress.is_unruled : exact;
+        }
+        actions = {
+            make_protocol;
+            need_protocol;
+            NoAction;
+        }
+        const entries = {
+            0 : make_protocol();
+            1 : need_protocol();
+        }
+        const default_action = NoAction;
+    }
+
+    @hidden
+    action make_life() {
+        meta.flow.is_established = record_life.execute(meta.flow.index);
+    }
+
+    @hidden
+    action need_life() {
+        meta.flow.is_established = refresh.execute(meta.flow.index);
+    }
+
+    @hidden
+    table lives {
+        key = {
+            meta.egress.is_unruled : exact;
+        }
+        actions = {
+            make_life;
+            need_life;
+            NoAction;
+        }
+        const entries = {
+            0 : make_life();
+            1 : need_life();
+        }
+        const default_action = NoAction;
+    }
+
     apply {
         if (hdr.ipv6.isValid()) {
             words_v6_0.apply(
@@ -485,17 +600,11 @@ control FlowRecords(in frame_headers_t hdr, inout metadata_t meta, in flow_time_
             meta.flow.is_same_2 = 1;
             meta.flow.is_same_3 = 1;
         }
-        if (meta.egress.is_unruled == 0) {
-            meta.flow.is_same_ports = record_ports.execute(meta.flow.index);
-            meta.flow.is_same_protocol = record_protocol.execute(meta.flow.index);
-            record_life.execute(meta.flow.index);
-        } else {
-            meta.flow.is_same_ports = compare_ports.execute(meta.flow.index);
-            meta.flow.is_same_protocol = compare_protocol.execute(meta.flow.index);
-            if (meta.flow.is_same == 1 && meta.flow.is_same_1 == 1 && meta.flow.is_same_2 == 1 && meta.flow.is_same_3 == 1
-                && meta.flow.is_same_ports == 1 && meta.flow.is_same_protocol == 1) {
-                meta.flow.is_established = refresh.execute(meta.flow.index);
-            }
+        ports.apply();
+        protocols.apply();
+        if (meta.flow.is_same == 1 && meta.flow.is_same_1 == 1 && meta.flow.is_same_2 == 1 && meta.flow.is_same_3 == 1
+            && meta.flow.is_same_ports == 1 && meta.flow.is_same_protocol == 1) {
+            lives.apply();
         }
     }
 }

@@ -16,6 +16,7 @@ parser SwitchIngressParser(
         packet.extract(intrinsic);
         packet.advance(PORT_METADATA_SIZE);
         meta = { ... };
+        meta.ingress_port = intrinsic.ingress_port;
         transition select(intrinsic.ingress_port) {
             CPU_PORT: parse_packet_out;
             default: parse_frame;
@@ -119,12 +120,8 @@ control Bridge(inout ingress_headers_t hdr, in egress_verdict_t verdict) {
 @pa_container_size("ingress", "hdr.received.inner.ethernet.ether_type", 16)
 @pa_container_size("ingress", "hdr.received.inner.vlan.ether_type", 16)
 @pa_container_size("ingress", "hdr.received.inner.arp.operation", 16)
-@pa_mutually_exclusive("ingress", "meta.lkp.src_v4", "meta.lkp.src_v6")
-@pa_mutually_exclusive("ingress", "meta.lkp.dst_v4", "meta.lkp.dst_v6")
-@pa_container_size("ingress", "meta.lkp.src_v4", 32)
-@pa_container_size("ingress", "meta.lkp.dst_v4", 32)
-@pa_container_size("ingress", "meta.lkp.src_v6", 32)
-@pa_container_size("ingress", "meta.lkp.dst_v6", 32)
+@pa_container_size("ingress", "meta.lkp.src", 32)
+@pa_container_size("ingress", "meta.lkp.dst", 32)
 @pa_container_size("ingress", "meta.lkp.ttl", 8)
 @pa_container_size("ingress", "meta.lkp.ip_protocol", 8)
 @pa_container_size("ingress", "meta.lkp.ip_length", 16)
@@ -166,24 +163,44 @@ control SwitchIngress(
     Bridge() bridge_verdict;
 
     @hidden
-    action set_copy_kind(copy_kind_t kind) {
+    action copy(copy_kind_t kind) {
         meta.copy_kind = kind;
+        for_deparser.mirror_type = MIRROR_COPY;
     }
 
     @hidden
-    table copy_kinds {
+    action copy_to_controller(copy_kind_t kind) {
+        copy(kind);
+        meta.copy_session = meta.copy_session | COPY_TO_CONTROLLER;
+    }
+
+    @hidden
+    table copies {
         key = {
-            meta.is_terminated            : exact;
-            hdr.received.frame.ipv6.isValid() : exact;
+            meta.is_trapped                   : ternary;
+            meta.is_logged                    : ternary;
+            meta.color                        : ternary;
+            meta.copy_session                 : ternary;
+            meta.is_terminated                : ternary;
+            hdr.received.frame.ipv6.isValid() : ternary;
         }
         actions = {
-            set_copy_kind;
+            copy;
+            copy_to_controller;
+            NoAction;
         }
         const entries = {
-            (1, false) : set_copy_kind(COPY_RECEIVED_V4);
-            (1, true)  : set_copy_kind(COPY_RECEIVED_V6);
+            // trapped logged color session terminated ipv6
+            (1, _, _,           _, _, _)    : NoAction();
+            (_, 1, COLOR_GREEN, _, 0, _)    : copy_to_controller(COPY_BARE);
+            (_, 1, COLOR_GREEN, _, 1, true) : copy_to_controller(COPY_RECEIVED_V6);
+            (_, 1, COLOR_GREEN, _, 1, _)    : copy_to_controller(COPY_RECEIVED_V4);
+            (_, _, _,           0, _, _)    : NoAction();
+            (_, _, _,           _, 0, _)    : copy(COPY_BARE);
+            (_, _, _,           _, 1, true) : copy(COPY_RECEIVED_V6);
+            (_, _, _,           _, 1, _)    : copy(COPY_RECEIVED_V4);
         }
-        const default_action = set_copy_kind(COPY_BARE);
+        const default_action = NoAction;
     }
 
     @hidden
@@ -199,7 +216,7 @@ control SwitchIngress(
 
     @hidden
     action replicate() {
-        for_tm.mcast_grp_a = meta.group;
+        for_tm.mcast_grp_a = meta.egress.port_index;
     }
 
     @hidden
@@ -235,7 +252,7 @@ control SwitchIngress(
             meta.is_trapped    : ternary;
             meta.is_punted     : ternary;
             meta.is_logged     : ternary;
-            meta.punt_color    : ternary;
+            meta.color         : ternary;
             meta.drop_reason   : ternary;
             meta.is_flooded    : ternary;
             meta.is_terminated : ternary;
@@ -266,18 +283,11 @@ control SwitchIngress(
             for_tm.bypass_egress = 1;
             hdr.received.packet_out.setInvalid();
         } else {
-            meta.ingress_port = intrinsic.ingress_port;
             if (from_parser.parser_err != PARSER_ERROR_OK) {
                 meta.is_parser_error = 1;
             }
             pipeline.apply(hdr.received, meta);
-            copy_kinds.apply();
-            if (meta.is_trapped == 0 && meta.is_logged == 1 && meta.punt_color == COLOR_GREEN) {
-                meta.copy_session = meta.copy_session | COPY_TO_CONTROLLER;
-                for_deparser.mirror_type = MIRROR_COPY;
-            } else if (meta.is_trapped == 0 && meta.copy_session != 0) {
-                for_deparser.mirror_type = MIRROR_COPY;
-            }
+            copies.apply();
             fates.apply();
             bridge_verdict.apply(hdr, meta.egress);
         }
@@ -310,6 +320,7 @@ parser SwitchEgressParser(
     state start {
         packet.extract(intrinsic);
         meta = { ... };
+        meta.frame_length = intrinsic.pkt_length;
         transition select(packet.lookahead<copy_kind_t>()) {
             COPY_BARE &&& 0xf0: parse_copied;
             default: parse_bridged;
@@ -319,6 +330,7 @@ parser SwitchEgressParser(
     // Only the controller sees the tunnel that a frame came out of, and nobody the one that it leaves into.
     state parse_copied {
         packet.extract(hdr.copied);
+        meta.egress.port_index = intrinsic.egress_rid;
         meta.egress.punt_reason = hdr.copied.punt_reason;
         meta.egress.ingress_port = hdr.copied.ingress_port;
         meta.egress.vrf = hdr.copied.vrf;
@@ -458,6 +470,8 @@ parser SwitchEgressParser(
 }
 
 // As in ingress.
+@pa_container_size("egress", "hdr.added.encap_vxlan.policy_flags", 8)
+@pa_container_size("egress", "hdr.added.encap_vxlan.group_policy", 16)
 @pa_mutually_exclusive("egress", "hdr.added.packet_in.ingress_port", "hdr.added.encap_udp.dst_port")
 @pa_mutually_exclusive("egress", "hdr.added.packet_in.pad", "hdr.added.encap_udp.dst_port")
 @pa_mutually_exclusive("egress", "hdr.added.packet_in.vrf", "hdr.added.encap_udp.src_port")
@@ -544,41 +558,83 @@ control SwitchEgress(
     EgressPipeline() pipeline;
 
     @hidden
-    action set_copy_kind(copy_kind_t kind) {
-        meta.copy_kind = kind;
+    action drop() {
+        for_deparser.drop_ctl = 1;
     }
 
     @hidden
-    table copy_kinds {
+    action copy(copy_kind_t kind) {
+        meta.copy_kind = kind;
+        for_deparser.mirror_type = MIRROR_COPY;
+    }
+
+    @hidden
+    action copy_to_controller(copy_kind_t kind) {
+        copy(kind);
+        meta.copy_session = meta.copy_session | COPY_TO_CONTROLLER;
+    }
+
+    @hidden
+    action copy_and_drop(copy_kind_t kind) {
+        copy(kind);
+        drop();
+    }
+
+    @hidden
+    action copy_to_controller_and_drop(copy_kind_t kind) {
+        copy_to_controller(kind);
+        drop();
+    }
+
+    @hidden
+    table fates {
         key = {
-            hdr.added.encap_ipv4.isValid() : exact;
-            hdr.added.encap_ipv6.isValid() : exact;
+            meta.is_punted                 : ternary;
+            meta.is_logged                 : ternary;
+            meta.color                     : ternary;
+            meta.copy_session              : ternary;
+            meta.drop_reason               : ternary;
+            meta.is_pruned                 : ternary;
+            hdr.added.encap_ipv4.isValid() : ternary;
+            hdr.added.encap_ipv6.isValid() : ternary;
         }
         actions = {
-            set_copy_kind;
+            drop;
+            copy;
+            copy_to_controller;
+            copy_and_drop;
+            copy_to_controller_and_drop;
+            NoAction;
         }
         const entries = {
-            (true, false) : set_copy_kind(COPY_SENT_V4);
-            (false, true) : set_copy_kind(COPY_SENT_V6);
+            // punted logged color session reason pruned ipv4 ipv6
+            (_, _, _,           _, DROP_NONE, 1, _,    _)    : drop();
+            (_, 1, COLOR_GREEN, _, DROP_NONE, _, true, _)    : copy_to_controller(COPY_SENT_V4);
+            (_, 1, COLOR_GREEN, _, DROP_NONE, _, _,    true) : copy_to_controller(COPY_SENT_V6);
+            (_, 1, COLOR_GREEN, _, DROP_NONE, _, _,    _)    : copy_to_controller(COPY_BARE);
+            (_, _, _,           0, DROP_NONE, _, _,    _)    : NoAction();
+            (_, _, _,           _, DROP_NONE, _, true, _)    : copy(COPY_SENT_V4);
+            (_, _, _,           _, DROP_NONE, _, _,    true) : copy(COPY_SENT_V6);
+            (_, _, _,           _, DROP_NONE, _, _,    _)    : copy(COPY_BARE);
+            (1, _, COLOR_GREEN, _, _,         _, true, _)    : copy_to_controller_and_drop(COPY_SENT_V4);
+            (1, _, COLOR_GREEN, _, _,         _, _,    true) : copy_to_controller_and_drop(COPY_SENT_V6);
+            (1, _, COLOR_GREEN, _, _,         _, _,    _)    : copy_to_controller_and_drop(COPY_BARE);
+            (_, 1, COLOR_GREEN, _, _,         _, true, _)    : copy_to_controller_and_drop(COPY_SENT_V4);
+            (_, 1, COLOR_GREEN, _, _,         _, _,    true) : copy_to_controller_and_drop(COPY_SENT_V6);
+            (_, 1, COLOR_GREEN, _, _,         _, _,    _)    : copy_to_controller_and_drop(COPY_BARE);
+            (_, _, _,           0, _,         _, _,    _)    : drop();
+            (_, _, _,           _, _,         _, true, _)    : copy_and_drop(COPY_SENT_V4);
+            (_, _, _,           _, _,         _, _,    true) : copy_and_drop(COPY_SENT_V6);
         }
-        const default_action = set_copy_kind(COPY_BARE);
+        const default_action = copy_and_drop(COPY_BARE);
     }
 
     apply {
-        meta.egress.egress_port = intrinsic.egress_port;
-        meta.replica = intrinsic.egress_rid;
-        meta.frame_length = intrinsic.pkt_length;
-        pipeline.apply(hdr.added, hdr.frame, meta, from_parser.global_tstamp[47:32]);
-        copy_kinds.apply();
-        if ((meta.is_punted == 1 || meta.is_logged == 1) && meta.punt_color == COLOR_GREEN) {
-            meta.copy_session = meta.copy_session | COPY_TO_CONTROLLER;
-            for_deparser.mirror_type = MIRROR_COPY;
-        } else if (meta.copy_session != 0) {
-            for_deparser.mirror_type = MIRROR_COPY;
+        if (meta.egress.rewrite_mode == REWRITE_FLOODED) {
+            meta.egress.port_index = intrinsic.egress_rid;
         }
-        if (meta.drop_reason != DROP_NONE || meta.is_pruned == 1) {
-            for_deparser.drop_ctl = 1;
-        }
+        pipeline.apply(hdr.added, hdr.frame, meta, intrinsic.egress_port, from_parser.global_tstamp[47:32]);
+        fates.apply();
     }
 }
 

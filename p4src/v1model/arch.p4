@@ -73,26 +73,25 @@ control FlowHash(inout metadata_t meta) {
     apply {
         if (meta.lkp.kind == FRAME_IPV4 && meta.lkp.is_fragment == 0) {
             hash(meta.flow_hash, HashAlgorithm.crc32, 32w0, {
-                meta.lkp.src_v4, meta.lkp.dst_v4, meta.lkp.ip_protocol, meta.lkp.l4_src_port, meta.lkp.l4_dst_port
+                meta.lkp.src[31:0], meta.lkp.dst[31:0], meta.lkp.ip_protocol, meta.lkp.l4_src_port, meta.lkp.l4_dst_port
             }, 64w0x100000000);
         } else if (meta.lkp.kind == FRAME_IPV4) {
             hash(meta.flow_hash, HashAlgorithm.crc32, 32w0, {
-                meta.lkp.src_v4, meta.lkp.dst_v4, meta.lkp.ip_protocol
+                meta.lkp.src[31:0], meta.lkp.dst[31:0], meta.lkp.ip_protocol
             }, 64w0x100000000);
         } else if (meta.lkp.kind == FRAME_IPV6 && meta.lkp.is_fragment == 0) {
             hash(meta.flow_hash, HashAlgorithm.crc32, 32w0, {
-                meta.lkp.src_v6, meta.lkp.dst_v6, meta.lkp.ip_protocol, meta.lkp.l4_src_port, meta.lkp.l4_dst_port
+                meta.lkp.src, meta.lkp.dst, meta.lkp.ip_protocol, meta.lkp.l4_src_port, meta.lkp.l4_dst_port
             }, 64w0x100000000);
         } else if (meta.lkp.kind == FRAME_IPV6) {
             hash(meta.flow_hash, HashAlgorithm.crc32, 32w0, {
-                meta.lkp.src_v6, meta.lkp.dst_v6, meta.lkp.ip_protocol
+                meta.lkp.src, meta.lkp.dst, meta.lkp.ip_protocol
             }, 64w0x100000000);
         } else {
             hash(meta.flow_hash, HashAlgorithm.crc32, 32w0, {
                 meta.lkp.src_mac, meta.lkp.dst_mac, meta.lkp.ether_type
             }, 64w0x100000000);
         }
-        meta.egress.source_port = meta.flow_hash[15:0] | 0xc000;
     }
 }
 
@@ -112,7 +111,7 @@ control PortIngressMeter(inout metadata_t meta) {
     meter(PORT_METER_SIZE, MeterType.bytes) port_ingress_meter;
 
     apply {
-        port_ingress_meter.execute_meter((bit<32>)meta.port_index, meta.port_color);
+        port_ingress_meter.execute_meter((bit<32>)meta.port_index, meta.color);
     }
 }
 
@@ -122,18 +121,18 @@ control PortEgressMeter(inout metadata_t meta) {
     meter(PORT_METER_SIZE, MeterType.bytes) port_egress_meter;
 
     apply {
-        port_egress_meter.execute_meter((bit<32>)meta.egress.port_index, meta.port_color);
+        port_egress_meter.execute_meter((bit<32>)meta.egress.port_index, meta.color);
     }
 }
 
-// Frames that the controller shall see, against the rate of their reason.
+// Frames that the controller may see, against the rate of their reason. Asked while `drop_reasons` is: a cell without a rate is green.
 control PuntMeter(inout metadata_t meta) {
     @name(".punt_meter") @id(0x03)
     meter(PUNT_METER_SIZE, MeterType.packets) punt_meter;
 
     apply {
-        if (meta.is_punted == 1 || meta.is_logged == 1) {
-            punt_meter.execute_meter((bit<32>)meta.egress.punt_reason, meta.punt_color);
+        if (meta.is_trapped == 0 && (meta.drop_reason != DROP_NONE || meta.is_logged == 1)) {
+            punt_meter.execute_meter((bit<32>)meta.egress.punt_reason, meta.color);
         }
     }
 }
@@ -144,8 +143,8 @@ control EgressPuntMeter(inout metadata_t meta) {
     meter(EGRESS_PUNT_METER_SIZE, MeterType.packets) egress_punt_meter;
 
     apply {
-        if (meta.is_punted == 1 || meta.is_logged == 1) {
-            egress_punt_meter.execute_meter((bit<32>)meta.egress.punt_reason, meta.punt_color);
+        if (meta.drop_reason != DROP_NONE || meta.is_logged == 1) {
+            egress_punt_meter.execute_meter((bit<32>)meta.egress.punt_reason, meta.color);
         }
     }
 }
@@ -205,9 +204,9 @@ control ChecksumMoves(inout frame_headers_t hdr, inout metadata_t meta) {
 // A question for a link-local address that carries a MAC (RFC 4291 appendix A), but not a group's: that MAC is asked for.
 control LinkLocalQuery(inout lookup_t lkp) {
     apply {
-        if (lkp.dst_v6[127:118] == 0x3fa && lkp.dst_v6[39:24] == 0xfffe && lkp.dst_v6[56:56] == 0) {
+        if (lkp.is_query == 1 && lkp.kind == FRAME_IPV6 && lkp.dst[127:118] == 0x3fa && lkp.dst[39:24] == 0xfffe && lkp.dst[56:56] == 0) {
             lkp.is_eui64_query = 1;
-            lkp.dst_mac = (lkp.dst_v6[63:40] ^ 24w0x020000) ++ lkp.dst_v6[23:0];
+            lkp.dst_mac = (lkp.dst[63:40] ^ 24w0x020000) ++ lkp.dst[23:0];
         }
     }
 }

@@ -93,14 +93,14 @@ control SwitchIngress(inout switch_headers_t hdr, inout metadata_t meta, inout s
             checksum_verify.apply(hdr.received.frame.ipv4, meta.outer.is_bad_checksum);
             inner_checksum_verify.apply(hdr.received.inner.ipv4, meta.inner.is_bad_checksum);
             pipeline.apply(hdr.received, meta);
-            if (meta.is_trapped == 0 && meta.is_logged == 1 && meta.punt_color == COLOR_GREEN) {
+            if (meta.is_trapped == 0 && meta.is_logged == 1 && meta.color == COLOR_GREEN) {
                 meta.copy_session = meta.copy_session | COPY_TO_CONTROLLER;
             }
             if (meta.is_trapped == 0 && meta.copy_session != 0) {
                 clone_preserving_field_list(CloneType.I2E, (bit<32>)meta.copy_session, COPY_FIELDS);
             }
             if (meta.is_trapped == 1
-                || (meta.is_punted == 1 && meta.is_logged == 0 && meta.punt_color == COLOR_GREEN)) {
+                || (meta.is_punted == 1 && meta.is_logged == 0 && meta.color == COLOR_GREEN)) {
                 meta.drop_reason = DROP_NONE;
                 meta.egress.rewrite_mode = REWRITE_PUNT;
                 standard_metadata.egress_spec = CPU_PORT;
@@ -108,7 +108,7 @@ control SwitchIngress(inout switch_headers_t hdr, inout metadata_t meta, inout s
                 mark_to_drop(standard_metadata);
             } else {
                 if (meta.is_flooded == 1) {
-                    standard_metadata.mcast_grp = meta.group;
+                    standard_metadata.mcast_grp = meta.egress.port_index;
                 } else {
                     standard_metadata.egress_spec = meta.egress.egress_port;
                 }
@@ -129,6 +129,7 @@ control ReceiveCopy(inout headers_t hdr, inout metadata_t meta, in standard_meta
             meta.egress.rewrite_mode = REWRITE_PUNT;
         } else {
             meta.egress.rewrite_mode = REWRITE_MIRRORED;
+            meta.egress.port_index = (port_index_t)standard_metadata.egress_rid;
             if (standard_metadata.instance_type == INGRESS_CLONE && meta.is_terminated == 1) {
                 decapsulate.apply(hdr, meta);
             }
@@ -141,17 +142,20 @@ control SwitchEgress(inout switch_headers_t hdr, inout metadata_t meta, inout st
     EgressPipeline() pipeline;
 
     apply {
-        meta.replica = (port_index_t)standard_metadata.egress_rid;
-        meta.egress.egress_port = standard_metadata.egress_port;
         // Ingress has made its copies.
         meta.copy_session = 0;
         meta.is_logged = 0;
         meta.is_punted = 0;
+        meta.color = COLOR_GREEN;
+        // A copy knows by its number where it goes.
+        if (meta.egress.rewrite_mode == REWRITE_FLOODED) {
+            meta.egress.port_index = (port_index_t)standard_metadata.egress_rid;
+        }
         if (standard_metadata.instance_type == INGRESS_CLONE || standard_metadata.instance_type == EGRESS_CLONE) {
             receive_copy.apply(hdr.received, meta, standard_metadata);
         }
-        pipeline.apply(hdr.added, hdr.received.frame, meta, meta.now);
-        if ((meta.is_punted == 1 || meta.is_logged == 1) && meta.punt_color == COLOR_GREEN) {
+        pipeline.apply(hdr.added, hdr.received.frame, meta, standard_metadata.egress_port, meta.now);
+        if ((meta.is_punted == 1 || meta.is_logged == 1) && meta.color == COLOR_GREEN) {
             meta.copy_session = meta.copy_session | COPY_TO_CONTROLLER;
         }
         if (standard_metadata.instance_type == EGRESS_CLONE) {

@@ -147,7 +147,8 @@ class LinkAddressIsAnsweredOnFabricPorts(LeafTest):
         self.install(
             [
                 entries.fabric_port(5, packets.BROADCAST),
-                entries.gateway_address(0, "172.31.0.1", ROUTER_MAC),
+                entries.gateway_address(0, "172.31.0.1"),
+                entries.bridge_domain(0, 0, ROUTER_MAC),
             ]
         )
         request = packets.arp_request(NEIGHBOR_MACS[5], "172.31.0.0", "172.31.0.1")

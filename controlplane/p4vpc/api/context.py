@@ -12,6 +12,7 @@ from p4vpc.api.schemas import ApplyResult
 from p4vpc.errors import ExhaustedError, ModelError, Problem
 from p4vpc.intent import ForeignVtep, Malformed, Switch
 from p4vpc.services import (
+    Concern,
     Controller,
     ForbiddenError,
     IntentService,
@@ -79,7 +80,8 @@ class Context:
             raise
         outcome = None
         if wait is not None and not is_dry_run:
-            outcome = await self.controller.wait_realised(applied.revision, wait)
+            concern = None if caller.tenant is None else Concern.of(caller.tenant, applied.edits)
+            outcome = await self.controller.wait_realised(applied.revision, wait, concern=concern)
         return ApplyResult.of(caller, applied, outcome, is_dry_run=is_dry_run)
 
 

@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 from p4vpc.services import ControllerStatus
 from p4vpc.services.responder import Responder
 from p4vpc.services.samples import Sampler
-from p4vpc.southbound import SwitchStatus
+from p4vpc.southbound import PipelineState, SwitchStatus
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -19,6 +19,11 @@ _GAUGES: tuple[tuple[str, str, Callable[[SwitchStatus], float]], ...] = (
     ("p4vpc_switch_desired_revision", "Revision that is wanted", lambda switch: switch.desired_revision),
     ("p4vpc_switch_realised_revision", "Revision that is shown in full", lambda switch: switch.realised_revision),
     ("p4vpc_switch_entries", "Table entries and multicast groups", lambda switch: switch.entries),
+    (
+        "p4vpc_switch_pipeline_outdated",
+        "1 while another pipeline waits for its turn to be replaced",
+        lambda switch: switch.pipeline is PipelineState.OUTDATED,
+    ),
     ("p4vpc_switch_problems", "Entries that the switch cannot hold", lambda switch: len(switch.problems)),
 )
 _COUNTERS: tuple[tuple[str, str, Callable[[SwitchStatus], float]], ...] = (
@@ -26,6 +31,8 @@ _COUNTERS: tuple[tuple[str, str, Callable[[SwitchStatus], float]], ...] = (
     ("p4vpc_switch_updates_refused", "Updates that it refused", lambda switch: switch.updates_refused),
     ("p4vpc_switch_connections", "Sessions opened", lambda switch: switch.connections),
     ("p4vpc_switch_packets_in", "Packets received from the switch", lambda switch: switch.packets_in),
+    ("p4vpc_switch_rounds_inspected", "Times that every table was inspected", lambda switch: switch.rounds_inspected),
+    ("p4vpc_switch_entries_drifted", "Entries found other than written", lambda switch: switch.entries_drifted),
 )
 
 

@@ -28,7 +28,7 @@ from p4vpc.api.schemas import (
 from p4vpc.compiler import DropReason
 from p4vpc.errors import NotFoundError, Problem
 from p4vpc.intent import closest
-from p4vpc.services import read_drops, read_telemetry
+from p4vpc.services import Concern, read_drops, read_telemetry
 from p4vpc.services.samples import ACL_LOG
 
 SwitchNames = Annotated[list[str] | None, Query(alias="switch", description="only these switches")]
@@ -49,7 +49,7 @@ def router(context: Context) -> APIRouter:
     async def status(caller: Caller, wait: Wait = None, revision: Revision = None) -> Response:
         """Every switch; with `wait`, after all are connected and show the revision, or after that many seconds.
 
-        A tenant is told revisions and outcome, and nothing of the switches.
+        A tenant is told revisions and outcome, and nothing of the switches; it waits for those that its VPCs are at.
         """
         current = (await context.intents.snapshot()).revision
         outcome = None
@@ -58,7 +58,8 @@ def router(context: Context) -> APIRouter:
                 message = f"revision {revision} does not exist, the last is {current}"
                 raise BadRequestError(Problem("", "revision", message, f"at most {current}", "query"))
             wanted = current if revision is None else revision
-            outcome = await context.controller.wait_realised(wanted, wait, is_every_switch_ready=True)
+            concern = None if caller.tenant is None else Concern(caller.tenant)
+            outcome = await context.controller.wait_realised(wanted, wait, is_every_switch_ready=True, concern=concern)
         now = context.controller.status
         body = StatusModel(
             revision=current,

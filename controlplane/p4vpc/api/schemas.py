@@ -148,6 +148,8 @@ class SwitchModel(BaseModel):
     updates_refused: int
     connections: int
     packets_in: int
+    rounds_inspected: int
+    entries_drifted: int
     problems: list[SwitchProblemModel]
     port_states: PortStates
     error: str
@@ -170,6 +172,8 @@ class SwitchModel(BaseModel):
             updates_refused=status.updates_refused,
             connections=status.connections,
             packets_in=status.packets_in,
+            rounds_inspected=status.rounds_inspected,
+            entries_drifted=status.entries_drifted,
             problems=[SwitchProblemModel.of(problem) for problem in status.problems],
             port_states=status.port_states,
             error=status.error,

@@ -86,6 +86,10 @@ def serve(
         float,
         typer.Option(min=1, help="after so long without a sign of life others take its switches (PostgreSQL only)"),
     ] = 6.0,
+    inspection_round: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", min=0, help="in which each table of a switch is read once; 0: no inspection"),
+    ] = 300.0,
     log_format: Annotated[LogFormat, typer.Option(help="how log lines look")] = LogFormat.CONSOLE,
     log_level: Annotated[LogLevel, typer.Option(help="the least important lines shown")] = LogLevel.INFO,
 ) -> None:
@@ -110,7 +114,10 @@ def serve(
         pipeline or default_pipeline(),
         token_file=token_file,
         tls=ApiTls(tls_cert, tls_key, tls_client_ca) if tls_cert and tls_key else None,
-        switch_options=AgentOptions(tls=SwitchTls.load(switch_ca, switch_cert, switch_key) if switch_ca else None),
+        switch_options=AgentOptions(
+            inspection_round=inspection_round,
+            tls=SwitchTls.load(switch_ca, switch_cert, switch_key) if switch_ca else None,
+        ),
         limits=TenantLimits(
             objects=tenant_objects,
             rules=tenant_rules,

@@ -256,6 +256,10 @@ def print_status(status: Status) -> None:
     for switch in status.switches:
         if switch.error:
             typer.echo(f"! {switch.name}: {switch.error}")
+        if switch.entries_drifted:
+            typer.echo(
+                f"! {switch.name}: {switch.entries_drifted} entries were found other than written since the start"
+            )
         for problem in switch.problems:
             origins = ", ".join(map(str, problem.origins)) or "no object any more"
             typer.echo(f"! {switch.name}: {origins}: {problem.entry}: {problem.reason}")

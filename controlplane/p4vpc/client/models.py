@@ -109,6 +109,8 @@ class Switch(Answer):
     updates_refused: int
     connections: int
     packets_in: int
+    rounds_inspected: int = 0
+    entries_drifted: int = 0
     problems: Sequence[SwitchProblem]
     port_states: str = "unknown"
     error: str

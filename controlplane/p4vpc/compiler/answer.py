@@ -4,7 +4,9 @@
 Where there is an IPv6 address there is a link-local one too, made of the MAC that is answered with. For all other
 targets the pipeline answers from `hosts_v4`, `hosts_v6` and `bridge`.
 
-Writes `gateway_addresses_v4` and `gateway_addresses_v6`.
+Egress knows the MAC of a gateway by its bridge domain. The links together are bridge domain 0, which nothing is sent into.
+
+Writes `gateway_addresses_v4` and `gateway_addresses_v6`, and in egress `bridge_domains` for the links.
 """
 
 from collections.abc import Iterator
@@ -17,12 +19,15 @@ from p4vpc.intent import IpAddress, Mac, link_local_of
 from p4vpc.model import Model, ModelSwitch, ModelVpc
 
 UNDERLAY_BRIDGE_DOMAIN = 0
+NO_VNI = 0
 
 
 def emit_switch(model: Model, switch: ModelSwitch) -> Emitted:
     """Yield the addresses that the switch has on its links."""
     for end in model.fabric_ports[switch.name]:
         if end.address is not None:
+            own = ActionCall("set_bridge_domain", (NO_VNI, switch.router_mac.value))
+            yield TableEntry("bridge_domains", (Exact(UNDERLAY_BRIDGE_DOMAIN),), 0, own), end.link
             for entry in _answers(UNDERLAY_BRIDGE_DOMAIN, end.address, switch.router_mac):
                 yield entry, end.link
 
@@ -36,7 +41,6 @@ def emit_vpc(vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
 
 
 def _answers(bridge_domain: int, address: IpAddress, mac: Mac) -> Iterator[TableEntry]:
-    answer = ActionCall("answer_gateway", (mac.value,))
     for target in (address,) if address.version == 4 else (address, link_local_of(mac)):
         key = (Exact(bridge_domain), Exact(int(target)))
-        yield TableEntry(of_family("gateway_addresses", target), key, 0, answer)
+        yield TableEntry(of_family("gateway_addresses", target), key, 0, ActionCall("answer_gateway"))

@@ -5,11 +5,13 @@
 `controller` owns the agents, `leases` says which switches are this controller's, `responder` the answers to packets
 that the switches hand up, `moves` knows what goes first and who redirects while ports move, `announced_moves` the
 moves that hosts announce (`damping` how often), `links` which links of the fabric count, `realised` how far one object
-is, `telemetry` what is read from switches on request.
+is (`origins` where it has entries), `concern` what a tenant waits for, `telemetry` what is read from switches on
+request.
 """
 
 from p4vpc.services.access import AccessService, ForbiddenError, Principal
 from p4vpc.services.blocking import Blocking
+from p4vpc.services.concern import Concern
 from p4vpc.services.controller import Controller, ControllerStatus, MobilityOptions, Outcome
 from p4vpc.services.damping import DampingOptions
 from p4vpc.services.intents import Applied, Edit, IntentService, Operation, Plan
@@ -24,6 +26,7 @@ __all__ = (
     "AccessService",
     "Applied",
     "Blocking",
+    "Concern",
     "Controller",
     "ControllerStatus",
     "Counter",

@@ -14,7 +14,7 @@ import os
 import socket
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
@@ -29,12 +29,14 @@ from p4vpc.model import Model, ModelSwitch
 from p4vpc.services.access import AccessService
 from p4vpc.services.announced_moves import AnnouncedMoves
 from p4vpc.services.blocking import Blocking
+from p4vpc.services.concern import Concern
 from p4vpc.services.damping import DampingOptions
 from p4vpc.services.intents import IntentService
 from p4vpc.services.leases import Cluster, Hooks, LeaseOptions, election_id_of, epoch_of
 from p4vpc.services.links import Discovery, LinkMonitor, LinkOptions, LinkState, LinkStatus
 from p4vpc.services.models import Models
 from p4vpc.services.moves import Moves
+from p4vpc.services.origins import OriginIndex
 from p4vpc.services.responder import (
     Announcement,
     Attachment,
@@ -45,7 +47,17 @@ from p4vpc.services.responder import (
     view_of_model,
 )
 from p4vpc.services.samples import Sampler, SampleRing, SampleView
-from p4vpc.southbound import Agent, AgentOptions, Packet, Pipeline, SwitchState, SwitchStatus, Target
+from p4vpc.southbound import (
+    Agent,
+    AgentOptions,
+    Pace,
+    Packet,
+    Pipeline,
+    Rollout,
+    SwitchState,
+    SwitchStatus,
+    Target,
+)
 from p4vpc.store import Departure, Member, Snapshot, SoleUse, Store
 
 FEED_INTERVAL_SECONDS = 1.0
@@ -155,6 +167,9 @@ class Controller:
         self.intents = IntentService(store, self._blocking, self._dirty.set, pipeline.architecture)
         self.access = AccessService(store, self._blocking)
         self._announced_moves = AnnouncedMoves(self.intents, options=self._mobility.damping)
+        self._rollout = Rollout(self._notify)
+        self._pace = Pace()
+        self.origins = OriginIndex()
         self._running: dict[str, _Running] = {}
         self._compiled: Compilation | None = None
         self._models = Models()
@@ -215,18 +230,37 @@ class Controller:
     @property
     def status(self) -> ControllerStatus:
         """The whole at this moment."""
-        error = self._store_error or self._model_error or self.lease_error
-        status = ControllerStatus(self._compiled_revision, error, self._switches(), self._links.status())
+        status = ControllerStatus(self._compiled_revision, self.error, self._switches(), self._links.status())
         cluster = self._cluster
         if cluster is None:
             return status
         owners = {name: (cluster.owner(name) or "", cluster.epoch(name)) for name in sorted(self._running)}
         return replace(status, name=cluster.name, controllers=cluster.members, owners=owners)
 
-    def _switches(self) -> tuple[SwitchStatus, ...]:
-        return tuple(self.switch_status(name) for name in sorted(self._running))
+    @property
+    def error(self) -> str:
+        """Why the last revision was not handed to the agents; empty if it was."""
+        return self._store_error or self._model_error or self.lease_error
 
-    def switch_status(self, name: str) -> SwitchStatus:
+    @property
+    def compiled_revision(self) -> int:
+        """The last revision that was handed to the agents."""
+        return self._compiled_revision
+
+    @property
+    def compilation(self) -> Compilation | None:
+        """What the switches shall hold, and what it was made from; None before the first."""
+        return self._compiled
+
+    def switch_status(self, name: str) -> SwitchStatus | None:
+        """One switch at this moment; None if there is no agent for it."""
+        running = self._running.get(name)
+        return None if running is None else self._status_of(name)
+
+    def _switches(self) -> tuple[SwitchStatus, ...]:
+        return tuple(self._status_of(name) for name in sorted(self._running))
+
+    def _status_of(self, name: str) -> SwitchStatus:
         """One switch at this moment, as its owner tells; KeyError if there is none of that name."""
         agent = self._running[name].agent
         if agent.is_owner or self._cluster is None:
@@ -358,7 +392,12 @@ class Controller:
         self._on_announcement(switch, attachment, announcement)
 
     async def wait_realised(
-        self, revision: int, timeout_seconds: float, *, is_every_switch_ready: bool = False
+        self,
+        revision: int,
+        timeout_seconds: float,
+        *,
+        is_every_switch_ready: bool = False,
+        concern: Concern | None = None,
     ) -> Outcome:
         """Wait until every switch that `revision` touches shows it.
 
@@ -366,32 +405,46 @@ class Controller:
             revision: a committed one.
             timeout_seconds: bound.
             is_every_switch_ready: wait also for switches that are not touched, but not connected or not read back.
+            concern: whose switches and refusals count; None: everybody's.
 
         Returns:
             REALISED; DEGRADED as soon as nothing is left to try, but something is refused, left out or did not
             compile; TIMEOUT otherwise.
         """
-        outcome = self._outcome(revision, is_every_switch_ready)
+        outcome = self._outcome(revision, is_every_switch_ready, concern)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_seconds):
                 while outcome is Outcome.TIMEOUT:
                     await self._changed.wait()
-                    outcome = self._outcome(revision, is_every_switch_ready)
+                    outcome = self._outcome(revision, is_every_switch_ready, concern)
         return outcome
 
-    def _outcome(self, revision: int, is_every_switch_ready: bool) -> Outcome:
+    def _outcome(self, revision: int, is_every_switch_ready: bool, concern: Concern | None) -> Outcome:
         if self._model_error and self._failed_revision >= revision > self._compiled_revision:
             return Outcome.DEGRADED
         if not self._is_ready or self._compiled_revision < revision:
             return Outcome.TIMEOUT
-        if is_every_switch_ready and any(switch.state is not SwitchState.READY for switch in self._switches()):
+        names: Set[str] = self._running.keys()
+        if concern is not None and self._compiled is not None:
+            names &= concern.switches(self._compiled.input.model)
+        if is_every_switch_ready and not all(map(self._is_ready_somewhere, names)):
             return Outcome.TIMEOUT
         if (elsewhere := self._revision_elsewhere()) is not None and elsewhere < revision:
             return Outcome.TIMEOUT
-        switches = [self.switch_status(name) for name in self._behind]
+        switches = [self._status_of(name) for name in self._behind & names]
         if not all(switch.has_settled(revision) for switch in switches):
             return Outcome.TIMEOUT
-        return Outcome.REALISED if all(switch.has_realised(revision) for switch in switches) else Outcome.DEGRADED
+        if concern is not None:
+            is_realised = not any(concern.is_about(problem) for switch in switches for problem in switch.problems)
+        else:
+            is_realised = all(switch.has_realised(revision) for switch in switches)
+        return Outcome.REALISED if is_realised else Outcome.DEGRADED
+
+    def _is_ready_somewhere(self, name: str) -> bool:
+        """Whether a switch's owner, us or another controller, has it ready."""
+        if self._cluster is None or self._running[name].agent.is_owner:
+            return self._session_of(name) is not None
+        return self._status_of(name).state is SwitchState.READY
 
     def _revision_elsewhere(self) -> int | None:
         """The last revision that all other owners have given to their switches; None if there are no others."""
@@ -602,13 +655,13 @@ class Controller:
             return True
         if self._cluster is not None and self._cluster.is_between_owners(switch):
             return False
-        status = self.switch_status(switch)
+        status = self._status_of(switch)
         return bool(status.error) and not status.is_connected
 
     def _realised(self) -> Mapping[str, int]:
         """What is realised at the switches that are waited for."""
         awaited = self._moves.awaited().keys() & self._running.keys()
-        return {name: self.switch_status(name).realised_revision for name in awaited}
+        return {name: self._status_of(name).realised_revision for name in awaited}
 
     async def _redirect(self) -> None:
         """Let switches redirect as soon as there is somebody to redirect to, and as long as somebody may need it."""
@@ -665,6 +718,8 @@ class Controller:
             on_change=partial(self._agent_changed, target.name),
             on_packet=on_packet,
             on_ports=self._links.set_ports,
+            rollout=self._rollout,
+            pace=self._pace,
             options=self._options,
         )
         tasks = (
@@ -682,6 +737,7 @@ class Controller:
         self._behind.discard(name)
         if self._cluster is not None:
             self._cluster.forget(name)
+        self.origins.forget([name])
         self._log.info("let go", switch=name)
 
     async def _supervise(self, agent: Agent) -> None:
@@ -698,7 +754,7 @@ class Controller:
 
     async def _release_identifiers(self) -> None:
         """Free numbers that no switch can hold any more; who has moved is known everywhere by then."""
-        behind = (self.switch_status(name).realised_revision for name in self._behind)
+        behind = (self._status_of(name).realised_revision for name in self._behind)
         elsewhere = self._revision_elsewhere()
         whole = self._compiled_revision if elsewhere is None else min(self._compiled_revision, elsewhere)
         realised = min((whole, *behind))

@@ -38,8 +38,8 @@ from p4vpc.store import (
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
-_ATTEMPTS = 20
-"""How often a commit is tried again because another process has committed in between."""
+_ATTEMPTS = 500
+"""How often a commit is tried because another process has committed in between: one that is busier may win for long."""
 
 _MOST_NEWS = 5_000
 """Changes of others that are followed one by one; after more everything is read."""

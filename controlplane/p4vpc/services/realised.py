@@ -8,13 +8,15 @@ comes from the object is refused: what is refused of others does not count again
 
 import asyncio
 import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from p4vpc.compiler import DesiredState
-from p4vpc.compiler.entries import Origin
+from p4vpc.compiler import Compilation
 from p4vpc.intent import KINDS, ObjectId
+from p4vpc.services.concern import Concern
 from p4vpc.services.controller import Controller
+from p4vpc.services.origins import holders
 from p4vpc.southbound import SwitchProblem, SwitchState, SwitchStatus
 
 _LOOK_AGAIN_SECONDS = 1.0
@@ -71,14 +73,17 @@ async def read_realised(controller: Controller, object_id: ObjectId, revision: i
 
 
 def _read(controller: Controller, object_id: ObjectId, revision: int) -> Realised:
-    status = controller.status
-    if status.compiled_revision < revision:
-        state = RealisedState.REFUSED if status.error else RealisedState.PENDING
-        return Realised(state, status.error, ())
+    compilation = controller.compilation
+    if compilation is None or controller.compiled_revision < revision:
+        error = controller.error
+        return Realised(RealisedState.REFUSED if error else RealisedState.PENDING, error, ())
     found = []
-    for switch in status.switches:
-        entries = _entries(controller.desired(switch.name), object_id)
-        problems = tuple(it for it in switch.problems if any(_is_of(origin, object_id) for origin in it.origins))
+    for name in sorted(_switches(compilation, object_id)):
+        switch = controller.switch_status(name)
+        if switch is None:
+            continue
+        entries = controller.origins.count(compilation.states[name], object_id)
+        problems = tuple(it for it in switch.problems if any(object_id in holders(origin) for origin in it.origins))
         if entries or problems:
             is_settled = switch.state is SwitchState.READY and switch.has_settled(revision)
             found.append(AtSwitch(switch, entries, problems, is_settled and not problems))
@@ -89,13 +94,13 @@ def _read(controller: Controller, object_id: ObjectId, revision: int) -> Realise
     return Realised(state, "", tuple(found))
 
 
-def _entries(desired: DesiredState | None, object_id: ObjectId) -> int:
-    if desired is None:
-        return 0
-    return sum(any(_is_of(origin, object_id) for origin in item.origins) for item in desired.entries.values())
-
-
-def _is_of(origin: Origin, object_id: ObjectId) -> bool:
-    if origin.key == object_id.key and origin.kind == object_id.kind:
-        return True
-    return object_id.kind in KINDS[origin.kind].name_fields and origin.key.startswith(f"{object_id.key}/")
+def _switches(compilation: Compilation, object_id: ObjectId) -> Iterable[str]:
+    """Where there may be entries of an object."""
+    tenant = object_id.key if object_id.kind == "tenant" else object_id.key.partition("/")[0]
+    if object_id.kind != "tenant" and "tenant" not in KINDS[object_id.kind].name_fields:
+        return compilation.states.keys()
+    is_in_vpc = object_id.kind == "vpc" or "vpc" in KINDS[object_id.kind].name_fields
+    vpcs = {"/".join(object_id.key.split("/")[:2])} if is_in_vpc else None
+    of = compilation.input
+    redirecting = {name for name, ports in of.moved.items() if any(it.key.startswith(f"{tenant}/") for it in ports)}
+    return (Concern(tenant, vpcs).switches(of.model) | redirecting) & compilation.states.keys()

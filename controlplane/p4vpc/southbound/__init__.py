@@ -3,16 +3,19 @@
 
 `agent` owns the life of a switch, `session` one connection, `port_states` what gNMI
 tells, `pipeline` what the switches run, `codec` entries as
-messages, `readback` what switches hold and count, `refusals` what they would not take, `quirks` where targets differ.
+messages, `readback` what switches hold and count, `inspection` whether they still hold it, `refusals` what they would
+not take, `rollout` who gets a new pipeline when, `quirks` where targets differ.
 """
 
 from p4vpc.southbound.agent import Agent, AgentOptions, NotConnectedError, Target
 from p4vpc.southbound.codec import Codec
+from p4vpc.southbound.inspection import Pace
 from p4vpc.southbound.match_codec import DecodeError, EncodeError
 from p4vpc.southbound.p4info import PipelineError
 from p4vpc.southbound.packets import Packet
 from p4vpc.southbound.pipeline import Pipeline
 from p4vpc.southbound.readback import CounterReading, read_counters
+from p4vpc.southbound.rollout import Rollout
 from p4vpc.southbound.rpc import RpcError
 from p4vpc.southbound.status import PipelineState, PortStates, SwitchProblem, SwitchState, SwitchStatus
 from p4vpc.southbound.tls import SwitchTls
@@ -25,11 +28,13 @@ __all__ = (
     "DecodeError",
     "EncodeError",
     "NotConnectedError",
+    "Pace",
     "Packet",
     "Pipeline",
     "PipelineError",
     "PipelineState",
     "PortStates",
+    "Rollout",
     "RpcError",
     "SwitchProblem",
     "SwitchState",

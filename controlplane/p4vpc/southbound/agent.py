@@ -2,39 +2,55 @@
 """One agent per switch: keeps the switch at its desired state, whatever happens to either of them.
 
 An agent connects, arbitrates, makes sure of the pipeline, reads back what the switch holds, and from then on writes the
-difference whenever there is one. The picture it has of the switch (`_Image`) lives as long as the session: after
+difference whenever there is one. The picture it has of the switch (`Image`) lives as long as the session: after
 every reconnect it is read anew, so a restarted switch is filled again and a restarted controller finds nothing to do.
+Meanwhile the switch is inspected, one table after the other (`Inspection`): what has been changed behind our back, or
+lost, is put right; what gets lost again is reported like a refusal.
 """
 
 import asyncio
 import contextlib
-from collections import Counter
+import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import structlog
 from finsy import GRPCStatusCode
 from finsy.proto import p4r
 
-from p4vpc.compiler.entries import DesiredState, Entry, Identity
+from p4vpc.compiler.entries import DesiredEntry, DesiredState, Entry, Identity
 from p4vpc.errors import SouthboundError
 from p4vpc.persistent import PersistentMap
 from p4vpc.reconcile import Batch, Change, LeftOut, Operation, Plan, plan, plan_some
 from p4vpc.reconcile.planner import DEFAULT_BATCH_SIZE
 from p4vpc.southbound import quirks
 from p4vpc.southbound.describe import describe
+from p4vpc.southbound.image import Image
+from p4vpc.southbound.inspection import Inspection, Pace
 from p4vpc.southbound.match_codec import EncodeError
 from p4vpc.southbound.packets import Packet, decode_packet_in, encode_packet_out
 from p4vpc.southbound.pipeline import Pipeline
-from p4vpc.southbound.readback import read_entries
-from p4vpc.southbound.refusals import Refusals, left_out_problems
+from p4vpc.southbound.readback import (
+    Part,
+    decode_part,
+    holds_anything,
+    parts_of,
+    read_entries,
+    read_part,
+    unrounded,
+)
+from p4vpc.southbound.refusals import Refusal, Refusals, left_out_problems
+from p4vpc.southbound.rollout import Rollout
 from p4vpc.southbound.rpc import RpcError, UpdateError
 from p4vpc.southbound.session import ElectionIdUselessError, Listener, Session, connect
-from p4vpc.southbound.status import PipelineState, PortStates, SwitchState, SwitchStatus
+from p4vpc.southbound.status import PipelineState, PortStates, SwitchProblem, SwitchState, SwitchStatus
 from p4vpc.southbound.tls import SwitchTls
 
 _BATCHES_BETWEEN_LOOKS = 20
 """A long plan is dropped for a newer one after so many batches; a short one is finished, so that revisions settle."""
+
+_ENTRIES_LOGGED = 5
+"""Of those that were found wrong together."""
 
 
 class NotConnectedError(SouthboundError):
@@ -58,6 +74,8 @@ class AgentOptions:
         batch_size: most updates in one write.
         first_backoff, last_backoff: pause before the second attempt to connect, and the longest pause.
         probe_interval: how often an idle switch is asked whether it is still there, with the same pipeline.
+        inspection_round: in this time, or more slowly if there are many switches, each table is read once, to find
+            what was changed behind our back; 0: never.
         tls: how every switch is reached; None: in the clear.
     """
 
@@ -65,35 +83,8 @@ class AgentOptions:
     first_backoff: float = 0.1
     last_backoff: float = 3.0
     probe_interval: float = 10.0
+    inspection_round: float = 300.0
     tls: SwitchTls | None = None
-
-
-@dataclass(slots=True)
-class _Image:
-    """What the switch holds, as far as we know.
-
-    Attributes:
-        is_stale: it has told us something that contradicts it.
-        sizes: how many entries each table holds.
-    """
-
-    entries: dict[Identity, Entry]
-    is_stale: bool = False
-    sizes: Counter[str] = field(default_factory=Counter)
-
-    def __post_init__(self) -> None:
-        self.sizes = Counter(identity[0] for identity in self.entries)
-
-    def put(self, entry: Entry) -> None:
-        """The switch holds this entry now."""
-        if entry.identity not in self.entries:
-            self.sizes[entry.identity[0]] += 1
-        self.entries[entry.identity] = entry
-
-    def drop(self, identity: Identity) -> None:
-        """The switch holds no such entry any more."""
-        if self.entries.pop(identity, None) is not None:
-            self.sizes[identity[0]] -= 1
 
 
 class Agent:
@@ -112,6 +103,8 @@ class Agent:
         on_change: called, on the event loop, when `status` has changed in anything but mere counts.
         on_packet: called with the switch's name and each packet-in.
         on_ports: called with the switch's name and the state of all its ports, whenever it tells them.
+        rollout: whom to ask before the pipeline of a switch is replaced by another one.
+        pace: of inspection, shared by all agents.
     """
 
     def __init__(
@@ -126,6 +119,8 @@ class Agent:
         on_change: Callable[[], None] = lambda: None,
         on_packet: Callable[[str, Packet], None] | None = None,
         on_ports: Callable[[str, Mapping[int, bool]], None] = lambda name, is_up: None,
+        rollout: Rollout | None = None,
+        pace: Pace | None = None,
         options: AgentOptions | None = None,
     ):
         self.target = target
@@ -140,21 +135,31 @@ class Agent:
         self._on_change = on_change
         self._on_packet = on_packet
         self._on_ports = on_ports
+        self._rollout = rollout or Rollout()
+        self._pace = pace or Pace()
         self._options = options or AgentOptions()
         self._log = structlog.get_logger().bind(switch=target.name)
         self._wake = asyncio.Event()
         self._desired: DesiredState | None = None
         self._differing: set[Identity] | None = None
         self._session: Session | None = None
-        self._image: _Image | None = None
+        self._image: Image | None = None
         self._cookie = 0
+        self._had_pipeline = False
+        self._parts = parts_of(pipeline.codec)
+        self._inspection = Inspection(pipeline.codec)
+        self._drift: dict[Identity, Entry | None] = {}
+        self._doubtful: set[Identity] = set()
+        self._unreadable: Sequence[tuple[str, str]] = ()
         self._refusals = Refusals()
         self._left_out: tuple[LeftOut, ...] = ()
+        self._left_out_problems: tuple[SwitchProblem, ...] = ()
         self._state = SwitchState.DISCONNECTED
         self._pipeline_state = PipelineState.UNKNOWN
         self._port_states = PortStates.UNKNOWN
         self._changed_revision = self._settled_revision = self._realised_revision = 0
         self._updates_written = self._updates_refused = self._connections = self._packets_in = 0
+        self._rounds_inspected = self._entries_drifted = 0
         self._error = ""
 
     @property
@@ -183,9 +188,11 @@ class Agent:
             updates_refused=self._updates_refused,
             connections=self._connections,
             packets_in=self._packets_in,
-            problems=(*left_out_problems(self._left_out, schema), *self._refusals.problems(schema)),
+            rounds_inspected=self._rounds_inspected,
+            entries_drifted=self._entries_drifted,
+            problems=(*self._left_out_problems, *self._refusals.problems(schema)),
             port_states=self._port_states,
-            error=self._error,
+            error=self._error or (self._rollout.describe() if self._pipeline_state is PipelineState.OUTDATED else ""),
         )
 
     def _reached(self, revision: int) -> int:
@@ -297,6 +304,12 @@ class Agent:
 
     async def run(self) -> None:
         """Work until cancelled. Whatever goes wrong with the switch is reported and tried again."""
+        try:
+            await self._run()
+        finally:
+            self._rollout.withdraw(self.target.name)
+
+    async def _run(self) -> None:
         if self._standby_id is None:
             self._election_id = await self._next_election_id(0)
         backoff = self._options.first_backoff
@@ -321,6 +334,7 @@ class Agent:
     def _disconnected(self, error: str) -> None:
         if self._state is not SwitchState.DISCONNECTED or error != self._error:
             self._log.warning("disconnected", reason=error)
+        self._rollout.failed(self.target.name, error)
         self._session = None
         self._image = None
         self._error = error
@@ -348,13 +362,15 @@ class Agent:
             work = asyncio.create_task(self._work(session))
             closed = asyncio.create_task(session.closed())
             ports = asyncio.create_task(self._follow_ports(session))
+            inspection = asyncio.create_task(self._inspect(session))
+            tasks = (closed, work, ports, inspection)
             try:
-                await asyncio.wait((work, closed), return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait((work, closed, inspection), return_when=asyncio.FIRST_COMPLETED)
             finally:
-                for task in (work, closed, ports):
+                for task in tasks:
                     task.cancel()
-                await asyncio.wait((work, closed, ports))
-            failures = [task.exception() for task in (closed, work, ports) if not task.cancelled()]
+                await asyncio.wait(tasks)
+            failures = [task.exception() for task in tasks if not task.cancelled()]
             for failure in failures:
                 if failure is not None:
                     raise failure
@@ -409,6 +425,7 @@ class Agent:
         if not self.is_owner or not session.is_primary:
             if self._state is not SwitchState.STANDBY:
                 self._log.info("standing by: another controller is primary")
+            self._rollout.withdraw(self.target.name)
             self._image = None
             self._change_state(SwitchState.STANDBY)
             return
@@ -424,12 +441,34 @@ class Agent:
         if self._image is None or self._image.is_stale:
             self._change_state(SwitchState.SYNCHRONISING)
             await self._ensure_pipeline(session)
-            image = _Image(await read_entries(session, self._pipeline.codec, self._desired))
-            if self._term != term:
+            await self._read_back(session, self._desired, term)
+            if self._term != term or self._image is None:
                 return
-            self._image, self._differing = image, None
-            self._log.info("read back", entries=len(self._image.entries))
+        self._take_drift(self._image)
         await self._reconcile(session, self._image, self._desired)
+
+    async def _read_back(self, session: Session, desired: DesiredState, term: int) -> None:
+        found = await read_entries(session, self._pipeline.codec, desired)
+        if self._term != term:  # another owner's turn has come, or ours again
+            return
+        self._image = Image(found.entries)
+        self._differing = None
+        self._drift.clear()
+        self._inspection.forget()
+        self._log.info("read back", entries=len(found.entries))
+        self._report_unreadable(None, found.unreadable)
+
+    def _report_unreadable(self, part: str | None, unreadable: Sequence[tuple[str, str]]) -> None:
+        """Tell what in the answer about one part, or about all, its pipeline does not have."""
+        kept = [it for it in self._unreadable if it[0] != part] if part is not None else []
+        self._unreadable = [*kept, *unreadable]
+        number = len(self._unreadable)
+        error = f"{number} entries make no sense; the first: {self._unreadable[0][1]}" if number else ""
+        if error != self._error:
+            if error:
+                self._log.error("unreadable entries", number=number, first=self._unreadable[0][1])
+            self._error = error
+            self._on_change()
 
     async def _pause(self, session: Session) -> None:
         """Wait for something to do; ask an idle switch now and then whether it is still there."""
@@ -459,17 +498,38 @@ class Agent:
             config = await session.pipeline(is_complete=True)
         if self._pipeline.is_same(config):
             self._cookie = config.cookie.cookie
+            self._had_pipeline = True
             self._pipeline_state = PipelineState.SAME
             self._log.info("pipeline is there, not pushed", cookie=f"{self._cookie:#x}")
             return
-        found = f"another one, cookie {config.cookie.cookie:#x}" if config.HasField("p4info") else "none"
-        self._log.warning("pushing pipeline: this empties all tables", found=found)
-        await session.push_pipeline(self._pipeline)
+        is_other = config.HasField("p4info") or bool(config.cookie.cookie)
+        if is_other and await self._may_lose(session) and await self._replace_keeping_entries(session):
+            self._pipeline_state = PipelineState.RECONCILED
+        else:
+            found = f"another one, cookie {config.cookie.cookie:#x}" if is_other else "none"
+            self._log.warning("pushing pipeline: this empties all tables", found=found)
+            await session.push_pipeline(self._pipeline)
+            self._pipeline_state = PipelineState.PUSHED
         self._cookie = self._pipeline.cookie
-        self._pipeline_state = PipelineState.PUSHED
-        self._log.info("pipeline pushed", cookie=f"{self._cookie:#x}")
+        self._had_pipeline = True
+        self._on_change()
+        self._log.info("pipeline set", cookie=f"{self._cookie:#x}", how=self._pipeline_state.value)
 
-    async def _reconcile(self, session: Session, image: _Image, desired: DesiredState) -> None:
+    async def _may_lose(self, session: Session) -> bool:
+        """Whether the switch forwards anything with its other pipeline: then that is replaced in a roll-out.
+
+        One that had ours already is brought back at once, and so is one that holds no entries.
+        """
+        return not self._had_pipeline and await holds_anything(session)
+
+    async def _replace_keeping_entries(self, session: Session) -> bool:
+        """Wait for our turn in the roll-out; whether the switch has taken the pipeline without emptying its tables."""
+        self._pipeline_state = PipelineState.OUTDATED
+        self._on_change()
+        await self._rollout.turn(self.target.name)
+        return await session.reconcile_pipeline(self._pipeline)
+
+    async def _reconcile(self, session: Session, image: Image, desired: DesiredState) -> None:
         """Write the difference."""
         written, refused = self._updates_written, self._updates_refused
         differing, self._differing = self._differing, None  # whatever goes wrong, we look at everything again
@@ -485,6 +545,7 @@ class Agent:
             if position % _BATCHES_BETWEEN_LOOKS == 0 and self._desired is not desired:
                 break
         else:
+            await self._verify(session, image, desired)
             self._settle(desired, image)
         self._refusals.forget_settled(desired, image.entries)
         if image.is_stale:
@@ -499,7 +560,7 @@ class Agent:
             )
         self._change_state(SwitchState.READY)
 
-    def _plan(self, image: _Image, desired: DesiredState, differing: Set[Identity] | None) -> Plan:
+    def _plan(self, image: Image, desired: DesiredState, differing: Set[Identity] | None) -> Plan:
         schema, batch_size = self._pipeline.info.schema, self._options.batch_size
         if differing is not None and not self._left_out and not len(self._refusals):
             planned = plan_some(differing, desired, image.entries, image.sizes, schema, batch_size=batch_size)
@@ -508,7 +569,7 @@ class Agent:
         wanted = self._refusals.hold_back(desired, image.entries, asyncio.get_running_loop().time())
         return plan(wanted, image.entries, schema, batch_size=batch_size)
 
-    def _settle(self, desired: DesiredState, image: _Image) -> None:
+    def _settle(self, desired: DesiredState, image: Image) -> None:
         self._refusals.forget_settled(desired, image.entries)
         if image.is_stale:
             return
@@ -519,6 +580,10 @@ class Agent:
         self._settled_revision = latest.revision
         if not self._left_out and not len(self._refusals):
             self._realised_revision = latest.revision
+            self._rollout.done(self.target.name)
+        else:
+            problems = len(self._left_out) + len(self._refusals)
+            self._rollout.failed(self.target.name, f"it does not hold {problems} of its entries")
 
     def _report_left_out(self, left_out: tuple[LeftOut, ...]) -> None:
         known = {item.entry for item in self._left_out}
@@ -531,9 +596,11 @@ class Agent:
                     origins=origins,
                     reason=item.reason,
                 )
+        if left_out != self._left_out:
+            self._left_out_problems = tuple(left_out_problems(left_out, self._pipeline.info.schema))
         self._left_out = left_out
 
-    async def _write(self, session: Session, image: _Image, batch: Batch) -> None:
+    async def _write(self, session: Session, image: Image, batch: Batch) -> None:
         """Write one batch; what cannot be encoded is refused without asking the switch."""
         changes: list[Change] = []
         updates: list[p4r.Update] = []
@@ -550,9 +617,12 @@ class Agent:
             await self._send(session, image, changes, updates)
 
     async def _send(
-        self, session: Session, image: _Image, changes: Sequence[Change], updates: Sequence[p4r.Update]
+        self, session: Session, image: Image, changes: Sequence[Change], updates: Sequence[p4r.Update]
     ) -> None:
         """Send updates; halves of them if they are refused as a whole, until it is clear which one is meant."""
+        self._inspection.sending(change.entry.identity for change in changes)
+        for change in changes:
+            self._drift.pop(change.entry.identity, None)
         try:
             errors = await session.write(updates)
         except RpcError as error:
@@ -564,6 +634,8 @@ class Agent:
                 await self._send(session, image, changes[middle:], updates[middle:])
                 return
             errors = {0: UpdateError(error.code, error.reason)}
+        finally:
+            self._inspection.sent()
         emptied: set[str] = set()
         for position, change in enumerate(changes):
             error_of_update = errors.get(position)
@@ -575,7 +647,7 @@ class Agent:
         if emptied:
             self._refusals.try_now(emptied)
 
-    def _applied(self, image: _Image, change: Change, emptied: set[str]) -> None:
+    def _applied(self, image: Image, change: Change, emptied: set[str]) -> None:
         identity = change.entry.identity
         if change.operation is Operation.DELETE:
             image.drop(identity)
@@ -583,14 +655,16 @@ class Agent:
         else:
             image.put(change.entry)
 
-    def _failed(self, image: _Image, change: Change, error: UpdateError) -> None:
+    def _failed(self, image: Image, change: Change, error: UpdateError) -> None:
         if error.code is GRPCStatusCode.NOT_FOUND and change.operation is Operation.DELETE:
             image.drop(change.entry.identity)
             return
-        image.is_stale |= error.code in (GRPCStatusCode.NOT_FOUND, GRPCStatusCode.ALREADY_EXISTS)
-        self._refuse(change, str(error))
+        refusal = self._refuse(change, str(error))
+        is_contradiction = error.code in (GRPCStatusCode.NOT_FOUND, GRPCStatusCode.ALREADY_EXISTS)
+        # Reading everything again does not help twice; what helps later is found by inspection.
+        image.is_stale |= is_contradiction and (refusal.attempts == 1 or not self._options.inspection_round)
 
-    def _refuse(self, change: Change, reason: str) -> None:
+    def _refuse(self, change: Change, reason: str) -> Refusal:
         self._updates_refused += 1
         refusal = self._refusals.add(change, reason, asyncio.get_running_loop().time())
         log = self._log.error if refusal.attempts == 1 else self._log.debug
@@ -602,6 +676,96 @@ class Agent:
             origins=origins,
             reason=reason,
         )
+        return refusal
+
+    async def _inspect(self, session: Session) -> None:
+        """Look at one part of the switch after the other as long as the session lasts."""
+        if not self._options.inspection_round:
+            await asyncio.Event().wait()
+        pause = self._options.inspection_round / len(self._parts)
+        await asyncio.sleep(pause * _share(self.target.name))
+        while True:
+            for part in self._parts:
+                await asyncio.sleep(pause)
+                await self._pace.turn()
+                image = self._image
+                if session.is_primary and image is not None and not image.is_stale:
+                    await self._inspect_part(session, part, image)
+            self._rounds_inspected += 1
+
+    async def _inspect_part(self, session: Session, part: Part, image: Image) -> None:
+        self._inspection.begin()
+        try:
+            responses = await read_part(session, part)
+        except RpcError as error:
+            log = self._log.debug if error.code is GRPCStatusCode.UNAVAILABLE else self._log.warning
+            log("cannot be inspected", table=part.name, reason=str(error))
+            return
+        drift = await self._inspection.compare(part, responses, image)
+        if self._image is not image or image.is_stale:
+            return
+        self._report_unreadable(part.name, drift.unreadable)
+        if drift.found:
+            self._report_drift(part, drift.found, image)
+            self._drift |= drift.found
+            self._wake.set()
+
+    def _report_drift(self, part: Part, found: Mapping[Identity, Entry | None], image: Image) -> None:
+        self._entries_drifted += len(found)
+        missing = [image.entries[identity] for identity, have in found.items() if have is None]
+        foreign = [have for identity, have in found.items() if have is not None and identity not in image.entries]
+        changed = [have for identity, have in found.items() if have is not None and identity in image.entries]
+        schema = self._pipeline.info.schema
+        self._log.warning(
+            "entries are not as written: putting them right",
+            table=part.name,
+            missing=len(missing),
+            changed=len(changed),
+            foreign=len(foreign),
+            entries=[describe(entry, schema) for entry in (*missing, *changed, *foreign)[:_ENTRIES_LOGGED]],
+        )
+
+    def _take_drift(self, image: Image) -> None:
+        """From now on go by what was found."""
+        for identity, have in self._drift.items():
+            image.correct(identity, have)
+        self._doubtful |= self._drift.keys()
+        if self._differing is not None:
+            self._differing |= self._drift.keys()
+        self._drift.clear()
+
+    async def _verify(self, session: Session, image: Image, desired: DesiredState) -> None:
+        """See whether what has been put right stays so: what the switch acknowledges and does not do is a refusal."""
+        due = {it for it in self._doubtful if image.entries.get(it) == _entry(desired, it)}
+        for part in (part for part in self._parts if any(identity[0] == part.name for identity in due)):
+            found = (await decode_part(await read_part(session, part), self._pipeline.codec)).entries
+            for identity in [it for it in due if it[0] == part.name]:
+                want = _entry(desired, identity)
+                have = found.get(identity)
+                if (have if have is None else unrounded(have, want)) == want:
+                    self._doubtful.discard(identity)
+                    continue
+                image.correct(identity, have)
+                self._refuse(_change(want, have, desired.get(identity)), "it was acknowledged, but not done")
+
+
+def _entry(desired: DesiredState, identity: Identity) -> Entry | None:
+    item = desired.get(identity)
+    return item.entry if item else None
+
+
+def _change(want: Entry | None, have: Entry | None, item: DesiredEntry | None) -> Change:
+    """What would make `want` of `have`, which differ."""
+    if want is None:
+        assert have is not None
+        return Change(Operation.DELETE, have)
+    operation = Operation.INSERT if have is None else Operation.MODIFY
+    return Change(operation, want, item.origins if item else ())
+
+
+def _share(name: str) -> float:
+    """A number from 0 to 1 of each switch's own, so that not all are asked at the same moments."""
+    return zlib.crc32(name.encode()) / 2**32
 
 
 def _differing(before: DesiredState, after: DesiredState) -> set[Identity] | None:

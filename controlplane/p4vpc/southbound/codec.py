@@ -88,6 +88,15 @@ class Codec:
             return _decode_replication(entity.packet_replication_engine_entry)
         return None
 
+    def name_of(self, entity: p4r.Entity) -> str:
+        """The table that an entity is of, even if the rest of it makes no sense; '' if that is none of the pipeline."""
+        table = self._by_id.get(entity.table_entry.table_id)
+        return "" if table is None else table.name
+
+    def managed_tables(self) -> Iterator[tuple[str, int]]:
+        """Name and number of each table whose entries are p4vpc's to write."""
+        return ((name, table.table_id) for name, table in self._tables.items() if not table.is_const)
+
     def table(self, name: str) -> "TableCodec":
         """The codec of one table; KeyError if there is none."""
         return self._tables[name]
@@ -98,6 +107,7 @@ class TableCodec:
 
     def __init__(self, schema: TableSchema, ids: TableIds):
         self._schema = schema
+        self.name = schema.name
         self.table_id = ids.table
         self.is_const = schema.is_const
         self._actions = {name: _ActionCodec(schema.name, name, schema, ids) for name in schema.actions}

@@ -25,10 +25,10 @@ class MeterCodec:
         self._ids = info.meters
         self._names = {number: name for name, number in info.meters.items()}
 
-    def wildcards(self) -> Iterator[p4r.Entity]:
-        """What to read for all cells: one wildcard for each meter, which every target understands."""
-        for number in self._names:
-            yield p4r.Entity(meter_entry=p4r.MeterEntry(meter_id=number))
+    def wildcards(self) -> Iterator[tuple[str, p4r.Entity]]:
+        """What to read for all cells: one wildcard for each meter, by its name, which every target understands."""
+        for number, name in self._names.items():
+            yield name, p4r.Entity(meter_entry=p4r.MeterEntry(meter_id=number))
 
     def encode(self, operation: Operation, entry: MeterEntry, into: p4r.Update) -> None:
         """Fill an empty update message.

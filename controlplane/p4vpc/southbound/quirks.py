@@ -50,6 +50,10 @@ NO_PIPELINE_CODES = frozenset({GRPCStatusCode.FAILED_PRECONDITION, GRPCStatusCod
 
 HAS_NONE_CODES = frozenset({GRPCStatusCode.UNIMPLEMENTED})
 
+CANNOT_RECONCILE_CODES = frozenset(
+    {GRPCStatusCode.UNIMPLEMENTED, GRPCStatusCode.INVALID_ARGUMENT, GRPCStatusCode.FAILED_PRECONDITION}
+)
+
 
 def is_primary(update: p4r.MasterArbitrationUpdate, election_id: int) -> bool:
     """Whether `update` says that the holder of `election_id` may write."""

@@ -37,6 +37,7 @@ class Refusals:
 
     def __init__(self) -> None:
         self._refusals: dict[Identity, Refusal] = {}
+        self._problems: tuple[SwitchProblem, ...] | None = None
 
     def __len__(self) -> int:
         return len(self._refusals)
@@ -49,6 +50,7 @@ class Refusals:
         delay = min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** (attempts - 1))
         refusal = Refusal(change, reason, attempts, now + delay)
         self._refusals[identity] = refusal
+        self._problems = None
         return refusal
 
     def hold_back(
@@ -77,6 +79,7 @@ class Refusals:
             want = item.entry if item else None
             if want != refusal.wanted or want == actual.get(identity):
                 del self._refusals[identity]
+                self._problems = None
 
     def try_now(self, tables: Iterable[str] | None = None) -> None:
         """Make everything due (None), or what concerns tables in which there is new room."""
@@ -89,17 +92,19 @@ class Refusals:
         """When the next is due; None if there is none."""
         return min((refusal.retry_at for refusal in self._refusals.values()), default=None)
 
-    def problems(self, schema: Schema) -> list[SwitchProblem]:
-        """For the status."""
-        return [
-            SwitchProblem(
-                refusal.change.entry.identity[0],
-                f"{refusal.change.operation.name.lower()} {describe(refusal.change.entry, schema)}",
-                refusal.change.origins,
-                refusal.reason,
+    def problems(self, schema: Schema) -> tuple[SwitchProblem, ...]:
+        """For the status; there may be thousands, and it is asked for often."""
+        if self._problems is None:
+            self._problems = tuple(
+                SwitchProblem(
+                    refusal.change.entry.identity[0],
+                    f"{refusal.change.operation.name.lower()} {describe(refusal.change.entry, schema)}",
+                    refusal.change.origins,
+                    refusal.reason,
+                )
+                for refusal in self._refusals.values()
             )
-            for refusal in self._refusals.values()
-        ]
+        return self._problems
 
 
 def left_out_problems(left_out: Iterable[LeftOut], schema: Schema) -> list[SwitchProblem]:

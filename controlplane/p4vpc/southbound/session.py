@@ -212,10 +212,29 @@ class Session:
         Raises:
             RpcError: the switch refuses it.
         """
+        await self._set_pipeline(pipeline, p4r.SetForwardingPipelineConfigRequest.VERIFY_AND_COMMIT)
+
+    async def reconcile_pipeline(self, pipeline: Pipeline) -> bool:
+        """Make the switch run `pipeline` in place of another one and keep its entries; whether it can do that.
+
+        Raises:
+            RpcError: the call failed for another reason.
+        """
+        try:
+            await self._set_pipeline(pipeline, p4r.SetForwardingPipelineConfigRequest.RECONCILE_AND_COMMIT)
+        except RpcError as error:
+            if error.code in quirks.CANNOT_RECONCILE_CODES:
+                return False
+            raise
+        return True
+
+    async def _set_pipeline(
+        self, pipeline: Pipeline, action: p4r.SetForwardingPipelineConfigRequest.Action.ValueType
+    ) -> None:
         request = p4r.SetForwardingPipelineConfigRequest(
             device_id=self._device_id,
             election_id=U128.encode(self.election_id),
-            action=p4r.SetForwardingPipelineConfigRequest.VERIFY_AND_COMMIT,
+            action=action,
             config=pipeline.config(),
         )
         try:

@@ -17,10 +17,15 @@ class SwitchState(StrEnum):
 
 
 class PipelineState(StrEnum):
-    """What the agent found on the switch, or did about it, since it connected."""
+    """What the agent found on the switch, or did about it, since it connected.
+
+    OUTDATED: another one runs there, and waits for its turn to be replaced; RECONCILED: replaced, and the entries kept.
+    """
 
     UNKNOWN = "unknown"
     SAME = "same"
+    OUTDATED = "outdated"
+    RECONCILED = "reconciled"
     PUSHED = "pushed"
 
 
@@ -63,6 +68,8 @@ class SwitchStatus:
         updates_refused: updates that it refused, or that were held back as it could only refuse them.
         connections: sessions opened since this controller started.
         packets_in: packets received from the switch since this controller started.
+        rounds_inspected: how often each table has been read, one after the other, to see whether it is as written.
+        entries_drifted: entries that were found to be other than written, since this controller started.
         problems: what keeps the desired revision from being realised.
         port_states: whether its port states are known.
         error: why the switch is disconnected, or what went wrong last; empty if nothing.
@@ -81,6 +88,8 @@ class SwitchStatus:
     updates_refused: int = 0
     connections: int = 0
     packets_in: int = 0
+    rounds_inspected: int = 0
+    entries_drifted: int = 0
     problems: tuple[SwitchProblem, ...] = field(default=())
     port_states: PortStates = PortStates.UNKNOWN
     error: str = ""

@@ -30,7 +30,12 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
 
     Attributes:
         refused_tables: table id -> gRPC code with which each update of it is refused.
-        writes, updates, pushes, reads: how often something was asked for.
+        capacities: table id -> how many entries it holds, whatever its P4Info says.
+        forgetful_tables: table ids; what is written to these is acknowledged, and not done.
+        garbage: entities that it tells beside what it holds.
+        asked: the entities of each read.
+        can_reconcile: it takes another pipeline without losing its entries.
+        writes, updates, pushes, reads, refused_pushes: how often something was asked for.
         held: while not set, writes wait for it.
     """
 
@@ -39,8 +44,14 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
         self.entries: dict[bytes, p4r.Entity] = {}
         self.config: p4r.ForwardingPipelineConfig | None = None
         self.refused_tables: dict[int, int] = {}
+        self.capacities: dict[int, int] = {}
+        self.forgetful_tables: set[int] = set()
+        self.garbage: list[p4r.Entity] = []
+        self.asked: list[list[p4r.Entity]] = []
+        self.can_reconcile = False
+        self.refuses_pipelines = False
         self.fails_as_a_whole: Callable[[p4r.Update], bool] = lambda _: False
-        self.writes = self.updates = self.pushes = self.reads = 0
+        self.writes = self.updates = self.pushes = self.reads = self.refused_pushes = 0
         self.held = asyncio.Event()
         self.held.set()
         self.highest_election_id = 0
@@ -170,6 +181,11 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
             return refusal
         if entity.HasField("meter_entry"):
             return self._update_cell(key, update)
+        table_id = entity.table_entry.table_id
+        if table_id in self.forgetful_tables:
+            return int(rpc_code.OK)
+        if update.type == p4r.Update.INSERT and self._is_full(table_id):
+            return int(rpc_code.RESOURCE_EXHAUSTED)
         if (key in self.entries) is (update.type == p4r.Update.INSERT):
             return int(rpc_code.ALREADY_EXISTS if update.type == p4r.Update.INSERT else rpc_code.NOT_FOUND)
         if update.type == p4r.Update.DELETE:
@@ -177,6 +193,10 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
         else:
             self.entries[key] = p4r.Entity.FromString(entity.SerializeToString())
         return int(rpc_code.OK)
+
+    def _is_full(self, table_id: int) -> bool:
+        held = sum(entity.table_entry.table_id == table_id for entity in self.entries.values())
+        return held >= self.capacities.get(table_id, held + 1)
 
     def _update_cell(self, key: bytes, update: p4r.Update) -> int:
         """A meter cell is always there: it can only be modified, and without a configuration that resets it."""
@@ -191,10 +211,11 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
     @override
     async def Read(self, request: p4r.ReadRequest, context: Any) -> AsyncIterator[p4r.ReadResponse]:
         self.reads += 1
+        self.asked.append(list(request.entities))
         for wanted in request.entities:
             if wanted.HasField("packet_replication_engine_entry") and not self._has_multicast:
                 await context.abort(grpc.StatusCode.UNIMPLEMENTED, "no replication engine")
-            for entity in list(self.entries.values()):
+            for entity in [*self.entries.values(), *self.garbage]:
                 answer = self._answer(entity, wanted)
                 if answer is not None:
                     yield p4r.ReadResponse(entities=[answer])
@@ -225,8 +246,16 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
         self, request: p4r.SetForwardingPipelineConfigRequest, context: Any
     ) -> p4r.SetForwardingPipelineConfigResponse:
         await self._check_primary(request.election_id, context)
-        self.pushes += 1
-        self.entries.clear()
+        is_kept = request.action == p4r.SetForwardingPipelineConfigRequest.RECONCILE_AND_COMMIT
+        if is_kept and not self.can_reconcile:
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, "tables are emptied here")
+        if self.refuses_pipelines:
+            self.refused_pushes += 1
+            await self._notify()
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "this does not fit")
+        self.pushes += not is_kept
+        if not is_kept:
+            self.entries.clear()
         self.config = p4r.ForwardingPipelineConfig.FromString(request.config.SerializeToString())
         if not self._has_cookie:
             self.config.ClearField("cookie")

@@ -23,8 +23,8 @@ OPTIONS = AgentOptions(first_backoff=0.02, last_backoff=0.2)
 
 
 @asynccontextmanager
-async def controlling(store: Store, **options: Any) -> AsyncIterator[Controller]:
-    async with Controller(store, PIPELINE, options=OPTIONS, feed_interval=0.05, **options) as running:
+async def controlling(store: Store, pipeline: Pipeline = PIPELINE, **options: Any) -> AsyncIterator[Controller]:
+    async with Controller(store, pipeline, **{"options": OPTIONS, "feed_interval": 0.05, **options}) as running:
         yield running
 
 

@@ -142,7 +142,7 @@ def link(status: ControllerStatus, name: str) -> LinkStatus:
 async def ways(running: Controller, switch: str, to: str) -> set[int]:
     """The ports towards a leaf's VTEP, read from the switch."""
     prefix = (Lpm(int(ip_address(f"10.255.0.{to[-1]}")), 32),)
-    entries = await read_entries(running.agents()[switch].session(), PIPELINE.codec, {})
+    entries = (await read_entries(running.agents()[switch].session(), PIPELINE.codec, {})).entries
     entry = entries["underlay_routes_v4", prefix, 0]
     assert isinstance(entry, TableEntry) and isinstance(entry.action, ActionSet)
     return {member.action.params[0] for member in entry.action.members}

@@ -207,9 +207,12 @@ class Traffic:
     def collect(self) -> None:
         for place in self.places:
             for frame in self.fabric.received(place):
-                number = frame[frame.rindex(b"<") : frame.rindex(b">") + 1]
-                self.arrived[int(Ether(frame).type == _IPV6), number] += 1
-                self.by_place[place] += 1
+                self.count(place, frame)
+
+    def count(self, place: Place, frame: bytes) -> None:
+        number = frame[frame.rindex(b"<") : frame.rindex(b">") + 1]
+        self.arrived[int(Ether(frame).type == _IPV6), number] += 1
+        self.by_place[place] += 1
 
     async def run(self) -> None:
         while True:

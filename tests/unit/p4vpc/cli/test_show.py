@@ -146,6 +146,15 @@ def test_who_owns_a_switch_is_shown_if_there_are_several_controllers(capsys: pyt
     assert "CONTROLLER" not in capsys.readouterr().out
 
 
+def test_what_was_found_other_than_written_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    status = {"revision": 4, "compiled_revision": 4, "error": "", "outcome": None}
+    for number in (0, 3):
+        switch = {**SWITCH, "problems": [], "entries_drifted": number}
+        show.print_status(Status.model_validate({**status, "switches": [switch]}))
+        told = "! leaf1: 3 entries were found other than written since the start"
+        assert (told in capsys.readouterr().out.splitlines()) is bool(number)
+
+
 def test_reasons_that_did_not_occur_are_shown_only_if_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     drops = Drops(switches={"leaf1": {"spoof": 3, "policy": 0}}, errors={"leaf2": "not connected"})
     show.print_drops(drops, is_zero_shown=False)

@@ -95,7 +95,7 @@ def test_what_does_not_fit_is_refused_before_the_switch_is_asked(entry: MeterEnt
 
 
 def test_all_cells_of_each_meter_are_asked_for() -> None:
-    wildcards = [entity.meter_entry for entity in CODEC.meters.wildcards()]
+    wildcards = [entity.meter_entry for _, entity in CODEC.meters.wildcards()]
     assert {message.meter_id for message in wildcards} == set(IDS.values())
     assert not any(message.HasField("index") for message in wildcards)
 
