@@ -110,7 +110,7 @@ class Site:
         found = 0
         for switch in model.switches.values():
             async with standing_by(switch.p4runtime, switch.device_id) as session:
-                held = await read_entries(session, PIPELINE.codec, states[switch.name])
+                held = (await read_entries(session, PIPELINE.codec, states[switch.name])).entries
             found += sum(1 for _ in plan(states[switch.name], held, PIPELINE.info.schema).changes)
         return found
 
