@@ -106,8 +106,10 @@ class SimulatedSession:
 
     is_primary = True
 
-    def __init__(self, tables: Tables):
+    def __init__(self, tables: Tables, election_id: int):
         self._tables = tables
+        self.election_id = election_id
+        self.is_candidate = True
 
     async def closed(self) -> NoReturn:
         """Never: the switch stays."""
@@ -174,7 +176,14 @@ class Fleet:
 
     @asynccontextmanager
     async def connect(
-        self, address: str, device_id: int, election_id: int, listener: Listener, *, tls: SwitchTls | None = None
+        self,
+        address: str,
+        device_id: int,
+        election_id: int,
+        listener: Listener,
+        *,
+        is_candidate: bool = True,
+        tls: SwitchTls | None = None,
     ) -> AsyncIterator[SimulatedSession | Session]:
         """Stands for `southbound.session.connect`."""
         if self._real is not None and address == _REAL:
@@ -182,7 +191,7 @@ class Fleet:
                 yield session
             return
         await asyncio.sleep(0)
-        yield SimulatedSession(self._tables[address])
+        yield SimulatedSession(self._tables[address], election_id)
 
     def __getitem__(self, address: str) -> Tables:
         return self._tables[address]

@@ -19,7 +19,7 @@ from p4vpc.api.context import Context
 from p4vpc.api.paging import Cursor, Limit, cursor_after, position_of
 from p4vpc.api.problems import AsciiJsonResponse, BadRequestError, TooManyRequestsError
 from p4vpc.api.schemas import AuditItem, AuditModel, CommitEvent, ObjectChange
-from p4vpc.errors import Problem
+from p4vpc.errors import Problem, StoreError
 from p4vpc.intent import KINDS, ObjectId, closest
 from p4vpc.services import Edit, Operation, Principal
 from p4vpc.services.access import tenant_of
@@ -30,6 +30,7 @@ KEEP_ALIVE_SECONDS = 15.0
 """How often a silent stream says that it is there, and how soon it ends when its token is revoked."""
 
 _CHANGES_PER_READ = 1000
+_RETRY_SECONDS = 1.0
 _MAX_REVISION = 2**63 - 1
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
@@ -145,8 +146,15 @@ async def _events(
     context: Context, caller: Principal, scope: _Scope, position: int, closing: asyncio.Event
 ) -> AsyncIterator[bytes]:
     yield b": watching\n\n"
-    while not closing.is_set() and await context.controller.access.is_good(caller):
-        records = await context.intents.changes_since(position, _CHANGES_PER_READ)
+    while not closing.is_set():
+        try:
+            if not await context.controller.access.is_good(caller):
+                return
+            records = await context.intents.changes_since(position, _CHANGES_PER_READ)
+        except StoreError:  # what is missed meanwhile comes when it is back
+            yield b": the database is away\n\n"
+            await _pause(closing)
+            continue
         for revision, group in groupby(records, lambda record: record.revision):
             position = revision
             changes = _changes(caller, (record for record in group if scope.has(record.id)))
@@ -166,6 +174,12 @@ async def _counted(events: AsyncIterator[bytes], streams: Tally[str], caller: Pr
             yield event
     finally:
         streams[owner] -= 1
+
+
+async def _pause(closing: asyncio.Event) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_RETRY_SECONDS):
+            await closing.wait()
 
 
 async def _is_news(context: Context, position: int, closing: asyncio.Event) -> bool:

@@ -50,6 +50,7 @@ def render_metrics(
 class _StatusCollector(Collector):
     def __init__(self, status: ControllerStatus):
         self._status = status
+        self._owned = [it for it in status.switches if status.owners.get(it.name, (status.name,))[0] == status.name]
 
     def collect(self) -> Iterator[Metric]:
         yield GaugeMetricFamily(
@@ -58,14 +59,17 @@ class _StatusCollector(Collector):
         yield GaugeMetricFamily(
             "p4vpc_model_error", "1 while the last revision cannot be realised", value=bool(self._status.error)
         )
+        live = sum(member.is_live for member in self._status.controllers.values())
+        yield GaugeMetricFamily("p4vpc_controllers", "Controllers that are live", value=live or 1)
+        yield GaugeMetricFamily("p4vpc_switches_owned", "Switches of this controller", value=len(self._owned))
         for name, text, value in _GAUGES:
             gauge = GaugeMetricFamily(name, text, labels=["switch"])
-            for switch in self._status.switches:
+            for switch in self._owned:
                 gauge.add_metric([switch.name], value(switch))
             yield gauge
         for name, text, value in _COUNTERS:
             counter = CounterMetricFamily(name, text, labels=["switch"])
-            for switch in self._status.switches:
+            for switch in self._owned:
                 counter.add_metric([switch.name], value(switch))
             yield counter
         up = GaugeMetricFamily("p4vpc_link_up", "1 while paths use the link", labels=["link"])

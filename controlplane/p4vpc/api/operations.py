@@ -13,6 +13,7 @@ from p4vpc.api.context import Context, Wait
 from p4vpc.api.metrics import CONTENT_TYPE, render_metrics
 from p4vpc.api.problems import AsciiJsonResponse, BadRequestError, problem_response
 from p4vpc.api.schemas import (
+    ControllerModel,
     CounterModel,
     CountersModel,
     DropSampleModel,
@@ -65,7 +66,11 @@ def router(context: Context) -> APIRouter:
             compiled_revision=now.compiled_revision,
             error=now.error if caller.is_operator or not now.error else "not everything can be realised",
             outcome=outcome,
-            switches=[SwitchModel.of(switch) for switch in now.switches if caller.is_operator],
+            switches=[
+                SwitchModel.of(it, *now.owners.get(it.name, ("", 0))) for it in now.switches if caller.is_operator
+            ],
+            controller=now.name if caller.is_operator else "",
+            controllers=ControllerModel.all_of(now) if caller.is_operator else [],
             links=[LinkModel.of(link) for link in now.links if caller.is_operator],
         )
         return AsciiJsonResponse(body)
@@ -120,10 +125,14 @@ def router(context: Context) -> APIRouter:
 
     @routes.get("/readyz", tags=["health"])
     async def readyz() -> Response:
-        """The store can be read and its last good revision has been handed to the switches."""
-        await context.intents.snapshot()
+        """The database answers and its last good revision has been handed to the switches."""
+        await context.controller.access.has_tokens()
+        detail = ""
         if not context.controller.is_ready:
             detail = "no revision has been compiled yet; /v1/status tells an operator why"
+        elif context.controller.lease_error:
+            detail = f"this controller cannot own switches: {context.controller.lease_error}"
+        if detail:
             return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"})
         return AsciiJsonResponse({"status": "ready"})
 

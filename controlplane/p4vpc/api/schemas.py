@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the API answers, apart from the objects themselves."""
 
+from collections import Counter as Tally
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, Self
@@ -9,7 +10,17 @@ from pydantic import BaseModel
 
 from p4vpc.compiler.entries import Origin
 from p4vpc.intent import ObjectId
-from p4vpc.services import Applied, Counter, Edit, Operation, Outcome, Principal, Realised, RealisedState
+from p4vpc.services import (
+    Applied,
+    ControllerStatus,
+    Counter,
+    Edit,
+    Operation,
+    Outcome,
+    Principal,
+    Realised,
+    RealisedState,
+)
 from p4vpc.services.links import LinkState, LinkStatus
 from p4vpc.services.samples import Sample, SampledRule
 from p4vpc.southbound import PipelineState, PortStates, SwitchProblem, SwitchState, SwitchStatus
@@ -131,7 +142,7 @@ class SwitchProblemModel(BaseModel):
 
 
 class SwitchModel(BaseModel):
-    """One switch."""
+    """One switch. `controller` is the name of the one that owns it, by which `epoch`; empty if there is only one."""
 
     name: str
     address: str
@@ -151,9 +162,11 @@ class SwitchModel(BaseModel):
     problems: list[SwitchProblemModel]
     port_states: PortStates
     error: str
+    controller: str
+    epoch: int
 
     @classmethod
-    def of(cls, status: SwitchStatus) -> Self:
+    def of(cls, status: SwitchStatus, controller: str, epoch: int) -> Self:
         return cls(
             name=status.name,
             address=status.address,
@@ -173,7 +186,13 @@ class SwitchModel(BaseModel):
             problems=[SwitchProblemModel.of(problem) for problem in status.problems],
             port_states=status.port_states,
             error=status.error,
+            controller=controller,
+            epoch=epoch,
         )
+
+    @classmethod
+    def all_of(cls, status: ControllerStatus) -> list[Self]:
+        return [cls.of(switch, *status.owners.get(switch.name, ("", 0))) for switch in status.switches]
 
 
 class ObjectAtSwitch(BaseModel):
@@ -254,8 +273,32 @@ class LinkModel(BaseModel):
         )
 
 
+class ControllerModel(BaseModel):
+    """One of several controllers; `url` is that of its API, `switches` how many it owns."""
+
+    name: str
+    url: str
+    is_live: bool
+    compiled_revision: int
+    switches: int
+
+    @classmethod
+    def all_of(cls, status: ControllerStatus) -> list[Self]:
+        owned = Tally(owner for owner, _ in status.owners.values())
+        return [
+            cls(
+                name=name,
+                url=member.url,
+                is_live=member.is_live,
+                compiled_revision=status.compiled_revision if name == status.name else member.revision,
+                switches=owned[name],
+            )
+            for name, member in sorted(status.controllers.items())
+        ]
+
+
 class StatusModel(BaseModel):
-    """The whole controller."""
+    """The whole as one controller knows it, `controller`: its name, empty if there is only one."""
 
     revision: int
     compiled_revision: int
@@ -263,6 +306,8 @@ class StatusModel(BaseModel):
     outcome: Outcome | None
     switches: list[SwitchModel]
     links: list[LinkModel]
+    controller: str
+    controllers: list[ControllerModel]
 
 
 class DropsModel(BaseModel):

@@ -20,7 +20,7 @@ from p4vpc.api.first_token import create_first_token
 from p4vpc.api.tls import ApiTls
 from p4vpc.errors import Problem, UserError
 from p4vpc.intent import is_loopback
-from p4vpc.services import Controller, TenantLimits
+from p4vpc.services import LEASE_SECONDS, Controller, LeaseOptions, TenantLimits
 from p4vpc.services.links import LLDP_INTERVAL_SECONDS, LinkOptions
 from p4vpc.southbound import AgentOptions, Pipeline
 from p4vpc.store import Store
@@ -47,6 +47,8 @@ class ServerOptions:
         limits: what each tenant may take.
         lldp_interval: seconds between two LLDP frames of a fabric port at least; 0 sends none.
         max_body_bytes: longest request body.
+        name: of this controller among those that share its database; None: made of host name and port.
+        lease_seconds: how long its switches stay its own without a sign of life, on a database that is shared.
     """
 
     database: str
@@ -60,6 +62,8 @@ class ServerOptions:
     limits: TenantLimits = field(default_factory=TenantLimits)
     lldp_interval: float = LLDP_INTERVAL_SECONDS
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES
+    name: str | None = None
+    lease_seconds: float = LEASE_SECONDS
 
 
 async def serve(
@@ -88,7 +92,11 @@ async def serve(
     with listener, Store(options.database) as store:
         pipeline = await asyncio.to_thread(Pipeline.load, options.pipeline)
         link_options = LinkOptions(lldp_interval=options.lldp_interval)
-        async with Controller(store, pipeline, options=options.switch_options, link_options=link_options) as controller:
+        url = _url_of(listener, is_tls=options.tls is not None)
+        leases = _leases_of(options, url, listener)
+        async with Controller(
+            store, pipeline, options=options.switch_options, link_options=link_options, leases=leases
+        ) as controller:
             app = create_app(controller, max_body_bytes=options.max_body_bytes, limits=options.limits)
             config = uvicorn.Config(
                 app,
@@ -100,9 +108,6 @@ async def serve(
             )
             server = _Server(config)
             server.on_stop = app.state.closing.set
-            host, port = listener.getsockname()[:2]
-            scheme = "http" if options.tls is None else "https"
-            url = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
             log.info("serving", url=url, database=_shown(options.database), pipeline=f"{pipeline.cookie:#x}")
             first = await create_first_token(controller.access, options.token_file)
 
@@ -160,6 +165,17 @@ def check_listen_address(options: ServerOptions) -> None:
             "give --tls-cert and --tls-key, or listen on 127.0.0.1; --allow-plain-http if something in front does TLS",
         )
     )
+
+
+def _url_of(listener: socket.socket, *, is_tls: bool) -> str:
+    host, port = listener.getsockname()[:2]
+    scheme = "https" if is_tls else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def _leases_of(options: ServerOptions, url: str, listener: socket.socket) -> LeaseOptions:
+    name = options.name or f"{socket.gethostname()}:{listener.getsockname()[1]}"
+    return LeaseOptions(name, url, seconds=options.lease_seconds, settle=2 * options.lease_seconds)
 
 
 def _tls_of(options: ServerOptions) -> dict[str, Any]:

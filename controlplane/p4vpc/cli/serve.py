@@ -39,7 +39,14 @@ def parse_listen(text: str) -> tuple[str, int]:
 def serve(
     *,
     database: Annotated[
-        str, typer.Option("--db", "--database", metavar="URL", envvar="P4VPC_DB", help="SQLAlchemy URL")
+        str,
+        typer.Option(
+            "--db",
+            "--database",
+            metavar="URL",
+            envvar="P4VPC_DB",
+            help="sqlite:///FILE, or postgresql://... for several controllers",
+        ),
     ] = DEFAULT_DATABASE,
     listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="where the API listens")] = DEFAULT_LISTEN,
     pipeline: Annotated[
@@ -71,6 +78,14 @@ def serve(
     lldp_interval: Annotated[
         float, typer.Option(metavar="SECONDS", min=0, help="between LLDP frames of a fabric port, at least; 0: no LLDP")
     ] = 5.0,
+    name: Annotated[
+        str | None,
+        typer.Option(help="of this controller among those that share a PostgreSQL; default: host name and port"),
+    ] = None,
+    lease_seconds: Annotated[
+        float,
+        typer.Option(min=1, help="after so long without a sign of life others take its switches (PostgreSQL only)"),
+    ] = 6.0,
     inspection_round: Annotated[
         float,
         typer.Option(metavar="SECONDS", min=0, help="in which each table of a switch is read once; 0: no inspection"),
@@ -112,6 +127,8 @@ def serve(
         ),
         is_plain_allowed=allow_plain_http,
         lldp_interval=lldp_interval,
+        name=name,
+        lease_seconds=lease_seconds,
     )
 
     def tell_first_token(secret: str) -> None:

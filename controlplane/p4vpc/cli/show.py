@@ -238,8 +238,24 @@ def _allocated(change: ObjectChange) -> str:
 
 def print_status(status: Status) -> None:
     """Switches and links, then whatever is wrong."""
-    columns = ("SWITCH", "STATE", "REVISION", "ENTRIES", "UPDATES", "REFUSED", "PACKETS-IN", "PIPELINE", "ADDRESS")
-    print_table(columns, [_switch_row(switch) for switch in status.switches])
+    columns: tuple[str, ...] = (
+        *("SWITCH", "STATE", "REVISION", "ENTRIES", "UPDATES", "REFUSED", "PACKETS-IN", "PIPELINE", "ADDRESS"),
+    )
+    rows = [_switch_row(switch) for switch in status.switches]
+    if status.controllers:
+        columns = (*columns, "CONTROLLER", "EPOCH")
+        rows = [
+            (*row, switch.controller or "none", str(switch.epoch))
+            for row, switch in zip(rows, status.switches, strict=True)
+        ]
+    print_table(columns, rows)
+    if status.controllers:
+        typer.echo()
+        controllers = [
+            (it.name, "live" if it.is_live else "gone", str(it.compiled_revision), str(it.switches), it.url)
+            for it in status.controllers
+        ]
+        print_table(("CONTROLLER", "STATE", "REVISION", "SWITCHES", "URL"), controllers)
     if status.links:
         typer.echo()
         links = [(link.name, link.state, link.a, link.b, str(link.flaps)) for link in status.links]

@@ -127,6 +127,8 @@ class Switch(Answer):
     problems: Sequence[SwitchProblem]
     port_states: str = "unknown"
     error: str
+    controller: str = ""
+    epoch: int = 0
 
 
 class Link(Answer):
@@ -142,8 +144,18 @@ class Link(Answer):
     is_heard: bool
 
 
+class Controller(Answer):
+    """One of several controllers."""
+
+    name: str
+    url: str
+    is_live: bool
+    compiled_revision: int
+    switches: int
+
+
 class Status(Answer):
-    """The whole controller."""
+    """The whole, as the controller of that name knows it; it has none if there is only one."""
 
     revision: int
     compiled_revision: int
@@ -151,6 +163,8 @@ class Status(Answer):
     outcome: Outcome | None
     switches: Sequence[Switch]
     links: Sequence[Link] = ()
+    controller: str = ""
+    controllers: Sequence[Controller] = ()
 
 
 class ObjectAtSwitch(Answer):

@@ -2,10 +2,11 @@
 """The controller: commits of intent, the way from there to the switches, and what comes back from them.
 
 `intents` owns the store, `access` knows who calls, `tenant_changes` what a tenant may change (`limits` how much);
-`controller` owns the agents, `responder` the answers to packets that the switches hand up, `moves` knows what goes
-first and who redirects while ports move, `announced_moves` the moves that hosts announce (`damping` how often),
-`links` which links of the fabric count, `realised` how far one object is (`origins` where it has entries), `concern`
-what a tenant waits for, `snapshots` what whole VPCs were, `telemetry` what is read from switches on
+`controller` owns the agents, `leases` says which switches are this controller's, `responder` the answers to packets
+that the switches hand up, `moves` knows what goes first and who redirects while ports move, `announced_moves` the
+moves that hosts announce (`damping` how often), `links` which links of the fabric count, `realised` how far one object
+is (`origins` where it has entries), `concern` what a tenant waits for, `snapshots` what whole VPCs were, `telemetry`
+what is read from switches on
 request.
 """
 
@@ -15,12 +16,14 @@ from p4vpc.services.concern import Concern
 from p4vpc.services.controller import Controller, ControllerStatus, MobilityOptions, Outcome
 from p4vpc.services.damping import DampingOptions
 from p4vpc.services.intents import Applied, Edit, IntentService, Operation, Plan
+from p4vpc.services.leases import LEASE_SECONDS, LeaseOptions
 from p4vpc.services.limits import LimitError, RequestRates, TenantLimits, check_limits
 from p4vpc.services.realised import Realised, RealisedState, read_realised
 from p4vpc.services.telemetry import Counter, Drops, Telemetry, read_drops, read_telemetry
 from p4vpc.services.tenant_changes import permitted
 
 __all__ = (
+    "LEASE_SECONDS",
     "AccessService",
     "Applied",
     "Blocking",
@@ -33,6 +36,7 @@ __all__ = (
     "Edit",
     "ForbiddenError",
     "IntentService",
+    "LeaseOptions",
     "LimitError",
     "MobilityOptions",
     "Operation",

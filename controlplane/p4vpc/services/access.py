@@ -156,12 +156,12 @@ class AccessService:
 
     async def authenticate(self, secret: str) -> Principal | None:
         """Whose secret it is; None if it is nobody's any more."""
-        token = await self._blocking.run(self._store.good_token, digest_of(secret))
+        token = await self._blocking.ask(self._store.good_token, digest_of(secret))
         return None if token is None else Principal(token.name, token.role, token.tenant)
 
     async def is_good(self, principal: Principal) -> bool:
         """Whether its token has not been revoked meanwhile."""
-        return await self._blocking.run(self._store.is_good_token, principal.name)
+        return await self._blocking.ask(self._store.is_good_token, principal.name)
 
     async def create(self, name: str, role: Role, tenant: str | None, who: str) -> tuple[Token, str]:
         """Make a token; its secret is returned once.
@@ -191,7 +191,7 @@ class AccessService:
 
     async def has_tokens(self) -> bool:
         """Whether there has ever been a token."""
-        return await self._blocking.run(self._store.has_tokens)
+        return await self._blocking.ask(self._store.has_tokens)
 
     async def create_first(self, secret: str) -> bool:
         """Make the first operator token of this secret; False if there has been a token before."""

@@ -9,6 +9,8 @@ the last good revision is compiled again.
 
 import asyncio
 import contextlib
+import os
+import socket
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
@@ -30,6 +32,7 @@ from p4vpc.services.blocking import Blocking
 from p4vpc.services.concern import Concern
 from p4vpc.services.damping import DampingOptions
 from p4vpc.services.intents import IntentService
+from p4vpc.services.leases import Cluster, Hooks, LeaseOptions, election_id_of, epoch_of
 from p4vpc.services.links import Discovery, LinkMonitor, LinkOptions, LinkState, LinkStatus
 from p4vpc.services.models import Models
 from p4vpc.services.moves import Moves, first_places
@@ -44,8 +47,18 @@ from p4vpc.services.responder import (
     view_of_model,
 )
 from p4vpc.services.samples import Sampler, SampleRing, SampleView
-from p4vpc.southbound import Agent, AgentOptions, Pace, Packet, Pipeline, Rollout, SwitchStatus, Target
-from p4vpc.store import Departure, Snapshot, Store
+from p4vpc.southbound import (
+    Agent,
+    AgentOptions,
+    Pace,
+    Packet,
+    Pipeline,
+    Rollout,
+    SwitchState,
+    SwitchStatus,
+    Target,
+)
+from p4vpc.store import Departure, Member, Snapshot, SoleUse, Store
 
 FEED_INTERVAL_SECONDS = 1.0
 """How often the store is asked for commits of other processes, and how soon after a failure it is tried again."""
@@ -86,12 +99,18 @@ class ControllerStatus:
         error: why a later one was not; empty if nothing is wrong.
         switches: by name, sorted.
         links: by name, sorted.
+        name: of this controller; empty if there cannot be another one.
+        controllers: all that are registered, by name.
+        owners: of each switch, who owns it and by which epoch; empty if there cannot be another controller.
     """
 
     compiled_revision: int
     error: str
     switches: tuple[SwitchStatus, ...]
     links: tuple[LinkStatus, ...] = ()
+    name: str = ""
+    controllers: Mapping[str, Member] = field(default_factory=dict)
+    owners: Mapping[str, tuple[str, int]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -102,6 +121,8 @@ class _Running:
     responder: Responder
     sampler: Sampler
     tasks: tuple[asyncio.Task[None], ...]
+    is_connected: bool = False
+    is_deposed: bool = False
 
 
 class Controller:
@@ -114,6 +135,7 @@ class Controller:
         link_options: when links count as down, and how often LLDP is sent.
         on_packet: called with the switch's name and each packet-in that the responder does not take.
         on_announcement: called when a host makes itself known, wherever it is.
+        leases: how switches are shared with other controllers, on a database that can be shared.
     """
 
     def __init__(
@@ -127,6 +149,7 @@ class Controller:
         on_announcement: OnAnnouncement = log_announcement,
         feed_interval: float = FEED_INTERVAL_SECONDS,
         mobility: MobilityOptions | None = None,
+        leases: LeaseOptions | None = None,
     ):
         self.pipeline = pipeline
         self._store = store
@@ -162,12 +185,23 @@ class Controller:
         self._model_error = ""
         self._failed_revision = -1
         self._released_revision = 0
+        self._may_own = False
+        self._sole_use: SoleUse | None = None
+        self._cluster: Cluster | None = None
+        if store.is_shared:
+            self._cluster = Cluster(
+                store, leases or LeaseOptions(f"{socket.gethostname()}:{os.getpid()}"), self._hooks()
+            )
         self._changed = asyncio.Event()
         self._own_tasks: tuple[asyncio.Task[None], ...] = ()
         self._log = structlog.get_logger().bind(switch="-")
 
     async def __aenter__(self) -> Self:
         garbage.expect_much()
+        if self._cluster is not None:
+            await self._cluster.join()
+        else:
+            self._sole_use = self._store.use_alone()
         self._own_tasks = (
             asyncio.create_task(self._run(), name="controller"),
             asyncio.create_task(self._run_announced_moves(), name="announced moves"),
@@ -178,7 +212,11 @@ class Controller:
         """End all sessions. The switches keep what they have."""
         await _cancel(*self._own_tasks, *(task for running in self._running.values() for task in running.tasks))
         self._running.clear()
+        if self._cluster is not None:
+            await self._cluster.leave()
         await self._blocking.close()
+        if self._sole_use is not None:
+            self._sole_use.close()
 
     @property
     def is_ready(self) -> bool:
@@ -186,14 +224,24 @@ class Controller:
         return self._is_ready
 
     @property
+    def lease_error(self) -> str:
+        """Why this controller cannot own switches at the moment, or keeps them without being sure; empty if it can."""
+        return "" if self._cluster is None else self._cluster.error
+
+    @property
     def status(self) -> ControllerStatus:
         """The whole at this moment."""
-        return ControllerStatus(self._compiled_revision, self.error, self._switches(), self._links.status())
+        status = ControllerStatus(self._compiled_revision, self.error, self._switches(), self._links.status())
+        cluster = self._cluster
+        if cluster is None:
+            return status
+        owners = {name: (cluster.owner(name) or "", cluster.epoch(name)) for name in sorted(self._running)}
+        return replace(status, name=cluster.name, controllers=cluster.members, owners=owners)
 
     @property
     def error(self) -> str:
         """Why the last revision was not handed to the agents; empty if it was."""
-        return self._store_error or self._model_error
+        return self._store_error or self._model_error or self.lease_error
 
     @property
     def compiled_revision(self) -> int:
@@ -208,10 +256,22 @@ class Controller:
     def switch_status(self, name: str) -> SwitchStatus | None:
         """One switch at this moment; None if there is no agent for it."""
         running = self._running.get(name)
-        return None if running is None else running.agent.status
+        return None if running is None else self._status_of(name)
 
     def _switches(self) -> tuple[SwitchStatus, ...]:
-        return tuple(self._running[name].agent.status for name in sorted(self._running))
+        return tuple(self._status_of(name) for name in sorted(self._running))
+
+    def _status_of(self, name: str) -> SwitchStatus:
+        """One switch at this moment, as its owner tells; KeyError if there is none of that name."""
+        agent = self._running[name].agent
+        if agent.is_owner or self._cluster is None:
+            return agent.status
+        return self._cluster.status(name) or agent.status
+
+    def _progress_of(self, name: str) -> Agent | SwitchStatus:
+        """What tells how far one switch is, as `_status_of`; an agent of ours does so without making a status."""
+        agent = self._running[name].agent
+        return agent if agent.is_owner or self._cluster is None else self._status_of(name)
 
     def agents(self) -> Mapping[str, Agent]:
         """The agents by name of their switch."""
@@ -246,14 +306,92 @@ class Controller:
         self._changed = asyncio.Event()
 
     def _agent_changed(self, name: str) -> None:
-        running = self._running.get(name)
-        if running is not None and running.agent.is_realised:
-            self._behind.discard(name)
-        else:
-            self._behind.add(name)
+        self._weigh(name)
+        if self._cluster is not None:
+            self._cluster.mark(name)
+            self._look_after(name, self._cluster)
         self._notify()
         if self._moves:
             self._dirty.set()
+
+    def _weigh(self, name: str) -> None:
+        """See whether a switch shows all that it was ever meant to, and is then as far as its owner."""
+        running = self._running.get(name)
+        if running is None:
+            return
+        if running.agent.is_owner:
+            is_realised = running.agent.is_realised
+        else:
+            status = None if self._cluster is None else self._cluster.status(name)
+            is_realised = status is not None and 0 < status.desired_revision <= status.realised_revision
+            is_realised = is_realised and status is not None and status.state is SwitchState.READY
+        if is_realised:
+            self._behind.discard(name)
+        else:
+            self._behind.add(name)
+
+    def _look_after(self, name: str, cluster: Cluster) -> None:
+        """Let the leases follow where we have sessions, and whom a switch obeys."""
+        running = self._running.get(name)
+        if running is None:
+            return
+        agent = running.agent
+        is_connected, is_deposed = agent.status.is_connected, agent.is_owner and agent.is_deposed
+        if (is_connected, is_deposed) != (running.is_connected, running.is_deposed):
+            running.is_connected, running.is_deposed = is_connected, is_deposed
+            cluster.look()
+
+    def _hooks(self) -> Hooks:
+        def sessions() -> Mapping[str, bool] | None:
+            running = self._running
+            return {name: it.agent.status.is_connected for name, it in running.items()} if self._may_own else None
+
+        def own(name: str, election_id: int) -> None:
+            if name in self._running:
+                self._running[name].agent.own(election_id)
+
+        def lose(name: str) -> None:
+            if name in self._running:
+                self._running[name].agent.stand_by()
+
+        def status(name: str) -> SwitchStatus | None:
+            running = self._running.get(name)
+            return running.agent.own_status if running is not None and running.agent.is_owner else None
+
+        def progress() -> tuple[int, frozenset[ObjectId]]:
+            return self._compiled_revision, self._links.down_links()
+
+        return Hooks(sessions, own, lose, status, progress, self._dirty.set, self._others_changed)
+
+    def _others_changed(self) -> None:
+        for name, running in self._running.items():
+            if not running.agent.is_owner:
+                self._weigh(name)
+        if self._down_links() != self.down_links:
+            self._is_link_news = True
+            self._dirty.set()
+        if self._moves:
+            self._dirty.set()
+        self._notify()
+
+    def _down_links(self) -> frozenset[ObjectId]:
+        """The links that somebody has evidence against."""
+        own = self._links.down_links()
+        return own if self._cluster is None else own | self._cluster.down_links()
+
+    async def _catch_up(self, name: str) -> None:
+        """Wait until a switch of ours is to be as far as the store: no other owner can have given it anything later."""
+        while True:
+            try:
+                revision = await self._blocking.run(lambda: self._store.revision)
+                break
+            except StoreError:  # until we know, the switch keeps what it has
+                await asyncio.sleep(self._feed_interval)
+        self._dirty.set()
+        agent = self._running[name].agent
+        # The new switch of a port that moves is given its revision before everybody else.
+        while max(self._compiled_revision, self._failed_revision, agent.given_revision) < revision:
+            await self._changed.wait()
 
     def _announced(self, switch: str, attachment: Attachment, announcement: Announcement) -> None:
         self._announced_moves.hear(switch, attachment, announcement)
@@ -295,16 +433,29 @@ class Controller:
         names: Set[str] = self._running.keys()
         if concern is not None and self._compiled is not None:
             names &= concern.switches(self._compiled.input.model)
-        if is_every_switch_ready and any(self._session_of(name) is None for name in names):
+        if is_every_switch_ready and not all(map(self._is_ready_somewhere, names)):
             return Outcome.TIMEOUT
-        agents = [self._running[name].agent for name in self._behind & names]
-        if not all(agent.has_settled(revision) for agent in agents):
+        if (elsewhere := self._revision_elsewhere()) is not None and elsewhere < revision:
+            return Outcome.TIMEOUT
+        switches = [self._progress_of(name) for name in self._behind & names]
+        if not all(switch.has_settled(revision) for switch in switches):
             return Outcome.TIMEOUT
         if concern is not None:
-            is_realised = not any(concern.is_about(problem) for agent in agents for problem in agent.status.problems)
+            behind = map(self._status_of, self._behind & names)
+            is_realised = not any(concern.is_about(problem) for status in behind for problem in status.problems)
         else:
-            is_realised = all(agent.has_realised(revision) for agent in agents)
+            is_realised = all(switch.has_realised(revision) for switch in switches)
         return Outcome.REALISED if is_realised else Outcome.DEGRADED
+
+    def _is_ready_somewhere(self, name: str) -> bool:
+        """Whether a switch's owner, us or another controller, has it ready."""
+        if self._cluster is None or self._running[name].agent.is_owner:
+            return self._session_of(name) is not None
+        return self._status_of(name).state is SwitchState.READY
+
+    def _revision_elsewhere(self) -> int | None:
+        """The last revision that all other owners have given to their switches; None if there are no others."""
+        return None if self._cluster is None else self._cluster.least_revision()
 
     async def _run_announced_moves(self) -> None:
         """Move what announces itself, for ever; a bug in that must not end it."""
@@ -366,7 +517,7 @@ class Controller:
         confirmed = self._moves.redirects()
         ahead = {switch: confirmed.get(switch, NOBODY) for switch in self._moves.awaited()}
         moved = {**self._moves.prospects(), **ahead}
-        down_links = self._links.down_links() if self._compiled is None else self._compiled.input.down_links
+        down_links = self._down_links() if self._compiled is None else self._compiled.input.down_links
         return await self._recompile(self._compiled, Input(model, moved, down_links))
 
     def _read(self, snapshot: Snapshot) -> tuple[Sequence[Departure], Model]:
@@ -390,7 +541,7 @@ class Controller:
         if not self._is_link_news and (self._links_due is None or time.monotonic() < self._links_due):
             return
         self._is_link_news = False
-        while self._compiled is not None and (down_links := self._links.down_links()) != self.down_links:
+        while self._compiled is not None and (down_links := self._down_links()) != self.down_links:
             it = self._compiled
             dead = down_links - it.input.down_links
             step = it.input.down_links | dead if dead else down_links
@@ -438,10 +589,15 @@ class Controller:
             self._log.info("link is well again", link=link.name, state=link.state.value)
         self._is_link_news = True
         self._dirty.set()
+        if self._cluster is not None:
+            self._cluster.mark_progress()
         self._notify()
 
     async def _hand_out(self, compiled: Compilation) -> None:
         model = compiled.input.model
+        if not self._may_own and self._cluster is not None:
+            self._may_own = True
+            self._cluster.look()
         if self._compiled is None or self._compiled.input.model.fabric_ports is not model.fabric_ports:
             self._links.set_links(model)
             self._is_link_news = True
@@ -457,6 +613,8 @@ class Controller:
         self._hand_to(compiled.concerned | self._compiled.concerned, self._compiled)
         self._compiled_revision = model.revision
         self._is_ready = True
+        if self._cluster is not None:
+            self._cluster.mark_progress()
         self._log.info(
             "compiled",
             revision=model.revision,
@@ -498,8 +656,11 @@ class Controller:
 
     async def _wait_for_new_places(self) -> None:
         """Wait until the new switch of every port that moves is ready; not for one that is known to be away."""
+        patience, cluster = self._mobility.patience, self._cluster
+        if cluster is not None and any(cluster.owner(switch) != cluster.name for switch in self._moves.awaited()):
+            patience += cluster.lease_seconds  # its owner may have died just now
         try:
-            async with asyncio.timeout(self._mobility.patience):
+            async with asyncio.timeout(patience):
                 while True:
                     self._moves.confirm(self._realised())
                     if all(self._is_away(switch) for switch in self._moves.awaited()):
@@ -510,16 +671,17 @@ class Controller:
             self._moves.give_up_waiting()
 
     def _is_away(self, switch: str) -> bool:
-        running = self._running.get(switch)
-        if running is None:
+        if switch not in self._running:
             return True
-        status = running.agent.status
+        if self._cluster is not None and self._cluster.is_between_owners(switch):
+            return False
+        status = self._status_of(switch)
         return bool(status.error) and not status.is_connected
 
     def _realised(self) -> Mapping[str, int]:
         """What is realised at the switches that are waited for."""
         awaited = self._moves.awaited().keys() & self._running.keys()
-        return {name: self._running[name].agent.status.realised_revision for name in awaited}
+        return {name: self._status_of(name).realised_revision for name in awaited}
 
     async def _redirect(self) -> None:
         """Let switches redirect as soon as there is somebody to redirect to, and as long as somebody may need it."""
@@ -543,8 +705,12 @@ class Controller:
         if target is None:
             return
 
-        async def next_election_id() -> int:
-            return await self._blocking.run(self._store.next_election_id, target.name)
+        cluster = self._cluster
+
+        async def next_election_id(above: int) -> int:
+            if cluster is not None:
+                return await cluster.next_election_id(target.name, above)
+            return election_id_of(await self._blocking.run(self._store.next_election_id, target.name, epoch_of(above)))
 
         responder = Responder(target.name, self.announcements)
         sampler = Sampler(target.name, self.samples)
@@ -552,7 +718,10 @@ class Controller:
         def is_ready() -> bool:
             return self._session_of(target.name) is not None
 
-        discovery = Discovery(target.name, self._links, is_ready, self._link_options)
+        def is_ready_elsewhere() -> bool:
+            return cluster is not None and cluster.is_ready_elsewhere(target.name)
+
+        discovery = Discovery(target.name, self._links, is_ready, self._link_options, is_ready_elsewhere)
 
         def on_packet(name: str, packet: Packet) -> None:
             sampler.offer(packet)
@@ -563,6 +732,8 @@ class Controller:
             target,
             self.pipeline,
             next_election_id,
+            standby_id=None if cluster is None else cluster.standby_id,
+            catch_up=None if cluster is None else partial(self._catch_up, target.name),
             current_revision=lambda: self._compiled_revision,
             on_change=partial(self._agent_changed, target.name),
             on_packet=on_packet,
@@ -584,6 +755,8 @@ class Controller:
         running = self._running.pop(name)
         await _cancel(*running.tasks)
         self._behind.discard(name)
+        if self._cluster is not None:
+            self._cluster.forget(name)
         self.origins.forget([name])
         self._log.info("let go", switch=name)
 
@@ -601,8 +774,10 @@ class Controller:
 
     async def _release_identifiers(self) -> None:
         """Free numbers that no switch can hold any more; who has moved is known everywhere by then."""
-        behind = (self._running[name].agent.status.realised_revision for name in self._behind)
-        realised = min(behind, default=self._compiled_revision)
+        behind = (self._status_of(name).realised_revision for name in self._behind)
+        elsewhere = self._revision_elsewhere()
+        whole = self._compiled_revision if elsewhere is None else min(self._compiled_revision, elsewhere)
+        realised = min((whole, *behind))
         self._moves.acknowledge(realised)
         if self._is_new_whole and realised == self._compiled_revision:
             garbage.keep()

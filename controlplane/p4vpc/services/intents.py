@@ -39,6 +39,7 @@ from p4vpc.store import (
     ChangeRecord,
     Delete,
     Draft,
+    News,
     Put,
     Snapshot,
     Store,
@@ -47,8 +48,11 @@ from p4vpc.store import (
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
-_ATTEMPTS = 5
-"""How often a commit is tried again because another process has committed in between."""
+_ATTEMPTS = 500
+"""How often a commit is tried because another process has committed in between: one that is busier may win for long."""
+
+_MOST_NEWS = 5_000
+"""Changes of others that are followed one by one; after more everything is read."""
 
 _AT_ONCE = 64
 """Requests in one transaction, at most: none of them is answered before all are committed."""
@@ -140,13 +144,43 @@ class IntentService:
         return snapshot
 
     def _refresh(self) -> Snapshot:
-        if self._snapshot is None or self._snapshot.revision != self._store.revision:
-            snapshot = self._store.snapshot()
-            numbers: PersistentMap[ClaimId, int] = PersistentMap(snapshot.identifiers.numbers)
-            self._snapshot = replace(
-                snapshot, objects=PersistentMap(snapshot.objects), identifiers=Identifiers(numbers)
-            )
-        return self._snapshot
+        known = self._snapshot
+        if known is None or known.revision != self._store.revision:
+            known = (None if known is None else self._followed(known)) or self._whole()
+            self._snapshot = known
+        return known
+
+    def _whole(self) -> Snapshot:
+        snapshot = self._store.snapshot()
+        numbers: PersistentMap[ClaimId, int] = PersistentMap(snapshot.identifiers.numbers)
+        return replace(snapshot, objects=PersistentMap(snapshot.objects), identifiers=Identifiers(numbers))
+
+    def _followed(self, known: Snapshot) -> Snapshot | None:
+        """The snapshot after what others have committed since; None if that is too much."""
+        news = self._store.news(known.revision, _MOST_NEWS)
+        if news is None:
+            return None
+        objects = _followed(known.objects, news.objects)
+        snapshot = Snapshot(news.revision, objects, Identifiers(_followed(known.identifiers.numbers, news.numbers)))
+        if self._ledger is not None and self._ledger_snapshot is known:
+            step = self._foreign_step(self._ledger, news, known)
+            if step is not None:
+                self._ledger.take(step)
+                self._ledger_snapshot = snapshot
+        return snapshot
+
+    @staticmethod
+    def _foreign_step(ledger: Ledger, news: News, known: Snapshot) -> Step | None:
+        """What commits of others come to, if we should have given the same numbers; None: look at everything again."""
+        if not all(map(Ledger.is_known, news.objects)):
+            return None
+        changes = {key: None if stored is None else stored.object for key, stored in news.objects.items()}
+        step = ledger.step(changes, known.identifiers)
+        held = known.identifiers.numbers
+        given = {claim: number for claim, number in news.numbers.items() if held.get(claim) != number}
+        if step is None or {claim.id for claim in step.plan.allocate} != {it for it in given if given[it] is not None}:
+            return None
+        return step if set(step.plan.retire) == {it for it in given if given[it] is None} else None
 
     async def audit(self, query: AuditQuery, limit: int) -> Sequence[AuditRecord]:
         """Who has changed what, newest first; at most `limit` commits."""
@@ -298,7 +332,7 @@ class IntentService:
         try:
             commits = self._store.commit_all(drafts, expected_revision=before.revision)
         except UserError:
-            self._snapshot = self._ledger = self._ledger_snapshot = None
+            self._ledger = self._ledger_snapshot = None
             return ()
         numbers = before.identifiers.numbers
         for draft, commit in zip(drafts, commits, strict=True):
@@ -333,7 +367,6 @@ class IntentService:
             except RevisionConflictError:
                 if attempt == _ATTEMPTS:
                     raise
-                self._snapshot = None
                 continue
             for edit in edits:
                 self._resting.given_back(edit.before, edit.after)
@@ -515,6 +548,11 @@ def _edited(snapshot: Snapshot, edits: Iterable[Edit], revision: int) -> Snapsho
             before = snapshot.objects.get(edit.id)
             puts[edit.id] = StoredObject(edit.after, revision, before.created if before else revision)
     return replace(snapshot, objects=_after(snapshot.objects, puts, deletes))
+
+
+def _followed(known: Mapping[_K, _V], changes: Mapping[_K, _V | None]) -> Mapping[_K, _V]:
+    puts = {key: value for key, value in changes.items() if value is not None}
+    return _after(known, puts, changes.keys() - puts.keys())
 
 
 def _after(known: Mapping[_K, _V], puts: Mapping[_K, _V], deletes: Iterable[_K]) -> Mapping[_K, _V]:

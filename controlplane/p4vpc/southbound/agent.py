@@ -93,7 +93,11 @@ class Agent:
     Args:
         target: the switch.
         pipeline: what it shall run.
-        next_election_id: of the store; each is higher than all before.
+        next_election_id: of the store; each is higher than all before, and than the one that it is given.
+        standby_id: the agent stands by until it is told to `own` the switch, with this election id, lower than that of
+            any owner; None: the switch is its own from the start.
+        catch_up: waited for once we are primary in place of another owner, who can write no more: returns when what is
+            desired is no older than what that one may have written. No switch ever goes back.
         current_revision: the last one that every switch has been given which it concerns: a switch that is not
             concerned is told nothing, and is as far as that.
         on_change: called, on the event loop, when `status` has changed in anything but mere counts.
@@ -107,8 +111,10 @@ class Agent:
         self,
         target: Target,
         pipeline: Pipeline,
-        next_election_id: Callable[[], Awaitable[int]],
+        next_election_id: Callable[[int], Awaitable[int]],
         *,
+        standby_id: int | None = None,
+        catch_up: Callable[[], Awaitable[None]] | None = None,
         current_revision: Callable[[], int] = lambda: 0,
         on_change: Callable[[], None] = lambda: None,
         on_packet: Callable[[str, Packet], None] | None = None,
@@ -120,6 +126,11 @@ class Agent:
         self.target = target
         self._pipeline = pipeline
         self._next_election_id = next_election_id
+        self._standby_id = standby_id
+        self._election_id: int | None = None
+        self._catch_up = catch_up
+        self._is_caught_up = standby_id is None
+        self._term = 0
         self._current_revision = current_revision
         self._on_change = on_change
         self._on_packet = on_packet
@@ -154,16 +165,24 @@ class Agent:
     @property
     def status(self) -> SwitchStatus:
         """The switch at this moment."""
+        return self._status(self._reached)
+
+    @property
+    def own_status(self) -> SwitchStatus:
+        """The same, without what is true only as long as no revision concerns the switch."""
+        return self._status(lambda revision: revision)
+
+    def _status(self, reached: Callable[[int], int]) -> SwitchStatus:
         schema = self._pipeline.info.schema
         return SwitchStatus(
             name=self.target.name,
             address=self.target.address,
             state=self._state,
             pipeline=self._pipeline_state,
-            desired_revision=self._reached(self._desired.revision if self._desired is not None else 0),
+            desired_revision=reached(self._desired.revision if self._desired is not None else 0),
             changed_revision=self._changed_revision,
-            settled_revision=self._reached(self._settled_revision),
-            realised_revision=self._reached(self._realised_revision),
+            settled_revision=reached(self._settled_revision),
+            realised_revision=reached(self._realised_revision),
             entries=len(self._image.entries) if self._image else 0,
             updates_written=self._updates_written,
             updates_refused=self._updates_refused,
@@ -180,6 +199,11 @@ class Agent:
         """What a revision amounts to when those that do not concern the switch count too."""
         is_last = self._desired is not None and revision >= self._desired.revision
         return max(revision, self._current_revision()) if is_last else revision
+
+    @property
+    def given_revision(self) -> int:
+        """The revision of what the switch shall hold; 0 if nobody has said."""
+        return 0 if self._desired is None else self._desired.revision
 
     @property
     def is_realised(self) -> bool:
@@ -208,9 +232,46 @@ class Agent:
         """Whether the ports' states have been asked for, with whatever success."""
         return bool(self._error) or self._port_states is not PortStates.UNKNOWN
 
+    @property
+    def is_owner(self) -> bool:
+        """Whether the switch is ours to write to, as far as the store knows."""
+        return self._standby_id is None or self._election_id is not None
+
+    @property
+    def is_deposed(self) -> bool:
+        """Whether the switch obeys another controller although it is ours."""
+        return self.is_owner and self._state is SwitchState.STANDBY
+
+    def own(self, election_id: int) -> None:
+        """Become the switch's primary, with an election id that the store has given."""
+        self._election_id = election_id
+        self._forget()
+
+    def stand_by(self) -> None:
+        """Leave the switch to another owner. The session stays open; the switch refuses what is on its way."""
+        self._election_id = None
+        self._forget()
+
+    def _forget(self) -> None:
+        """What the switch holds has been, or may be, another's work."""
+        self._term += 1
+        self._is_caught_up = self._standby_id is None
+        self._image = self._differing = None
+        self._settled_revision = self._realised_revision = 0
+        self._changed_revision = self._desired.revision if self._desired is not None else 0
+        self.wake()
+        self._on_change()
+
+    def wake(self) -> None:
+        """See whether there is anything to do now."""
+        self._wake.set()
+
     def set_desired(self, desired: DesiredState) -> None:
         """What the switch shall hold from now on. A state with the same entries costs nothing."""
         before, self._desired = self._desired, desired
+        if not self.is_owner:
+            self._changed_revision = desired.revision
+            return
         differing = None if before is None else _differing(before, desired)
         if differing is None or self._differing is None:
             self._differing = None if differing is None or differing else self._differing
@@ -238,7 +299,10 @@ class Agent:
             EncodeError: the metadata does not fit the pipeline.
             RpcError: the session has just ended.
         """
-        await self.session().packet_out(encode_packet_out(packet, self._pipeline.info))
+        session = self.session()
+        if not self.is_owner or not session.is_primary:
+            raise NotConnectedError(f"switch {self.target.name} is another controller's")
+        await session.packet_out(encode_packet_out(packet, self._pipeline.info))
 
     def session(self) -> Session:
         """The open session, for readers.
@@ -258,15 +322,19 @@ class Agent:
             self._rollout.withdraw(self.target.name)
 
     async def _run(self) -> None:
-        election_id = await self._next_election_id()
+        if self._standby_id is None:
+            self._election_id = await self._next_election_id(0)
         backoff = self._options.first_backoff
         while True:
             connections = self._connections
             try:
-                await self._run_session(election_id)
+                await self._run_session()
             except ElectionIdUselessError as error:
                 self._disconnected(str(error))
-                election_id = await self._next_election_id()
+                term = self._term
+                if self._election_id is not None:
+                    election_id = await self._next_election_id(error.highest)
+                    self._election_id = election_id if self._term == term else self._election_id
             except SouthboundError as error:
                 self._disconnected(str(error))
             backoff = self._options.first_backoff if self._connections > connections else backoff
@@ -290,12 +358,15 @@ class Agent:
         self._state = state
         self._on_change()
 
-    async def _run_session(self, election_id: int) -> None:
+    async def _run_session(self) -> None:
         """From connecting until the session ends, which is always an error."""
         listener = Listener(packet=self._packet_in, role=self._wake.set)
         target, tls = self.target, self._options.tls
-        async with connect(target.address, target.device_id, election_id, listener, tls=tls) as session:
-            self._log.info("connected", address=self.target.address, election_id=election_id)
+        election_id = self._election_id if self._election_id is not None else self._standby_id or 0
+        async with connect(
+            *(target.address, target.device_id, election_id, listener), is_candidate=self.is_owner, tls=tls
+        ) as session:
+            self._log.info("connected", address=self.target.address, election_id=f"{election_id:#x}")
             self._session = session
             self._connections += 1
             self._error = ""
@@ -358,26 +429,40 @@ class Agent:
 
     async def _turn(self, session: Session) -> None:
         """Whatever there is to do now."""
-        if not session.is_primary:
+        election_id, term = self._election_id, self._term
+        if election_id is not None and session.election_id != election_id:
+            self._log.info("taking over", election_id=f"{election_id:#x}")
+            await session.arbitrate(election_id)
+        session.is_candidate = self.is_owner
+        if not self.is_owner or not session.is_primary:
             if self._state is not SwitchState.STANDBY:
                 self._log.info("standing by: another controller is primary")
             self._rollout.withdraw(self.target.name)
             self._image = None
             self._change_state(SwitchState.STANDBY)
             return
+        if not self._is_caught_up and self._catch_up is not None:
+            self._change_state(SwitchState.SYNCHRONISING)
+            await self._catch_up()
+            if self._term != term:
+                return
+            self._is_caught_up = True
         if self._desired is None:  # it decides how what is read back is compared
             self._change_state(SwitchState.SYNCHRONISING)
             return
         if self._image is None or self._image.is_stale:
             self._change_state(SwitchState.SYNCHRONISING)
             await self._ensure_pipeline(session)
-            await self._read_back(session, self._desired)
-        assert self._image is not None
+            await self._read_back(session, self._desired, term)
+            if self._term != term or self._image is None:
+                return
         self._take_drift(self._image)
         await self._reconcile(session, self._image, self._desired)
 
-    async def _read_back(self, session: Session, desired: DesiredState) -> None:
+    async def _read_back(self, session: Session, desired: DesiredState, term: int) -> None:
         found = await read_entries(session, self._pipeline.codec, desired)
+        if self._term != term:  # another owner's turn has come, or ours again
+            return
         self._image = Image(found.entries)
         self._differing = None
         self._drift.clear()
@@ -400,7 +485,8 @@ class Agent:
     async def _pause(self, session: Session) -> None:
         """Wait for something to do; ask an idle switch now and then whether it is still there."""
         loop = asyncio.get_running_loop()
-        retry_at = self._refusals.next_retry() if session.is_primary else None
+        is_ours = self.is_owner and session.is_primary
+        retry_at = self._refusals.next_retry() if is_ours else None
         while not self._wake.is_set() and (retry_at is None or loop.time() < retry_at):
             probe_at = loop.time() + self._options.probe_interval
             is_probe = retry_at is None or probe_at < retry_at
@@ -466,6 +552,8 @@ class Agent:
             self._change_state(self._state)
         for position, batch in enumerate(planned.batches, start=1):
             await self._write(session, image, batch)
+            if self._image is not image:  # another owner's turn has come, or ours again
+                return
             if position % _BATCHES_BETWEEN_LOOKS == 0 and self._desired is not desired:
                 break
         else:

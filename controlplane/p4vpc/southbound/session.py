@@ -28,7 +28,15 @@ PIPELINE_TIMEOUT_SECONDS = 120.0
 
 
 class ElectionIdUselessError(RpcError):
-    """Another connection uses our election id, or nobody is primary and a higher id is known: get a new one."""
+    """Another connection uses our election id, or nobody is primary and a higher id is known: get a new one.
+
+    Attributes:
+        highest: the highest id that the switch has told us of; 0 if none.
+    """
+
+    def __init__(self, operation: str, code: GRPCStatusCode, reason: str, highest: int = 0):
+        super().__init__(operation, code, reason)
+        self.highest = highest
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,27 +57,32 @@ class Session:
 
     Attributes:
         is_primary: whether the switch takes writes from us; follows what the switch says.
+        is_candidate: whether we want to be; a session that stands by is content with not being primary.
+        election_id: the one that the switch was told last.
     """
 
     def __init__(self, channel: grpc.aio.Channel, device_id: int, election_id: int, listener: Listener):
         self._channel = channel
         self._stub: p4r_grpc.P4RuntimeAsyncStub = p4r_grpc.P4RuntimeStub(channel)
         self._device_id = device_id
-        self._election_id = election_id
+        self.election_id = election_id
+        self.is_candidate = True
         self._listener = listener
         self._arbitrated = asyncio.Event()
         self._stream = self._stub.StreamChannel()
         self._receiver = asyncio.create_task(self._receive())
         self.is_primary = False
 
-    async def arbitrate(self) -> None:
-        """Tell the switch our election id; afterwards `is_primary` is known.
+    async def arbitrate(self, election_id: int, *, is_candidate: bool = True) -> None:
+        """Tell the switch our election id, the first one or another; afterwards `is_primary` is known.
 
         Raises:
             RpcError: the switch cannot be reached, or refuses.
             ElectionIdUselessError: with this id we shall never be primary.
         """
-        arbitration = p4r.MasterArbitrationUpdate(device_id=self._device_id, election_id=U128.encode(self._election_id))
+        self.election_id, self.is_candidate, self.is_primary = election_id, is_candidate, False
+        self._arbitrated.clear()
+        arbitration = p4r.MasterArbitrationUpdate(device_id=self._device_id, election_id=U128.encode(self.election_id))
         answered = asyncio.create_task(self._arbitrated.wait())
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
@@ -117,11 +130,13 @@ class Session:
         match message.WhichOneof("update"):
             case "arbitration":
                 update = message.arbitration
-                if update.status.code == GRPCStatusCode.NOT_FOUND:
-                    highest = U128.decode(update.election_id)
-                    reason = f"nobody is primary, but election id {highest} is known and ours is {self._election_id}"
-                    raise ElectionIdUselessError("arbitration", GRPCStatusCode.NOT_FOUND, reason)
-                self.is_primary = quirks.is_primary(update, self._election_id)
+                highest = U128.decode(update.election_id)
+                if self.is_candidate and update.status.code == GRPCStatusCode.NOT_FOUND and highest >= self.election_id:
+                    reason = (
+                        f"nobody is primary, but election id {highest:#x} is known and ours is {self.election_id:#x}"
+                    )
+                    raise ElectionIdUselessError("arbitration", GRPCStatusCode.NOT_FOUND, reason, highest)
+                self.is_primary = quirks.is_primary(update, self.election_id)
                 self._arbitrated.set()
                 self._listener.role()
             case "packet":
@@ -151,7 +166,7 @@ class Session:
         Raises:
             RpcError: the write failed as a whole; PERMISSION_DENIED: we are not primary (any more).
         """
-        request = p4r.WriteRequest(device_id=self._device_id, election_id=U128.encode(self._election_id))
+        request = p4r.WriteRequest(device_id=self._device_id, election_id=U128.encode(self.election_id))
         request.updates.extend(updates)
         try:
             await self._stub.Write(request, timeout=CALL_TIMEOUT_SECONDS)
@@ -218,7 +233,7 @@ class Session:
     ) -> None:
         request = p4r.SetForwardingPipelineConfigRequest(
             device_id=self._device_id,
-            election_id=U128.encode(self._election_id),
+            election_id=U128.encode(self.election_id),
             action=action,
             config=pipeline.config(),
         )
@@ -230,7 +245,13 @@ class Session:
 
 @asynccontextmanager
 async def connect(
-    address: str, device_id: int, election_id: int, listener: Listener, *, tls: SwitchTls | None = None
+    address: str,
+    device_id: int,
+    election_id: int,
+    listener: Listener,
+    *,
+    is_candidate: bool = True,
+    tls: SwitchTls | None = None,
 ) -> AsyncIterator[Session]:
     """A session with the switch `device_id` behind `address` (host:port), arbitrated; closed at the end.
 
@@ -247,7 +268,7 @@ async def connect(
     try:
         session = Session(channel, device_id, election_id, listener)
         try:
-            await session.arbitrate()
+            await session.arbitrate(election_id, is_candidate=is_candidate)
             yield session
         finally:
             await session.close()

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Durable state: objects, revisions, audit records, identifiers, election ids, tokens."""
 
-from p4vpc.store.store import Store
+from p4vpc.store.leases import ForgottenError, ReplacedError
+from p4vpc.store.listening import Listening
+from p4vpc.store.sole import SoleUse
+from p4vpc.store.store import NEW_COMMIT, NEW_LEASES, NEW_REPORTS, Store
 from p4vpc.store.tokens import TokenError
 from p4vpc.store.types import (
     AuditPosition,
@@ -13,7 +16,14 @@ from p4vpc.store.types import (
     Delete,
     Departure,
     Draft,
+    Lease,
+    LeaseChanges,
+    LeaseTable,
+    Member,
+    News,
     Put,
+    Registration,
+    Report,
     RevisionRecord,
     Role,
     Snapshot,
@@ -23,6 +33,9 @@ from p4vpc.store.types import (
 )
 
 __all__ = [
+    "NEW_COMMIT",
+    "NEW_LEASES",
+    "NEW_REPORTS",
     "AuditPosition",
     "AuditQuery",
     "AuditRecord",
@@ -32,10 +45,21 @@ __all__ = [
     "Delete",
     "Departure",
     "Draft",
+    "ForgottenError",
+    "Lease",
+    "LeaseChanges",
+    "LeaseTable",
+    "Listening",
+    "Member",
+    "News",
     "Put",
+    "Registration",
+    "ReplacedError",
+    "Report",
     "RevisionRecord",
     "Role",
     "Snapshot",
+    "SoleUse",
     "Store",
     "StoredObject",
     "Token",

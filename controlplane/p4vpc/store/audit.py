@@ -53,7 +53,7 @@ def read_changes(
         some = select(changes).where(changes.c.revision.in_(numbers[start : start + _ROWS_PER_QUERY]))
         if of_objects is not None:
             some = some.where(of_objects)
-        found += connection.execute(some.order_by(changes.c.revision, changes.c.kind, changes.c.key))
+        found += connection.execute(some)
     return found
 
 

@@ -39,7 +39,7 @@ def read_changed_ports(
     # Not the column itself: SQLite would take the index of objects, and look at every port's whole history.
     is_port = table.kind.concat("") == "port"
     query = select(changes).where(table.revision > since, is_port, table.before.is_not(None), table.after.is_not(None))
-    return connection.execute(query.order_by(table.revision, table.key)).all()
+    return connection.execute(query).all()
 
 
 def departure_in(change: ChangeRecord) -> Departure | None:

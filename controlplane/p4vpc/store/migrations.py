@@ -19,6 +19,18 @@ STEPS: Mapping[int, Sequence[str]] = {
         "created_us BIGINT NOT NULL, created_by TEXT NOT NULL, revoked_us BIGINT, revoked_by TEXT, "
         "PRIMARY KEY (name), UNIQUE (digest))",
     ),
+    2: (
+        "CREATE TABLE identifier_changes (revision BIGINT NOT NULL, pool TEXT NOT NULL, owner TEXT NOT NULL, "
+        "number BIGINT, PRIMARY KEY (revision, pool, owner))",
+        "CREATE TABLE controllers (name TEXT NOT NULL, instance TEXT NOT NULL, url TEXT NOT NULL, "
+        "number BIGINT NOT NULL, expires_us BIGINT NOT NULL, compiled_revision BIGINT NOT NULL, "
+        "down_links TEXT NOT NULL, PRIMARY KEY (name))",
+        "CREATE TABLE leases (switch TEXT NOT NULL, owner TEXT, epoch BIGINT NOT NULL, "
+        "is_unreachable INTEGER NOT NULL, PRIMARY KEY (switch))",
+        "CREATE TABLE reports (switch TEXT NOT NULL, controller TEXT NOT NULL, serial BIGINT NOT NULL, "
+        "body TEXT NOT NULL, PRIMARY KEY (switch))",
+        "CREATE INDEX reports_serial ON reports (serial)",
+    ),
 }
 """By the version that they start from, the statements that lead to the next one."""
 

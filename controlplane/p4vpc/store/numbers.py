@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from p4vpc.errors import ExhaustedError, Problem
 from p4vpc.intent import Claim, ClaimId, IdentifierPlan, Identifiers
-from p4vpc.store.schema import identifiers
+from p4vpc.store.schema import identifier_changes, identifiers
 
 _ROWS_PER_QUERY = 400
 
@@ -44,7 +44,25 @@ def apply_plan(connection: Connection, plan: IdentifierPlan, revision: int) -> M
         problems += _allocate(connection, pool, claims, revision, allocated)
     if problems:
         raise ExhaustedError(problems)
+    _keep_changes(connection, {**dict.fromkeys(plan.retire), **allocated}, revision)
     return allocated
+
+
+def changes_since(connection: Connection, revision: int) -> Mapping[ClaimId, int | None]:
+    """Return the numbers that differ from those at `revision`; None: it has none any more."""
+    table = identifier_changes.c
+    query = select(identifier_changes).where(table.revision > revision).order_by(table.revision)
+    return {ClaimId(row.pool, row.owner): row.number for row in connection.execute(query)}
+
+
+def _keep_changes(connection: Connection, numbers: Mapping[ClaimId, int | None], revision: int) -> None:
+    """Keep what a commit has changed, for those who follow: a number that is released leaves no other trace."""
+    rows = [
+        {"revision": revision, "pool": claim_id.pool, "owner": claim_id.owner, "number": number}
+        for claim_id, number in numbers.items()
+    ]
+    if rows:
+        connection.execute(insert(identifier_changes), rows)
 
 
 def release(connection: Connection, realised: int) -> int:

@@ -3,7 +3,7 @@
 
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """To be raised with every change below, together with a step in `migrations`."""
 
 metadata = MetaData()
@@ -52,6 +52,15 @@ identifiers = Table(
     Index("identifiers_retired", "retired"),
 )
 
+identifier_changes = Table(
+    "identifier_changes",
+    metadata,
+    Column("revision", BigInteger, primary_key=True, autoincrement=False),
+    Column("pool", Text, primary_key=True),
+    Column("owner", Text, primary_key=True),
+    Column("number", BigInteger, doc="NULL when it was retired"),
+)
+
 acknowledged = Table(
     "acknowledged",
     metadata,
@@ -77,4 +86,35 @@ tokens = Table(
     Column("created_by", Text, nullable=False),
     Column("revoked_us", BigInteger, doc="NULL while it is good"),
     Column("revoked_by", Text),
+)
+
+controllers = Table(
+    "controllers",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("instance", Text, nullable=False, doc="of the process; another one of this name has replaced it"),
+    Column("url", Text, nullable=False, doc="of its API"),
+    Column("number", BigInteger, nullable=False, doc="of this process among all; part of its election ids"),
+    Column("expires_us", BigInteger, nullable=False, doc="by the database's clock"),
+    Column("compiled_revision", BigInteger, nullable=False, doc="the last that its switches were given"),
+    Column("down_links", Text, nullable=False, doc="JSON: keys of the links that it has evidence against"),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("switch", Text, primary_key=True),
+    Column("owner", Text, doc="name of the controller; NULL: given up"),
+    Column("epoch", BigInteger, nullable=False, doc="the owner's election id; grows with every owner"),
+    Column("is_unreachable", Integer, nullable=False, doc="1: the owner has no session, whoever has one may take it"),
+)
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("switch", Text, primary_key=True),
+    Column("controller", Text, nullable=False),
+    Column("serial", BigInteger, nullable=False, doc="grows with every report of any switch"),
+    Column("body", Text, nullable=False, doc="its status as JSON"),
+    Index("reports_serial", "serial"),
 )

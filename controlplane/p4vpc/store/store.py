@@ -2,8 +2,9 @@
 """The store: every method is one transaction; blocking, safe to call from several threads."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import chain
+from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -12,10 +13,12 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select,
 
 from p4vpc.errors import NotFoundError, Problem, RevisionConflictError, StoreError, UserError
 from p4vpc.intent import KINDS, IdentifierPlan, Intent, ObjectId, to_document
-from p4vpc.store import audit, departures, history, numbers, tokens
-from p4vpc.store.database import Database
+from p4vpc.store import audit, departures, history, leases, numbers, tokens
+from p4vpc.store.database import Database, Lock
+from p4vpc.store.listening import Listening
 from p4vpc.store.schema import changes as changes_table
-from p4vpc.store.schema import election_ids, objects, revisions
+from p4vpc.store.schema import objects, revisions
+from p4vpc.store.sole import SoleUse
 from p4vpc.store.times import now_us, time_of
 from p4vpc.store.types import (
     AuditPosition,
@@ -27,7 +30,11 @@ from p4vpc.store.types import (
     Delete,
     Departure,
     Draft,
+    LeaseTable,
+    News,
     Put,
+    Registration,
+    Report,
     RevisionRecord,
     Role,
     Snapshot,
@@ -36,17 +43,22 @@ from p4vpc.store.types import (
 )
 
 NO_IDENTIFIERS = IdentifierPlan()
+NEW_COMMIT, NEW_LEASES, NEW_REPORTS = "commit", "leases", "reports"
+"""What listeners are told."""
+
 _ROWS_PER_QUERY = 400
 
 
 class Store:
-    """A database of intent, by SQLAlchemy URL: ``sqlite:///p4vpc.db``; ``sqlite://`` keeps nothing.
+    """A database of intent, by SQLAlchemy URL: ``sqlite:///p4vpc.db``; ``sqlite://`` keeps nothing;
+    ``postgresql://user@host/p4vpc`` is shared by all that open it.
 
     Raises StoreError when the database cannot be opened, is locked for too long, or has the schema of another version.
     """
 
     def __init__(self, url: str):
         self._database = Database(url)
+        self.is_shared = self._database.is_shared
 
     def close(self) -> None:
         """Give all connections back. The store cannot be used afterwards."""
@@ -73,6 +85,23 @@ class Store:
             rows = connection.execute(select(objects)).all()
             identifiers = numbers.read_identifiers(connection)
         return Snapshot(revision, {ObjectId(row.kind, row.key): _stored(row) for row in rows}, identifiers)
+
+    def news(self, revision: int, limit: int) -> News | None:
+        """Return what has changed since `revision`, net; None if that is more than `limit` objects' changes."""
+        table = changes_table.c
+        with self._database.read() as connection:
+            current = _current_revision(connection)
+            query = select(func.count()).where(table.revision > revision)
+            if current < revision or connection.execute(query).scalar_one() > limit:
+                return None
+            ids = {
+                ObjectId(row.kind, row.key)
+                for row in connection.execute(select(table.kind, table.key).where(table.revision > revision).distinct())
+            }
+            rows = _read_rows(connection, ids)
+            numbers_now = numbers.changes_since(connection, revision)
+        stored = {key: _stored(rows[key]) if key in rows else None for key in ids}
+        return News(current, stored, numbers_now)
 
     def get(self, object_id: ObjectId) -> StoredObject | None:
         """Read one object."""
@@ -148,7 +177,9 @@ class Store:
                 )
                 after = writing.add(draft, current, effective)
                 known = {key: it for key, it in {**known, **after}.items() if it is not None}
-            writing.execute(connection)
+            if writing.is_any:
+                writing.execute(connection)
+                self._database.notify(connection, NEW_COMMIT)
         return commits
 
     def changes_since(self, revision: int, limit: int | None = None) -> Sequence[ChangeRecord]:
@@ -157,7 +188,7 @@ class Store:
         `limit` bounds how many records are returned, except that a commit is never cut.
         """
         table = changes_table.c
-        query = select(changes_table).order_by(table.revision, table.kind, table.key)
+        query = select(changes_table).order_by(table.revision)
         with self._database.read() as connection:
             if limit is None:
                 rows = connection.execute(query.where(table.revision > revision)).all()
@@ -166,7 +197,7 @@ class Store:
                 if len(rows) > max(limit, 1):
                     whole = [row for row in rows if row.revision < rows[-1].revision]
                     rows = whole or connection.execute(query.where(table.revision == rows[0].revision)).all()
-        return [_change_record(row) for row in rows]
+        return [_change_record(row) for row in sorted(rows, key=_order)]
 
     def revisions(self, limit: int = 100) -> Sequence[RevisionRecord]:
         """Return the last commits, newest first."""
@@ -184,7 +215,7 @@ class Store:
             rows = audit.read_changes(connection, query, [row.number for row in commits])
             events = audit.read_token_events(connection, query, limit)
         changes: dict[int, list[ChangeRecord]] = {row.number: [] for row in commits}
-        for row in rows:
+        for row in sorted(rows, key=_order):
             changes[row.revision].append(_change_record(row))
         records = [
             AuditRecord(
@@ -236,19 +267,73 @@ class Store:
             if since is None:
                 since = departures.last_acknowledged(connection)
             rows = departures.read_changed_ports(connection, since)
-        records = [_change_record(row) for row in rows]
+        records = [_change_record(row) for row in sorted(rows, key=_order)]
         return [departure for record in records if (departure := departures.departure_in(record)) is not None]
 
-    def next_election_id(self, switch: str) -> int:
-        """Return an election id for `switch` greater than every one returned before, across restarts; >= 1."""
-        with self._database.write() as connection:
-            query = select(election_ids.c.last).where(election_ids.c.switch == switch)
-            last: int | None = connection.execute(query).scalar()
-            if last is None:
-                connection.execute(insert(election_ids).values(switch=switch, last=1))
-                return 1
-            connection.execute(update(election_ids).where(election_ids.c.switch == switch).values(last=last + 1))
-            return last + 1
+    def next_election_id(self, switch: str, above: int = 0) -> int:
+        """Return an election id for `switch` greater than `above` and every one returned before, across restarts."""
+        with self._database.write(Lock.LEASES) as connection:
+            return leases.next_epoch(connection, switch, above)
+
+    def join(self, me: Registration, url: str, ttl_seconds: float) -> int:
+        """Register a controller, in place of one of the same name; return its number, which no other ever had."""
+        with self._database.write(Lock.LEASES) as connection:
+            number = leases.join(connection, self._database.now_us(connection), me, url, ttl_seconds)
+            self._database.notify(connection, NEW_LEASES)
+            return number
+
+    def renew(self, me: Registration, ttl_seconds: float, decide: leases.Decide) -> LeaseTable:
+        """Go on being registered, and take and give up what `decide` says of the table; return the table after that.
+
+        Raises:
+            ReplacedError: another process has taken the name.
+            ForgottenError: it has to join again.
+        """
+        with self._database.write(Lock.LEASES) as connection:
+            table, is_news = leases.renew(connection, self._database.now_us(connection), me, ttl_seconds, decide)
+            if is_news:
+                self._database.notify(connection, NEW_LEASES)
+            return table
+
+    def raise_epoch(self, me: Registration, switch: str, above: int) -> int | None:
+        """Give the owner of a switch a new epoch, greater than `above`; None if it is not the owner any more."""
+        with self._database.write(Lock.LEASES) as connection:
+            return leases.raise_epoch(connection, me, switch, above)
+
+    def leave(self, me: Registration) -> None:
+        """Give up all leases and the registration."""
+        with self._database.write(Lock.LEASES) as connection:
+            leases.leave(connection, me)
+            self._database.notify(connection, NEW_LEASES)
+
+    def report(self, me: Registration, revision: int, down_links: Collection[str], bodies: Mapping[str, str]) -> None:
+        """Tell how far a controller is, and how its switches are. What it says of others' switches is left out.
+
+        Raises:
+            ForgottenError: it is not registered, or another process is, by this name.
+        """
+        with self._database.write(Lock.LEASES) as connection:
+            leases.report(connection, me, revision, down_links, bodies)
+            self._database.notify(connection, NEW_REPORTS)
+
+    def reports(self, after: int) -> tuple[LeaseTable, Sequence[Report]]:
+        """Return the leases, and the latest report of each switch that has one with a serial above `after`."""
+        with self._database.read() as connection:
+            table = leases.read(connection, self._database.now_us(connection))
+            return table, leases.reports(connection, after)
+
+    def use_alone(self) -> SoleUse | None:
+        """Keep other controllers from a database that they cannot share; None if they can, or if it is in memory.
+
+        Raises:
+            StoreError: another one uses it.
+        """
+        name = self._database.url.database
+        return None if self.is_shared or name in (None, "", ":memory:") else SoleUse(Path(name))
+
+    def listen(self, on_news: Callable[[str], None]) -> Listening | None:
+        """Call `on_news`, from a thread, with NEW_COMMIT and so on whenever somebody commits; None: not offered."""
+        return Listening(self._database.url, on_news) if self._database.is_shared else None
 
     def add_first_token(self, name: str, digest: str, who: str) -> bool:
         """Keep an operator's token if there has never been any; whether it was kept."""
@@ -388,6 +473,11 @@ class _Writing:
         self._last.update(after)
         return after
 
+    @property
+    def is_any(self) -> bool:
+        """Whether there is a new revision."""
+        return bool(self._revisions)
+
     def execute(self, connection: Connection) -> None:
         """Write it."""
         created, updated, removed = [], [], []
@@ -422,6 +512,11 @@ def _parse(object_id: ObjectId, body: str) -> Intent:
         return KINDS[object_id.kind].model_validate(json.loads(body))
     except (KeyError, ValueError, ValidationError) as error:
         raise StoreError(f"{object_id} in the database cannot be read: {error}") from error
+
+
+def _order(row: Row[tuple[int, str, str, str | None, str | None]]) -> tuple[int, str, str]:
+    """By commit, then by name; databases have ideas of their own about the order of text."""
+    return row.revision, row.kind, row.key
 
 
 def _stored(row: Row[tuple[str, str, str, int, int]]) -> StoredObject:

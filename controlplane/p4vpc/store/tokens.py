@@ -52,7 +52,7 @@ def is_good(connection: Connection, name: str) -> bool:
 
 def every(connection: Connection) -> Sequence[Token]:
     """Return all tokens by name, revoked ones too."""
-    return [_token(row) for row in connection.execute(select(tokens).order_by(tokens.c.name))]
+    return sorted(map(_token, connection.execute(select(tokens))), key=lambda token: token.name)
 
 
 def revoke(connection: Connection, name: str, who: str) -> Token:

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What goes into the store and what comes out of it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from p4vpc.intent import ClaimId, IdentifierPlan, Identifiers, Intent, ObjectId
 
@@ -152,6 +152,15 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class News:
+    """What differs between an earlier revision and `revision`; None: the object, or the number, is no more."""
+
+    revision: int
+    objects: Mapping[ObjectId, StoredObject | None]
+    numbers: Mapping[ClaimId, int | None]
+
+
+@dataclass(frozen=True, slots=True)
 class Departure:
     """At `revision` the port was unplugged from `switch`, and not plugged in there again by the same commit."""
 
@@ -217,3 +226,80 @@ class Token:
     created_by: str
     revoked: datetime | None = None
     revoked_by: str | None = None
+
+
+class Registration(NamedTuple):
+    """A controller: its name, and the process that has it; a later one of the same name replaces it."""
+
+    name: str
+    instance: str
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A controller that has registered.
+
+    Attributes:
+        instance: of its process.
+        url: of its API.
+        is_live: it has renewed its registration in time; its leases hold as long as that.
+        revision: the last that its switches were given.
+        down_links: keys of the links that it has evidence against.
+    """
+
+    name: str
+    instance: str
+    url: str
+    is_live: bool
+    revision: int
+    down_links: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who may write to a switch.
+
+    Attributes:
+        owner: name of the controller; None: nobody.
+        epoch: grows with every owner.
+        is_unreachable: the owner has no session with the switch, so whoever has one may take it.
+    """
+
+    owner: str | None
+    epoch: int
+    is_unreachable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseTable:
+    """All controllers by name, and all leases by switch, at one moment."""
+
+    members: Mapping[str, Member]
+    leases: Mapping[str, Lease]
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseChanges:
+    """What a controller does about leases.
+
+    Attributes:
+        take: switches to own from now on, each with a new epoch.
+        give: switches that are its own to leave to others.
+        mark: switches that are its own, and whether it has no session with them.
+        forget: switches that are its own and no more.
+    """
+
+    take: Collection[str] = ()
+    give: Collection[str] = ()
+    mark: Mapping[str, bool] = field(default_factory=dict)
+    forget: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A switch's status, as its owner has told it."""
+
+    switch: str
+    controller: str
+    serial: int
+    body: str

@@ -20,13 +20,14 @@ START_SECONDS = 120.0
 class ServeProcess:
     """`p4vpc serve` on a free port."""
 
-    def __init__(self, directory: Path, *options: str):
+    def __init__(self, directory: Path, *options: str, database: str | None = None):
+        self.database = database or f"sqlite:///{directory / 'p4vpc.db'}"
         self._command = [
             *(sys.executable, "-c", "from p4vpc.cli.main import main; main()"),
             *(
                 "serve",
                 "--db",
-                f"sqlite:///{directory / 'p4vpc.db'}",
+                self.database,
                 "--listen",
                 "127.0.0.1:0",
                 "--log-format",
@@ -34,7 +35,6 @@ class ServeProcess:
             ),
             *options,
         ]
-        self.database = f"sqlite:///{directory / 'p4vpc.db'}"
         self._log = directory / "serve.log"
         self.token_file = directory / "p4vpc.token"
         self.url = ""
@@ -47,6 +47,9 @@ class ServeProcess:
         line = self._process.stdout.readline() if readable else ""
         assert line.startswith("p4vpc serves http"), self.log()
         self.url = line.split()[-1]
+
+    def send(self, number: int) -> None:
+        self._process.send_signal(number)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self._process.send_signal(number)

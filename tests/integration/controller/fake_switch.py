@@ -125,12 +125,13 @@ class FakeSwitch(p4r_grpc.P4RuntimeServicer):
             if not request.HasField("arbitration"):
                 continue
             election_id = U128.decode(request.arbitration.election_id)
-            if any(other.election_id == election_id for other in self._streams):
+            if any(other.election_id == election_id for other in self._streams if other is not stream):
                 stream.outbox.put_nowait(None)
                 return
             stream.election_id = election_id
             self.highest_election_id = max(self.highest_election_id, election_id)
-            self._streams.append(stream)
+            if stream not in self._streams:
+                self._streams.append(stream)
             self._tell_roles()
             await self._notify()
 

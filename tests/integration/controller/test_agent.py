@@ -64,7 +64,7 @@ class Watched:
         self.packets.append(packet)
         self._changed.set()
 
-    async def _next_id(self) -> int:
+    async def _next_id(self, _above: int) -> int:
         return next(self._ids)
 
     async def until(self, condition: Callable[[SwitchStatus], bool]) -> SwitchStatus:

@@ -9,10 +9,10 @@ import pytest
 from finsy.proto import rpc_code
 
 from p4vpc.compiler.entries import ActionCall, CloneEntry, MulticastEntry, TableEntry
-from p4vpc.errors import NotFoundError
+from p4vpc.errors import NotFoundError, StoreError
 from p4vpc.intent import Claim, ClaimId, IdentifierPlan, Intent, ObjectId, load_yaml
 from p4vpc.services import ControllerStatus, Outcome, controller, read_drops, read_telemetry
-from p4vpc.southbound import PipelineState, SwitchState
+from p4vpc.southbound import PipelineState
 from p4vpc.store import Delete, Store
 from tests.integration.controller.fake_switch import FakeSwitch
 from tests.integration.controller.running import BOUND_SECONDS, PIPELINE, apply, controlling, realised, until
@@ -307,19 +307,16 @@ async def test_a_revision_that_touches_no_switch_does_not_wait_for_an_absent_one
         assert await running.wait_realised(revision, BOUND_SECONDS) is Outcome.REALISED
 
 
-async def test_the_standby_controller_takes_over(store: Store, tmp_path: Path) -> None:
-    async with fakes(2) as (first, second), AsyncExitStack() as stack:
-        standby = await stack.enter_async_context(controlling(store))
-        revision = await apply(standby, [*fabric(first, second), *PORTS])
-        await realised(standby, revision)
-        with Store(f"sqlite:///{tmp_path / 'p4vpc.db'}") as other:
-            async with controlling(other) as owner:
-                await realised(owner, revision)
-                await until(standby, lambda status: all(item.state is SwitchState.STANDBY for item in status.switches))
-                revision = await apply(owner, [port("c", "leaf1", 13)])
-                await realised(owner, revision)
-        status = await realised(standby, revision)
-        assert all(switch.state is SwitchState.READY for switch in status.switches)
+async def test_a_second_controller_on_the_same_sqlite_database_is_refused(store: Store, tmp_path: Path) -> None:
+    async with controlling(store):
+        with (
+            Store(f"sqlite:///{tmp_path / 'p4vpc.db'}") as other,
+            pytest.raises(StoreError, match=r"another controller works with .*use PostgreSQL"),
+        ):
+            async with controlling(other):
+                raise AssertionError
+    async with controlling(store):
+        pass
 
 
 async def test_a_revision_that_does_not_compile_leaves_the_switches_as_they_are(

@@ -48,7 +48,7 @@ async def realised(switch: RealSwitch, desired: DesiredState) -> AsyncIterator[t
     """An agent that has brought the switch to a state, and its status then."""
     changed = asyncio.Event()
 
-    async def next_id() -> int:
+    async def next_id(_above: int) -> int:
         return next(ELECTION_IDS)
 
     agent = Agent(

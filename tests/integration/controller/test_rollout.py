@@ -45,7 +45,7 @@ class Fleet:
     def _notify(self) -> None:
         self._changed.set()
 
-    async def _next_id(self) -> int:
+    async def _next_id(self, _above: int) -> int:
         return next(self._ids)
 
     def states(self) -> list[PipelineState]:

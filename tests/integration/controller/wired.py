@@ -24,7 +24,7 @@ class WiredFabric:
 
     ports: Mapping[str, MemoryPorts]
     addresses: Mapping[str, str]
-    wires: Mapping[Place, Place]
+    wires: dict[Place, Place]
 
     def send(self, place: Place, frame: bytes) -> None:
         """Let a host send a frame, and everything that follows from it go over the wires."""
@@ -36,7 +36,7 @@ class WiredFabric:
         is_moving = True
         while is_moving:
             is_moving = False
-            for end, far_end in self.wires.items():
+            for end, far_end in list(self.wires.items()):
                 for frame in self.ports[end[0]].received(end[1]):
                     self.ports[far_end[0]].inject(far_end[1], frame)
                     is_moving = True

@@ -34,6 +34,7 @@ class Discovery:
         monitor: is told what is sent and heard.
         is_ready: whether the switch forwards what it is sent, and shows what it hears.
         options: see there.
+        is_ready_elsewhere: whether another controller has the switch send LLDP; what it sends we expect to hear.
     """
 
     def __init__(
@@ -42,11 +43,13 @@ class Discovery:
         monitor: LinkMonitor,
         is_ready: Callable[[], bool],
         options: LinkOptions,
+        is_ready_elsewhere: Callable[[], bool] = lambda: False,
     ):
         self._switch = switch
         self._monitor = monitor
         self._is_ready = is_ready
         self._options = options
+        self._is_ready_elsewhere = is_ready_elsewhere
         self._random = Random(switch)
         self._log = structlog.get_logger().bind(switch=switch)
 
@@ -72,6 +75,9 @@ class Discovery:
         while True:
             if self._is_ready():
                 await self.send_all(send)
+            elif self._is_ready_elsewhere():
+                for port in self._monitor.lldp_ports(self._switch):
+                    self._monitor.lldp_sent(self._switch, port)
             await asyncio.sleep(self.interval * self._random.uniform(1 - _JITTER, 1 + _JITTER))
 
     async def send_all(self, send: Send) -> None:

@@ -126,6 +126,26 @@ def test_a_degraded_switch_is_shown_with_what_it_cannot_hold(capsys: pytest.Capt
     assert lines[-1] == "! leaf1: port red/prod/a: insert hosts_v4[0x1]: RESOURCE_EXHAUSTED"
 
 
+def test_who_owns_a_switch_is_shown_if_there_are_several_controllers(capsys: pytest.CaptureFixture[str]) -> None:
+    status = {"revision": 4, "compiled_revision": 4, "error": "", "outcome": None, "controller": "one"}
+    one, two = (
+        {"name": name, "url": f"http://{name}", "is_live": name == "one", "compiled_revision": 4, "switches": 1}
+        for name in ("one", "two")
+    )
+    switches = [{**SWITCH, "controller": "one", "epoch": 7}, {**SWITCH, "name": "leaf2", "controller": "", "epoch": 3}]
+    show.print_status(Status.model_validate({**status, "switches": switches, "controllers": [one, two]}))
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0][-2:] == ["CONTROLLER", "EPOCH"]
+    assert [line[-2:] for line in lines[1:3]] == [["one", "7"], ["none", "3"]]
+    assert lines[4:7] == [
+        ["CONTROLLER", "STATE", "REVISION", "SWITCHES", "URL"],
+        ["one", "live", "4", "1", "http://one"],
+        ["two", "gone", "4", "1", "http://two"],
+    ]
+    show.print_status(Status.model_validate({**status, "switches": [SWITCH]}))
+    assert "CONTROLLER" not in capsys.readouterr().out
+
+
 def test_what_was_found_other_than_written_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     status = {"revision": 4, "compiled_revision": 4, "error": "", "outcome": None}
     for number in (0, 3):

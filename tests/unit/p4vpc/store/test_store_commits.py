@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, make_url
 
 from p4vpc.errors import NotFoundError, RevisionConflictError, StoreError, UserError
 from p4vpc.intent import ObjectId, Tenant, Vpc
@@ -17,15 +18,26 @@ A, B, C = (Tenant(name=name) for name in "abc")
 A2 = Tenant(name="a", description="second")
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'p4vpc.db'}"
-
-
-@pytest.fixture(params=["file", "memory"])
-def store(request: pytest.FixtureRequest, url: str) -> Iterator[Store]:
-    with Store(url if request.param == "file" else "sqlite://") as opened:
+@pytest.fixture(params=["sqlite file", "sqlite memory", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres").new_url()
+    else:
+        url = f"sqlite:///{tmp_path / 'p4vpc.db'}" if request.param == "sqlite file" else "sqlite://"
+    with Store(url) as opened:
         yield opened
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'file.db'}"
+
+
+def execute(url: str, statement: str) -> None:
+    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg") if "postgresql" in url else url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(statement)
+    engine.dispose()
 
 
 def test_empty(store: Store) -> None:
@@ -212,7 +224,7 @@ def test_writers_in_several_threads_get_revisions_of_their_own(store: Store) -> 
     assert len(store.snapshot().objects) == 40
 
 
-def test_two_stores_on_one_file_see_each_other(url: str) -> None:
+def test_two_stores_on_one_database_see_each_other(url: str) -> None:
     with Store(url) as one, Store(url) as two:
         one.commit([Put(A)], "x")
         two.commit([Put(B)], "x", expected_revision=1)
@@ -223,7 +235,8 @@ def test_two_stores_on_one_file_see_each_other(url: str) -> None:
     ("bad", "text"),
     [
         ("nonsense", "is not a database URL"),
-        ("postgresql://me:secret@host/db", "only SQLite"),
+        ("mysql://me:secret@host/db", "only SQLite and PostgreSQL"),
+        ("postgresql://me:secret@/db?host=/nowhere", "cannot be used"),
         ("sqlite:////nowhere/at/all/p4vpc.db", "cannot be used"),
     ],
 )
@@ -243,10 +256,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
 
 def test_a_schema_of_another_version_is_refused(url: str) -> None:
     Store(url).close()
-    connection = sqlite3.connect(url.removeprefix("sqlite:///"))
-    connection.execute("UPDATE schema_info SET version = 99")
-    connection.commit()
-    connection.close()
+    execute(url, "UPDATE schema_info SET version = 99")
     with pytest.raises(StoreError, match="schema version 99"):
         Store(url)
 
@@ -254,28 +264,25 @@ def test_a_schema_of_another_version_is_refused(url: str) -> None:
 def test_an_object_that_cannot_be_read_is_named(url: str) -> None:
     with Store(url) as store:
         store.commit([Put(A)], "x")
-    connection = sqlite3.connect(url.removeprefix("sqlite:///"))
-    connection.execute("UPDATE objects SET body = '{}'")
-    connection.commit()
-    connection.close()
+    execute(url, "UPDATE objects SET body = '{}'")
     with Store(url) as store, pytest.raises(StoreError, match="tenant a in the database cannot be read"):
         store.snapshot()
 
 
-def test_durability_settings(url: str) -> None:
+def test_durability_settings(file: str) -> None:
     """What kill -9 and power loss are survived with."""
-    with Store(url) as store, store._database.read() as connection:
+    with Store(file) as store, store._database.read() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
 
 
 def test_a_database_that_stays_locked_is_an_error_and_nothing_is_lost(
-    url: str, monkeypatch: pytest.MonkeyPatch
+    file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("p4vpc.store.database.BUSY_TIMEOUT_MS", 1)
-    with Store(url) as store:
+    monkeypatch.setattr("p4vpc.store.sqlite.BUSY_TIMEOUT_MS", 1)
+    with Store(file) as store:
         store.commit([Put(A)], "x")
-        other = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
+        other = sqlite3.connect(file.removeprefix("sqlite:///"), isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="locked"):
             store.commit([Put(B)], "x")

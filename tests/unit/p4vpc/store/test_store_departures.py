@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who has left where, and how much of it every switch has acknowledged."""
 
-from pathlib import Path
-
 from p4vpc.intent import Intent, ObjectId, from_document
 from p4vpc.store import Delete, Departure, Put, Store
 
@@ -18,8 +16,8 @@ def at(switch: str, number: int = 11) -> Intent:
     return port({"switch": switch, "port": number})
 
 
-def test_departures_are_changes_of_the_switch_and_nothing_else() -> None:
-    with Store("sqlite://") as store:
+def test_departures_are_changes_of_the_switch_and_nothing_else(url: str) -> None:
+    with Store(url) as store:
         for intent in (
             *(at("leaf1"), at("leaf1", 12), port({"switch": "leaf1", "port": 12}, "02:00:00:00:00:02")),
             *(at("leaf2"), port(None), at("leaf2"), port({"vtep": "10.255.9.1"}), at("leaf3"), at("leaf1")),
@@ -34,8 +32,7 @@ def test_departures_are_changes_of_the_switch_and_nothing_else() -> None:
         assert store.departures() == expected
 
 
-def test_what_every_switch_has_realised_is_over_also_after_a_restart(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'p4vpc.db'}"
+def test_what_every_switch_has_realised_is_over_also_after_a_restart(url: str) -> None:
     with Store(url) as store:
         for switch in ("leaf1", "leaf2", "leaf3"):
             store.commit([Put(at(switch))], "x")

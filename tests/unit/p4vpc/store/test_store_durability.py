@@ -4,7 +4,6 @@
 import random
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -74,8 +73,7 @@ def check(store: Store, acknowledged: int) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_kill_at_random_points(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'p4vpc.db'}"
+def test_kill_at_random_points(url: str) -> None:
     chance = random.Random(20)
     elections = []
     for _ in range(ROUNDS):

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Identifiers: durable, unique while anybody may hold them, exhausted with a clear error."""
 
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from p4vpc.errors import ExhaustedError
@@ -28,8 +28,8 @@ def retire(store: Store, *owners: str) -> int:
     return store.commit([], "x", identifiers=IdentifierPlan(retire=tuple(ClaimId("vni", o) for o in owners))).revision
 
 
-def test_numbers_are_distinct_within_a_pool_and_independent_between_pools() -> None:
-    with Store("sqlite://") as store:
+def test_numbers_are_distinct_within_a_pool_and_independent_between_pools(url: str) -> None:
+    with Store(url) as store:
         done = store.commit(
             [], "x", identifiers=IdentifierPlan((claim("b"), claim("a"), claim("a", pool="vrf", low=7, high=9)))
         )
@@ -37,13 +37,12 @@ def test_numbers_are_distinct_within_a_pool_and_independent_between_pools() -> N
         assert store.snapshot().identifiers.numbers == done.allocated
 
 
-def test_allocating_twice_changes_nothing() -> None:
-    with Store("sqlite://") as store:
+def test_allocating_twice_changes_nothing(url: str) -> None:
+    with Store(url) as store:
         assert allocate(store, claim("a")) == allocate(store, claim("a")) == {"a": 1}
 
 
-def test_numbers_survive_a_restart(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'p4vpc.db'}"
+def test_numbers_survive_a_restart(url: str) -> None:
     with Store(url) as store:
         allocate(store, claim("a"), claim("b"))
         retire(store, "a")
@@ -53,8 +52,8 @@ def test_numbers_survive_a_restart(tmp_path: Path) -> None:
             allocate(store, claim("d"))
 
 
-def test_a_retired_number_is_not_given_to_another_until_all_switches_have_moved_on() -> None:
-    with Store("sqlite://") as store:
+def test_a_retired_number_is_not_given_to_another_until_all_switches_have_moved_on(url: str) -> None:
+    with Store(url) as store:
         allocate(store, claim("a"), claim("b"), claim("c"))
         revision = retire(store, "b")
         with pytest.raises(ExhaustedError):
@@ -66,8 +65,8 @@ def test_a_retired_number_is_not_given_to_another_until_all_switches_have_moved_
         assert allocate(store, claim("d")) == {"a": 1, "c": 3, "d": 2}
 
 
-def test_the_last_owner_gets_its_retired_number_back() -> None:
-    with Store("sqlite://") as store:
+def test_the_last_owner_gets_its_retired_number_back(url: str) -> None:
+    with Store(url) as store:
         allocate(store, claim("a"), claim("b"))
         revision = retire(store, "a")
         assert store.snapshot().identifiers.get("vni", "a") is None
@@ -75,15 +74,15 @@ def test_the_last_owner_gets_its_retired_number_back() -> None:
         assert store.release_retired(revision + 10) == 0
 
 
-def test_the_last_owner_does_not_get_a_number_back_that_no_longer_will_do() -> None:
-    with Store("sqlite://") as store:
+def test_the_last_owner_does_not_get_a_number_back_that_no_longer_will_do(url: str) -> None:
+    with Store(url) as store:
         allocate(store, claim("a"))
         retire(store, "a")
         assert allocate(store, claim("a", low=10, high=20)) == {"a": 10}
 
 
-def test_released_numbers_rest_as_long_as_possible() -> None:
-    with Store("sqlite://") as store:
+def test_released_numbers_rest_as_long_as_possible(url: str) -> None:
+    with Store(url) as store:
         allocate(store, claim("a", high=4), claim("b", high=4))
         store.release_retired(retire(store, "a"))
         assert allocate(store, claim("c", high=4), claim("d", high=4), claim("e", high=4)) == {
@@ -94,8 +93,8 @@ def test_released_numbers_rest_as_long_as_possible() -> None:
         }
 
 
-def test_exhaustion_names_everybody_who_got_none_and_undoes_the_commit() -> None:
-    with Store("sqlite://") as store:
+def test_exhaustion_names_everybody_who_got_none_and_undoes_the_commit(url: str) -> None:
+    with Store(url) as store:
         allocate(store, claim("a"), claim("b"))
         before = store.snapshot()
         with pytest.raises(ExhaustedError) as caught:
@@ -109,13 +108,13 @@ def test_exhaustion_names_everybody_who_got_none_and_undoes_the_commit() -> None
         assert store.snapshot() == before
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.sampled_from(["allocate", "retire", "release"]), st.sampled_from("abcdef")), max_size=25))
-def test_no_number_is_ever_held_by_two(history: list[tuple[str, str]]) -> None:
+def test_no_number_is_ever_held_by_two(new_url: Callable[[], str], history: list[tuple[str, str]]) -> None:
     """A switch that lags behind holds every number retired after the revision it has realised."""
     held: dict[int, str] = {}
     current: dict[str, int] = {}
-    with Store("sqlite://") as store:
+    with Store(new_url()) as store:
         for action, owner in history:
             if action == "release":
                 store.release_retired(store.revision)
@@ -135,8 +134,8 @@ def test_no_number_is_ever_held_by_two(history: list[tuple[str, str]]) -> None:
             assert {claim_id.owner: number for claim_id, number in numbers_now.items()} == current
 
 
-def test_claims_of_one_pool_with_different_bounds_do_not_collide() -> None:
-    with Store("sqlite://") as store:
+def test_claims_of_one_pool_with_different_bounds_do_not_collide(url: str) -> None:
+    with Store(url) as store:
         claims = [claim("a", 5, 5), claim("b", 1, 9), claim("c", 1, 5), claim("d", 1, 6), claim("e", 1, 5)]
         assert allocate(store, *claims) == {"a": 5, "b": 6, "c": 1, "d": 2, "e": 3}
         assert allocate(store, claim("f", 1, 5), claim("g", 1, 7), claim("h", 8, 9))["f"] == 4

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Databases of older versions: brought to today's schema, with all that they hold, or left as they were."""
 
-import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import Engine, create_engine, inspect, make_url
 
 from p4vpc.errors import StoreError
 from p4vpc.intent import ObjectId, Tenant
@@ -17,17 +17,24 @@ OLD = Path(__file__).with_name("data")
 VERSIONS = range(1, SCHEMA_VERSION)
 
 
-def old_database(directory: Path, version: int) -> Path:
+def engine_of(url: str) -> Engine:
+    return create_engine(make_url(url).set(drivername="postgresql+psycopg") if "postgresql" in url else url)
+
+
+def old_database(url: str, version: int) -> str:
     """A database as that version has written it: red/prod at revision 1, red described at revision 2."""
-    path = directory / f"version-{version}.db"
-    with sqlite3.connect(path) as connection:
-        connection.executescript((OLD / f"schema-{version}.sql").read_text())
-    connection.close()
-    return path
+    engine = engine_of(url)
+    statements = (OLD / f"schema-{version}.sql").read_text().split(";\n")
+    with engine.begin() as connection:
+        for statement in statements:
+            if statement.strip() not in ("", "BEGIN TRANSACTION", "COMMIT"):
+                connection.exec_driver_sql(statement)
+    engine.dispose()
+    return url
 
 
-def shape(path: Path) -> dict[str, Any]:
-    engine = create_engine(f"sqlite:///{path}")
+def shape(url: str) -> dict[str, Any]:
+    engine = engine_of(url)
     tables = inspect(engine)
     found = {
         name: (
@@ -43,16 +50,16 @@ def shape(path: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_an_old_database_gets_the_schema_of_a_new_one(tmp_path: Path, version: int) -> None:
-    old, new = old_database(tmp_path, version), tmp_path / "new.db"
-    for path in (old, new):
-        Store(f"sqlite:///{path}").close()
+def test_an_old_database_gets_the_schema_of_a_new_one(new_url: Callable[[], str], version: int) -> None:
+    old, new = old_database(new_url(), version), new_url()
+    for url in (old, new):
+        Store(url).close()
     assert shape(old) == shape(new)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_an_old_database_keeps_what_it_holds(tmp_path: Path, version: int) -> None:
-    url = f"sqlite:///{old_database(tmp_path, version)}"
+def test_an_old_database_keeps_what_it_holds(url: str, version: int) -> None:
+    old_database(url, version)
     for _ in range(2):
         with Store(url) as store:
             snapshot = store.snapshot()
@@ -66,15 +73,15 @@ def test_an_old_database_keeps_what_it_holds(tmp_path: Path, version: int) -> No
         assert store.add_token("ops", "00", role=Role.OPERATOR, tenant=None, who="test").name == "ops"
 
 
-def test_a_step_that_fails_leaves_the_database_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = old_database(tmp_path, 1)
-    before = shape(path)
+def test_a_step_that_fails_leaves_the_database_as_it_was(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    old_database(url, 1)
+    before = shape(url)
     monkeypatch.setattr(migrations, "STEPS", {**migrations.STEPS, 1: (*migrations.STEPS[1], "CREATE NONSENSE")})
     with pytest.raises(StoreError, match="cannot be used"):
-        Store(f"sqlite:///{path}")
-    assert shape(path) == before
+        Store(url)
+    assert shape(url) == before
     monkeypatch.undo()
-    Store(f"sqlite:///{path}").close()
+    Store(url).close()
 
 
 def test_every_older_version_has_a_step_and_a_database_to_try_it_on() -> None:

@@ -1,0 +1,62 @@
+BEGIN TRANSACTION;
+CREATE TABLE acknowledged (
+	id INTEGER NOT NULL, 
+	revision BIGINT NOT NULL, 
+	PRIMARY KEY (id)
+);
+INSERT INTO "acknowledged" VALUES(1,1);
+CREATE TABLE changes (
+	revision BIGINT NOT NULL, 
+	kind TEXT NOT NULL, 
+	"key" TEXT NOT NULL, 
+	"before" TEXT, 
+	"after" TEXT, 
+	PRIMARY KEY (revision, kind, "key")
+);
+INSERT INTO "changes" VALUES(1,'tenant','red',NULL,'{"name":"red","kind":"tenant"}');
+INSERT INTO "changes" VALUES(1,'vpc','red/prod',NULL,'{"tenant":"red","name":"prod","kind":"vpc"}');
+INSERT INTO "changes" VALUES(2,'tenant','red','{"name":"red","kind":"tenant"}','{"name":"red","description":"changed","kind":"tenant"}');
+CREATE TABLE election_ids (
+	switch TEXT NOT NULL, 
+	last BIGINT NOT NULL, 
+	PRIMARY KEY (switch)
+);
+INSERT INTO "election_ids" VALUES('leaf1',1);
+CREATE TABLE identifiers (
+	pool TEXT NOT NULL, 
+	number BIGINT NOT NULL, 
+	owner TEXT NOT NULL, 
+	allocated BIGINT NOT NULL, 
+	retired BIGINT, 
+	PRIMARY KEY (pool, number)
+);
+INSERT INTO "identifiers" VALUES('vrf',1,'red/prod',1,NULL);
+CREATE TABLE objects (
+	kind TEXT NOT NULL, 
+	"key" TEXT NOT NULL, 
+	body TEXT NOT NULL, 
+	revision BIGINT NOT NULL, 
+	created BIGINT NOT NULL, 
+	PRIMARY KEY (kind, "key")
+);
+INSERT INTO "objects" VALUES('tenant','red','{"name":"red","description":"changed","kind":"tenant"}',2,1);
+INSERT INTO "objects" VALUES('vpc','red/prod','{"tenant":"red","name":"prod","kind":"vpc"}',1,1);
+CREATE TABLE revisions (
+	number BIGINT NOT NULL, 
+	time_us BIGINT NOT NULL, 
+	who TEXT NOT NULL, 
+	summary TEXT NOT NULL, 
+	PRIMARY KEY (number)
+);
+INSERT INTO "revisions" VALUES(1,1795547893914214,'api','2 objects');
+INSERT INTO "revisions" VALUES(2,1795547893967694,'api','update tenant red');
+CREATE TABLE schema_info (
+	version INTEGER NOT NULL, 
+	PRIMARY KEY (version)
+);
+INSERT INTO "schema_info" VALUES(2);
+CREATE TABLE tokens (name TEXT NOT NULL, digest TEXT NOT NULL, role TEXT NOT NULL, tenant TEXT, created_us BIGINT NOT NULL, created_by TEXT NOT NULL, revoked_us BIGINT, revoked_by TEXT, PRIMARY KEY (name), UNIQUE (digest));
+CREATE INDEX changes_of_object ON changes (kind, "key", revision);
+CREATE INDEX identifiers_of_owner ON identifiers (pool, owner);
+CREATE INDEX identifiers_retired ON identifiers (retired);
+COMMIT;
