@@ -29,7 +29,7 @@ run: $(READY) ## start the example fabric, show who reaches whom, stay until Ctr
 
 test: $(READY) ## every test that this machine can run; what was skipped, and why, is listed at the end
 	@$(MAKE) --no-print-directory $(SHELL_VENV)/.ready || echo "p4runtime-shell cannot be installed: its tests are skipped"
-	$(PY) -m pytest $(ARGS)
+	$(PY) tools/run_tests.py $(ARGS)
 
 ptf-coverage: $(READY) ## packet tests over softswitch, and what of the pipeline none of them reaches
 	$(PY) -m ptf_tests --coverage $(ARGS)

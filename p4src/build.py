@@ -35,6 +35,9 @@ EXPECTED_WARNINGS = (
     "No known conversion to standard P4Info for 'DynHash' extern type",
     # TNA: of its own state that keeps short frames in the parser until they are deep enough.
     "due to @pragma max_loop_depth.",
+    # TNA: the power that all tables together might take; the report has it.
+    "warning: ",
+    "W.",
 )
 
 
@@ -186,7 +189,7 @@ def _build_tna(p4src: Path, compiler: str, assembler: str) -> None:
             str(p4info),
         ]
         try:
-            _compile(p4src, [compiler, *target, *control_plane, "-o", str(output), "tna/main.p4"])
+            said = _compile(p4src, [compiler, *target, *control_plane, "-o", str(output), "tna/main.p4"])
         except BuildError as error:
             # Controllers and tests need the P4Info; that the chip cannot hold the program is said in the report.
             if not p4info.exists() or tofino_report.NO_ALLOCATION not in str(error):
@@ -196,7 +199,8 @@ def _build_tna(p4src: Path, compiler: str, assembler: str) -> None:
             assembly = Path(output, "pipe/main.bfa").read_text()
             resources = json.loads(Path(output, "pipe/logs/resources.json").read_text())
             verdict = _assemble(assembler, output)
-            report.write_text(tofino_report.render(assembly, _table_sizes(p4info), verdict, resources))
+            power = tofino_report.power(said)
+            report.write_text(tofino_report.render(assembly, _table_sizes(p4info), verdict, resources, power))
         _install(p4src / "build/tna", p4info, report)
 
 
@@ -226,13 +230,15 @@ def _table_sizes(p4info: Path) -> dict[str, int]:
     return {name: int(size) for name, size in found}
 
 
-def _compile(p4src: Path, command: list[str]) -> None:
+def _compile(p4src: Path, command: list[str]) -> str:
+    """What the compiler has said."""
     result = subprocess.run(command, cwd=p4src, capture_output=True, text=True, timeout=COMPILE_SECONDS, check=False)
     said = result.stdout + result.stderr
     warnings = [line for line in said.splitlines() if re.search(r"\bwarning:", line)]
     unexpected = [line for line in warnings if not line.endswith(EXPECTED_WARNINGS)]
     if result.returncode != 0 or unexpected:
         raise BuildError(f"{Path(command[0]).name} {command[-1]}: exit code {result.returncode}\n{said}")
+    return said
 
 
 def _install(folder: Path, *files: Path) -> None:

@@ -21,7 +21,7 @@ from google.protobuf import text_format
 P4SRC = Path(__file__).resolve().parent
 PAGE = P4SRC.parent / "docs" / "pipeline.md"
 _BLOCK = re.compile(r"(<!-- tables: (?P<names>[\w, ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
-_TABLE = re.compile(r'((?:    //[^\n]*\n)+)    @name\("\.(\w+)"\) @id\(0x[0-9a-f]+\)\n    table ')
+_TABLE = re.compile(r'((?:    //[^\n]*\n)+)    (?:@\w+\(\d+\) )*@name\("\.(\w+)"\) @id\(0x[0-9a-f]+\)\n    table ')
 
 
 class PageError(Exception):

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Table sizes: entries that a switch takes at least. docs/pipeline.md argues each number.
+// Of rules with ports, Tofino reckons with one in ten that is about a range which is neither one port nor all nor a block (of a
+// power of two, at a multiple of it): such a rule takes up to six rows of TCAM (@entries_with_ranges at the tables).
 #ifndef COMMON_SIZES_P4
 #define COMMON_SIZES_P4
 

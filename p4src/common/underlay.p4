@@ -21,7 +21,7 @@ control Underlay(inout metadata_t meta)(
 
     // Written for each remote VTEP. A miss drops. Here and below the default action is left to the language (none):
     // v1model refuses to hear one for a table with a selector.
-    @stage(6) @name(".tunnel_next_hops") @id(0x1f)
+    @name(".tunnel_next_hops") @id(0x1f)
     table tunnel_next_hops {
         key = {
             meta.egress.port_index[14:0] : exact @name("tunnel_index") @id(1);
@@ -35,7 +35,7 @@ control Underlay(inout metadata_t meta)(
     }
 
     // Written for each underlay prefix: VTEPs of other leaves, links. A miss drops.
-    @stage(6) @name(".underlay_routes_v4") @id(0x10)
+    @name(".underlay_routes_v4") @id(0x10)
     table underlay_routes_v4 {
         key = {
             meta.lkp.dst[31:0] : lpm @name("dst_address") @id(1);
@@ -49,7 +49,7 @@ control Underlay(inout metadata_t meta)(
     }
 
     // As underlay_routes_v4.
-    @stage(6) @name(".underlay_routes_v6") @id(0x22)
+    @name(".underlay_routes_v6") @id(0x22)
     table underlay_routes_v6 {
         key = {
             meta.lkp.dst : lpm @name("dst_address") @id(1);

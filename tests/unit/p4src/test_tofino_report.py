@@ -86,3 +86,11 @@ def test_checked_in_report_places_every_table_and_the_pages_say_whether_it_fits(
     rows = {line.split()[0]: line.split()[1:] for line in text.split("stages\n")[-1].splitlines()}
     assert {name: int(row[0]) for name, row in rows.items()} == sizes
     assert all(row[5] in ("ingress", "egress") for row in rows.values())
+
+
+def test_power_is_reported_if_the_compiler_complains_of_it() -> None:
+    said = "warning: Power worst case estimated budget (40.00W) exceeded by 5.56W.\n  Too many memories"
+    assert report.power(said) == "power at worst: budget (40.00W) exceeded by 5.56W"
+    assert report.power("0 errors") == ""
+    text = report.render(ASSEMBLY, {}, "fits", RESOURCES, report.power(said))
+    assert "exceeded by 5.56W" in text
