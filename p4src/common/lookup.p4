@@ -134,12 +134,6 @@ control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
     }
 
     @hidden
-    action look_at_router_query_with_option() {
-        look_at_router_query();
-        look_at_option();
-    }
-
-    @hidden
     action look_at_solicitation_with_option() {
         look_at_solicitation();
         look_at_option();
@@ -175,7 +169,6 @@ control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
             look_at_ipv6_fragment;
             look_at_solicitation;
             look_at_advertisement;
-            look_at_router_query_with_option;
             look_at_solicitation_with_option;
             look_at_advertisement_with_option;
             NoAction;
@@ -194,7 +187,6 @@ control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
             (_,    _,    _,            true, _,    true, ICMPV6_NEIGHBOR_SOLICITATION, _, _, _) : look_at_solicitation();
             (_,    _,    _,            true, _,    true, _, _, true, 0 &&& 0xfc) : look_at_advertisement_with_option();
             (_,    _,    _,            true, _,    true, _, _, _, _) : look_at_advertisement();
-            (_,    _,    _,            true, _,    _,    _, 1, true, 0 &&& 0xfc) : look_at_router_query_with_option();
             (_,    _,    _,            true, _,    _,    _, 1, _, _) : look_at_router_query();
             (_,    _,    _,            true, _,    _,    _, _, _, _) : look_at_ipv6();
         }
