@@ -362,7 +362,8 @@ class UnsolicitedPacketsStayOut(_FlowTest):
     """Thousands of packets without a flow of their own are all dropped while a flow runs, and do it no harm."""
 
     def runTest(self) -> None:
-        sport = 60000 + secrets.randbelow(65536 - 60000 - UNSOLICITED)  # no other test has flows of the ports from here on
+        # No other test has flows of the ports from here on; records outlive tests.
+        sport = 60000 + secrets.randbelow(65536 - 60000 - UNSOLICITED)
         request, reply = tcp(RED_WEB1, RED_DB1, sport, SERVICE), tcp(RED_DB1, RED_WEB1, SERVICE, sport)
         self.passes(RED_WEB1, RED_DB1, request)
         source, target = RED_DB1.address, RED_WEB1.address
