@@ -306,9 +306,11 @@ class IntentService:
         for request in requests:
             try:
                 changes = request.changes(snapshot) if callable(request.changes) else request.changes
+                if request.is_dry_run or not all(Ledger.is_known(change.id) for change in changes):
+                    break
                 _check_expectations(changes, snapshot)
                 given, changes = changes, self._completed(changes, snapshot)
-                step = None if request.is_dry_run else self._step(changes, snapshot)
+                step = self._step(changes, snapshot)
             except UserError:
                 step = None
             if step is None or self._ledger is None:
