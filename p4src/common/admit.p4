@@ -28,10 +28,9 @@ control Admit(in headers_t hdr, inout metadata_t meta) {
             meta.is_access                      : ternary;
             meta.is_local_vtep                  : ternary;
             hdr.frame.ethernet.dst_addr[40:40]  : ternary;
-            meta.outer.is_wrong_ip              : ternary;
-            meta.outer.is_bad_checksum          : ternary;
-            meta.outer.has_options              : ternary;
-            meta.outer.is_fragment              : ternary;
+            meta.datagram.is_there              : ternary;
+            meta.datagram.is_bad_checksum       : ternary;
+            meta.lkp.is_fragment                : ternary;
             hdr.vxlan.isValid()                 : ternary;
             hdr.vxlan.flags                     : ternary;
             meta.is_peer                        : ternary;
@@ -53,27 +52,28 @@ control Admit(in headers_t hdr, inout metadata_t meta) {
         // What is behind a UDP header is the tenant's business, until it is ours.
         const entries = {
             // error udp fabric access local group
-            //                       wrong sum options fragment
+            //                       datagram sum fragment
             //                                   vxlan flags peer vni vlan carried
-            //                                                            kind arp wrong sum options neighbour ttl
-            (1, false, _, _, _, _,  _, _, _, _,  _, _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_MALFORMED);
-            (_, _,     0, 0, _, _,  _, _, _, _,  _, _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_UNKNOWN_PORT);
-            (_, _,     1, _, 1, 1,  _, _, _, _,  _, _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_BROADCAST);
-            (_, _,     1, _, 1, _,  1, _, _, _,  _, _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_IP_HEADER);
-            (_, _,     1, _, 1, _,  _, 1, 0, _,  _, _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_IP_HEADER);
-            (_, _,     1, _, 1, _,  _, _, _, 1,  _, _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_OUTER_FRAGMENT);
-            (1, _,     1, _, 1, _,  _, _, _, _,  _, _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_MALFORMED);
-            (_, _,     1, _, 1, _,  _, _, _, _,  false, _, _, _, _, _,       _, _, _, _, _, _, _) : refuse(DROP_NOT_VXLAN);
-            (_, _,     1, _, 1, _,  _, _, _, _,  _, 0 &&& 8, _, _, _, _,     _, _, _, _, _, _, _) : refuse(DROP_VXLAN_FLAGS);
-            (_, _,     1, _, 1, _,  _, _, _, _,  _, _, 0, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_UNKNOWN_VTEP);
-            (_, _,     1, _, 1, _,  _, _, _, _,  _, _, _, 0, _, _,           _, _, _, _, _, _, _) : refuse(DROP_UNKNOWN_VNI);
-            (_, _,     1, _, 1, _,  _, _, _, _,  _, _, _, _, true, 0,        _, _, _, _, _, _, _) : refuse(DROP_INNER_VLAN);
-            (_, _,     _, _, _, _,  _, _, _, _,  _, _, _, _, _, _,           _, 1, _, _, _, _, _) : refuse(DROP_MALFORMED);
-            (_, _,     _, _, _, _,  _, _, _, _,  _, _, _, _, _, _, FRAME_OTHER, _, _, _, _, _, _) : refuse(DROP_ETHER_TYPE);
-            (_, _,     _, _, _, _,  _, _, _, _,  _, _, _, _, _, _,           _, _, 1, _, _, _, _) : refuse(DROP_IP_HEADER);
-            (_, _,     _, _, _, _,  _, _, _, _,  _, _, _, _, _, _,           _, _, _, 1, 0, _, _) : refuse(DROP_IP_HEADER);
-            (_, _,     _, _, _, _,  _, _, _, _,  _, _, _, _, _, _,           _, _, _, _, _, 1, ND_HOP_LIMIT) : admit();
-            (_, _,     _, _, _, _,  _, _, _, _,  _, _, _, _, _, _,           _, _, _, _, _, 1, _) : refuse(DROP_IP_HEADER);
+            //                                                               kind arp wrong sum options neighbour ttl
+            (1, false, _, _, _, _,    _, _, _,    _, _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_MALFORMED);
+            (_, _,     0, 0, _, _,    _, _, _,    _, _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_UNKNOWN_PORT);
+            (_, _,     1, _, 1, 1,    _, _, _,    _, _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_BROADCAST);
+            (_, _,     1, _, 1, _,    0, _, _,    _, _, _, _, _, _,           _, _, 1, _, _, _, _) : refuse(DROP_IP_HEADER);
+            (_, _,     1, _, 1, _,    0, _, _,    _, _, _, _, _, _,           _, _, _, 1, 0, _, _) : refuse(DROP_IP_HEADER);
+            (_, _,     1, _, 1, _,    1, 1, _,    _, _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_IP_HEADER);
+            (_, _,     1, _, 1, _,    0, _, 1,    _, _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_OUTER_FRAGMENT);
+            (1, _,     1, _, 1, _,    _, _, _,    _, _, _, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_MALFORMED);
+            (_, _,     1, _, 1, _,    _, _, _,    false, _, _, _, _, _,       _, _, _, _, _, _, _) : refuse(DROP_NOT_VXLAN);
+            (_, _,     1, _, 1, _,    _, _, _,    _, 0 &&& 8, _, _, _, _,     _, _, _, _, _, _, _) : refuse(DROP_VXLAN_FLAGS);
+            (_, _,     1, _, 1, _,    _, _, _,    _, _, 0, _, _, _,           _, _, _, _, _, _, _) : refuse(DROP_UNKNOWN_VTEP);
+            (_, _,     1, _, 1, _,    _, _, _,    _, _, _, 0, _, _,           _, _, _, _, _, _, _) : refuse(DROP_UNKNOWN_VNI);
+            (_, _,     1, _, 1, _,    _, _, _,    _, _, _, _, true, 0,        _, _, _, _, _, _, _) : refuse(DROP_INNER_VLAN);
+            (_, _,     _, _, _, _,    _, _, _,    _, _, _, _, _, _,           _, 1, _, _, _, _, _) : refuse(DROP_MALFORMED);
+            (_, _,     _, _, _, _,    _, _, _,    _, _, _, _, _, _, FRAME_OTHER, _, _, _, _, _, _) : refuse(DROP_ETHER_TYPE);
+            (_, _,     _, _, _, _,    _, _, _,    _, _, _, _, _, _,           _, _, 1, _, _, _, _) : refuse(DROP_IP_HEADER);
+            (_, _,     _, _, _, _,    _, _, _,    _, _, _, _, _, _,           _, _, _, 1, 0, _, _) : refuse(DROP_IP_HEADER);
+            (_, _,     _, _, _, _,    _, _, _,    _, _, _, _, _, _,           _, _, _, _, _, 1, ND_HOP_LIMIT) : admit();
+            (_, _,     _, _, _, _,    _, _, _,    _, _, _, _, _, _,           _, _, _, _, _, 1, _) : refuse(DROP_IP_HEADER);
         }
         const default_action = admit;
     }

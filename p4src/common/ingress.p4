@@ -31,8 +31,7 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
     Vteps() vteps;
     AccessPorts() access_ports;
     Terminate() terminate;
-    Lookup() lookup_frame;
-    Lookup() lookup_inner;
+    Lookup() lookup;
     Traps() traps;
     Admit() admit;
     FlowHash() flow_hash;
@@ -75,11 +74,10 @@ control IngressPipeline(in headers_t hdr, inout metadata_t meta)(
         if (meta.is_fabric == 1 && meta.is_local_vtep == 1 && hdr.vxlan.isValid()) {
             meta.is_terminated = 1;
             terminate.apply(hdr, meta);
-            lookup_inner.apply(hdr.inner, meta.inner, meta.lkp);
         } else {
             access_ports.apply(hdr.frame, meta);
-            lookup_frame.apply(hdr.frame, meta.outer, meta.lkp);
         }
+        lookup.apply(hdr, meta);
         if (meta.is_fabric == 1 && meta.is_terminated == 0 && meta.lkp.kind != FRAME_ARP && meta.lkp.is_query == 0) {
             meta.is_transit = 1;
         }

@@ -1,257 +1,150 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fills the lookup fields from one frame: the inner one where a tunnel ended, else the frame itself. Lists and not chains of
-// conditions, so that it is done in one stage of Tofino, whose conditions compare 32 bits at most.
+// Completes the lookup fields. The parser has filled them from the frame inside VXLAN, if there is one, else from the frame itself,
+// but not from a UDP datagram, which might have been a tunnel: one that does not end here is looked at as it is. One list, so that it
+// is done in one stage of Tofino.
 #ifndef COMMON_LOOKUP_P4
 #define COMMON_LOOKUP_P4
 
 #include "headers.p4"
 #include "metadata.p4"
 
-control Lookup(in frame_headers_t hdr, in parsed_t parsed, inout lookup_t lkp) {
+control Lookup(in headers_t hdr, inout metadata_t meta) {
     @hidden
-    action look_at_ethernet() {
-        lkp.dst_mac = hdr.ethernet.dst_addr;
-        lkp.src_mac = hdr.ethernet.src_addr;
-        lkp.kind = parsed.kind;
-        lkp.is_fragment = parsed.is_fragment;
-        lkp.is_wrong_ip = parsed.is_wrong_ip;
-        lkp.has_options = parsed.has_options;
-        lkp.is_bad_checksum = parsed.is_bad_checksum;
-        lkp.is_wrong_arp = parsed.is_wrong_arp;
-        lkp.is_long_neighbor = parsed.is_long_neighbor;
-        lkp.is_router_message = parsed.is_router_message;
+    action look_inside() {
+        meta.lkp.dst_mac = hdr.inner.ethernet.dst_addr;
+        meta.lkp.src_mac = hdr.inner.ethernet.src_addr;
     }
 
     @hidden
-    action look_at_untagged() {
-        look_at_ethernet();
-        lkp.ether_type = hdr.ethernet.ether_type;
+    action look_at_frame() {
+        meta.lkp.dst_mac = hdr.frame.ethernet.dst_addr;
+        meta.lkp.src_mac = hdr.frame.ethernet.src_addr;
     }
 
     @hidden
-    action look_at_tagged() {
-        look_at_ethernet();
-        lkp.ether_type = hdr.vlan.ether_type;
-    }
-
-    @hidden
-    table ethernet_headers {
-        key = {
-            hdr.vlan.isValid() : exact;
-        }
-        actions = {
-            look_at_untagged;
-            look_at_tagged;
-        }
-        const entries = {
-            (true) : look_at_tagged();
-        }
-        const default_action = look_at_untagged;
-    }
-
-    @hidden
-    action look_at_ipv4() {
-        lkp.ttl = hdr.ipv4.ttl;
-        lkp.ip_protocol = hdr.ipv4.protocol;
-        lkp.ip_length = hdr.ipv4.total_length;
-        lkp.src[31:0] = hdr.ipv4.src_addr;
-        lkp.dst[31:0] = hdr.ipv4.dst_addr;
-    }
-
-    @hidden
-    action look_at_arp() {
-        lkp.has_sender = 1;
-        lkp.sender_mac = hdr.arp.sender_mac;
-        lkp.src[31:0] = hdr.arp.sender_address;
-        lkp.dst[31:0] = hdr.arp.target_address;
-    }
-
-    @hidden
-    action look_at_arp_request() {
-        look_at_arp();
-        lkp.is_query = 1;
-    }
-
-    @hidden
-    action look_at_rarp_request() {
-        look_at_arp();
-        lkp.is_announcement = 1;
-    }
-
-    @hidden
-    action look_at_ipv6_header() {
-        lkp.ttl = hdr.ipv6.hop_limit;
-        lkp.ip_length = hdr.ipv6.payload_length |+| IPV6_BYTES;
-    }
-
-    @hidden
-    action look_at_ipv6() {
-        look_at_ipv6_header();
-        lkp.ip_protocol = hdr.ipv6.next_header;
-        lkp.src = hdr.ipv6.src_addr;
-        lkp.dst = hdr.ipv6.dst_addr;
-    }
-
-    @hidden
-    action look_at_router_query() {
-        look_at_ipv6();
-        lkp.is_neighbor = 1;
-    }
-
-    @hidden
-    action look_at_ipv6_fragment() {
-        look_at_ipv6_header();
-        lkp.ip_protocol = hdr.ipv6_fragment.next_header;
-        lkp.src = hdr.ipv6.src_addr;
-        lkp.dst = hdr.ipv6.dst_addr;
-    }
-
-    @hidden
-    action look_at_solicitation() {
-        look_at_ipv6_header();
-        lkp.ip_protocol = hdr.ipv6.next_header;
-        lkp.is_neighbor = 1;
-        lkp.is_query = 1;
-        lkp.src = hdr.ipv6.src_addr;
-        lkp.dst = hdr.neighbor.target;
+    action ask_for_target() {
+        meta.lkp.dst = meta.lkp.target;
     }
 
     // It goes nowhere, so what it says counts, and not where it says it comes from.
     @hidden
+    action speak_for_target() {
+        meta.lkp.src = meta.lkp.target;
+    }
+
+    @hidden
+    action look_inside_solicitation() {
+        look_inside();
+        ask_for_target();
+    }
+
+    @hidden
+    action look_inside_advertisement() {
+        look_inside();
+        speak_for_target();
+    }
+
+    @hidden
+    action look_at_solicitation() {
+        look_at_frame();
+        ask_for_target();
+    }
+
+    @hidden
     action look_at_advertisement() {
-        look_at_ipv6_header();
-        lkp.ip_protocol = hdr.ipv6.next_header;
-        lkp.is_neighbor = 1;
-        lkp.is_announcement = 1;
-        lkp.src = hdr.neighbor.target;
-        lkp.dst = hdr.ipv6.dst_addr;
+        look_at_frame();
+        speak_for_target();
+    }
+
+    // Nothing stays of what the parser may have found inside.
+    @hidden
+    action look_at_datagram() {
+        look_at_frame();
+        meta.lkp.is_wrong_ip = 0;
+        meta.lkp.has_options = 0;
+        meta.lkp.is_wrong_arp = 0;
+        meta.lkp.is_neighbor = 0;
+        meta.lkp.is_fragment = 0;
+        meta.lkp.is_query = 0;
+        meta.lkp.is_announcement = 0;
+        meta.lkp.is_router_message = 0;
+        meta.lkp.is_long_neighbor = 0;
+        meta.lkp.has_sender = 0;
+        meta.lkp.is_echo = 0;
+        meta.lkp.has_l4 = 1;
+        meta.lkp.is_bad_checksum = meta.datagram.is_bad_checksum;
+        meta.lkp.ip_protocol = IP_PROTOCOL_UDP;
+        meta.lkp.l4_src_port = hdr.frame.udp.src_port;
+        meta.lkp.l4_dst_port = hdr.frame.udp.dst_port;
     }
 
     @hidden
-    action look_at_option() {
-        lkp.has_sender = 1;
-        lkp.sender_mac = hdr.link_layer_option.mac;
+    action look_at_datagram_v4() {
+        look_at_datagram();
+        meta.lkp.kind = FRAME_IPV4;
+        meta.lkp.ttl = hdr.frame.ipv4.ttl;
+        meta.lkp.ip_length = hdr.frame.ipv4.total_length;
+        meta.lkp.src = 0;
+        meta.lkp.dst = 0;
+        meta.lkp.src[31:0] = hdr.frame.ipv4.src_addr;
+        meta.lkp.dst[31:0] = hdr.frame.ipv4.dst_addr;
     }
 
     @hidden
-    action look_at_solicitation_with_option() {
-        look_at_solicitation();
-        look_at_option();
+    action look_at_datagram_v6() {
+        look_at_datagram();
+        meta.lkp.kind = FRAME_IPV6;
+        meta.lkp.ttl = hdr.frame.ipv6.hop_limit;
+        meta.lkp.ip_length = hdr.frame.ipv6.payload_length;
+        meta.lkp.src = hdr.frame.ipv6.src_addr;
+        meta.lkp.dst = hdr.frame.ipv6.dst_addr;
     }
 
     @hidden
-    action look_at_advertisement_with_option() {
-        look_at_advertisement();
-        look_at_option();
-    }
-
-    @hidden
-    table network_headers {
+    table lookup_fields {
         key = {
-            hdr.ipv4.isValid()              : ternary;
-            hdr.arp.isValid()               : ternary;
-            hdr.arp.operation               : ternary;
-            hdr.ipv6.isValid()              : ternary;
-            hdr.ipv6_fragment.isValid()     : ternary;
-            hdr.neighbor.isValid()          : ternary;
-            hdr.icmp.type                   : ternary;
-            parsed.is_router_query          : ternary;
-            hdr.link_layer_option.isValid() : ternary;
-            hdr.link_layer_option.type      : ternary;
+            meta.is_fabric            : ternary;
+            meta.is_local_vtep        : ternary;
+            hdr.vxlan.isValid()       : ternary;
+            meta.datagram.is_there    : ternary;
+            hdr.frame.ipv6.isValid()  : ternary;
+            meta.lkp.is_neighbor      : ternary;
+            meta.lkp.is_query         : ternary;
+            meta.lkp.is_announcement  : ternary;
         }
         actions = {
-            look_at_ipv4;
-            look_at_arp;
-            look_at_arp_request;
-            look_at_rarp_request;
-            look_at_ipv6;
-            look_at_router_query;
-            look_at_ipv6_fragment;
+            look_inside;
+            look_inside_solicitation;
+            look_inside_advertisement;
+            look_at_frame;
             look_at_solicitation;
             look_at_advertisement;
-            look_at_solicitation_with_option;
-            look_at_advertisement_with_option;
-            NoAction;
+            look_at_datagram_v4;
+            look_at_datagram_v6;
         }
         const entries = {
-            // ipv4 arp operation ipv6 fragment neighbor type router query option type
-            // A nonce (RFC 3971, for enhanced duplicate address detection) has the same shape as an option that tells a MAC, and
-            // says nothing.
-            (true, _,    _,            _,    _,    _,    _, _, _, _) : look_at_ipv4();
-            (_,    true, ARP_REQUEST,  _,    _,    _,    _, _, _, _) : look_at_arp_request();
-            (_,    true, RARP_REQUEST, _,    _,    _,    _, _, _, _) : look_at_rarp_request();
-            (_,    true, _,            _,    _,    _,    _, _, _, _) : look_at_arp();
-            (_,    _,    _,            true, true, _,    _, _, _, _) : look_at_ipv6_fragment();
-            (_,    _,    _,            true, _,    true, ICMPV6_NEIGHBOR_SOLICITATION, _, true, 0 &&& 0xfc)
-                : look_at_solicitation_with_option();
-            (_,    _,    _,            true, _,    true, ICMPV6_NEIGHBOR_SOLICITATION, _, _, _) : look_at_solicitation();
-            (_,    _,    _,            true, _,    true, _, _, true, 0 &&& 0xfc) : look_at_advertisement_with_option();
-            (_,    _,    _,            true, _,    true, _, _, _, _) : look_at_advertisement();
-            (_,    _,    _,            true, _,    _,    _, 1, _, _) : look_at_router_query();
-            (_,    _,    _,            true, _,    _,    _, _, _, _) : look_at_ipv6();
+            // fabric local vxlan datagram ipv6 neighbor query announcement
+            (1, 1, true, _, _,     1, 1, _) : look_inside_solicitation();
+            (1, 1, true, _, _,     1, _, 1) : look_inside_advertisement();
+            (1, 1, true, _, _,     _, _, _) : look_inside();
+            (_, _, _,    1, true,  _, _, _) : look_at_datagram_v6();
+            (_, _, _,    1, _,     _, _, _) : look_at_datagram_v4();
+            (_, _, _,    _, _,     1, 1, _) : look_at_solicitation();
+            (_, _, _,    _, _,     1, _, 1) : look_at_advertisement();
         }
-        const default_action = NoAction;
+        const default_action = look_at_frame;
     }
 
     @hidden
-    action look_at_tcp() {
-        lkp.has_l4 = 1;
-        lkp.l4_src_port = hdr.tcp.src_port;
-        lkp.l4_dst_port = hdr.tcp.dst_port;
-    }
-
-    @hidden
-    action look_at_udp() {
-        lkp.has_l4 = 1;
-        lkp.l4_src_port = hdr.udp.src_port;
-        lkp.l4_dst_port = hdr.udp.dst_port;
-    }
-
-    @hidden
-    action look_at_icmp() {
-        lkp.has_l4 = 1;
-        lkp.l4_dst_port = hdr.icmp.type ++ hdr.icmp.code;
-    }
-
-    @hidden
-    action look_at_echo() {
-        look_at_icmp();
-        lkp.is_echo = 1;
-        lkp.l4_src_port = hdr.icmp_echo.identifier;
-    }
-
-    @hidden
-    table transport_headers {
-        key = {
-            hdr.tcp.isValid()       : ternary;
-            hdr.udp.isValid()       : ternary;
-            hdr.icmp.isValid()      : ternary;
-            hdr.icmp_echo.isValid() : ternary;
-            hdr.icmp.type           : ternary;
-            hdr.ipv4.isValid()      : ternary;
-        }
-        actions = {
-            look_at_tcp;
-            look_at_udp;
-            look_at_icmp;
-            look_at_echo;
-            NoAction;
-        }
-        const entries = {
-            (true, _,    _,    _,    _,             _)     : look_at_tcp();
-            (_,    true, _,    _,    _,             _)     : look_at_udp();
-            // ICMP has its echo at 8 and 0, ICMPv6 at 128 and 129; the parser may have seen either in either.
-            (_,    _,    true, true, 0x00 &&& 0x80, true)  : look_at_echo();
-            (_,    _,    true, true, 0x80 &&& 0x80, false) : look_at_echo();
-            (_,    _,    true, _,    _,             _)     : look_at_icmp();
-        }
-        const default_action = NoAction;
+    action count_header() {
+        meta.lkp.ip_length = meta.lkp.ip_length |+| IPV6_BYTES;
     }
 
     apply {
-        ethernet_headers.apply();
-        network_headers.apply();
-        transport_headers.apply();
+        lookup_fields.apply();
+        if (meta.lkp.kind == FRAME_IPV6) {
+            count_header();
+        }
     }
 }
 

@@ -6,30 +6,24 @@
 #include "constants.p4"
 #include "drop_reasons.p4"
 
-// What the parser finds in one frame.
-struct parsed_t {
-    frame_kind_t kind;
-    bit<1>       is_wrong_ip;       // version or header length
-    bit<1>       has_options;       // IPv4
-    bit<1>       is_bad_checksum;   // IPv4
-    bit<1>       is_wrong_arp;      // not Ethernet and IPv4
-    bit<1>       is_fragment;       // first or later
-    bit<1>       is_long_neighbor;  // neighbour discovery with more than one option
-    bit<1>       is_router_message; // router advertisement or redirect
-    bit<1>       is_router_query;   // router solicitation
+// A UDP datagram that is no fragment: it may be a tunnel.
+struct datagram_t {
+    bit<1> is_there;
+    bit<1> is_bad_checksum; // of its IPv4 header
 }
 
 // The frame that is forwarded - the tenant's, or an underlay packet in transit - in fields that are always defined,
-// so that no table matches on a header that is not there. Fields that a frame does not have are zero.
+// so that no table matches on a header that is not there. Fields that a frame does not have are zero. The parser fills them, of the
+// frame inside a tunnel where there is one; `Lookup` has the last word.
 struct lookup_t {
     frame_kind_t kind;
     mac_addr_t   dst_mac;
     mac_addr_t   src_mac;
-    bit<16>      ether_type;
+    bit<16>      ether_type;        // of what came in, also where a tunnel ends
     bit<1>       is_wrong_ip;       // version or header length
     bit<1>       has_options;       // IPv4
     bit<1>       is_bad_checksum;   // IPv4, and only without options
-    bit<1>       is_wrong_arp;
+    bit<1>       is_wrong_arp;      // not Ethernet and IPv4
     bit<1>       is_neighbor;       // neighbour discovery, or a router solicitation
     bit<1>       is_fragment;       // first or later
     bit<1>       is_query;          // ARP request, neighbour solicitation
@@ -37,15 +31,16 @@ struct lookup_t {
     bit<1>       is_gratuitous;     // ARP for the sender's own address
     bit<1>       is_router_message; // router advertisement or redirect
     bit<1>       is_eui64_query;    // neighbour solicitation for a link-local address that carries a MAC
-    bit<1>       is_long_neighbor;
+    bit<1>       is_long_neighbor;  // neighbour discovery with more than one option
     bit<1>       has_sender;        // ARP, ND with an option that tells it
     mac_addr_t   sender_mac;        // the sender's MAC as ARP and ND tell it
     bit<1>       is_wrong_sender;   // it is not the Ethernet source
     bit<8>       ttl;               // or hop limit
     bit<8>       ip_protocol;
-    bit<16>      ip_length;         // bytes of the IP packet, header included; from `measure_excess` on those beyond the MTU
+    bit<16>      ip_length;         // bytes of the IP packet, header included (IPv6: from `Lookup` on); from `measure_excess` on those beyond the MTU
     ipv6_addr_t  src;               // IP source, ARP sender, target of a neighbour advertisement; of IPv4 the last 32 bits
     ipv6_addr_t  dst;               // IP destination, ARP target, target of a neighbour solicitation; likewise
+    ipv6_addr_t  target;            // of neighbour discovery, until `Lookup` has put it where it belongs
     bit<1>       has_l4;            // a TCP, UDP or ICMP header is there to look into
     bit<16>      l4_src_port;       // TCP and UDP; ICMP echo: identifier; 0 where there is none
     bit<16>      l4_dst_port;       // TCP and UDP; ICMP: type, code; 0 where there is none
@@ -103,8 +98,7 @@ struct metadata_t {
     // From the front file.
     port_id_t        ingress_port;
     bit<1>           is_parser_error;
-    parsed_t         outer;
-    parsed_t         inner;
+    datagram_t       datagram;
     flow_time_t      now;
     bit<16>          frame_length;      // egress: bytes of the frame, and its payload; until `Measure` with LENGTH_EXCESS
 

@@ -29,7 +29,7 @@ parser SwitchIngressParser(
     }
 
     state parse_frame {
-        tunnel_parser.apply(packet, hdr.received, meta.outer, meta.inner);
+        tunnel_parser.apply(packet, hdr.received, meta.datagram, meta.lkp);
         transition accept;
     }
 }
@@ -66,13 +66,9 @@ control Bridge(inout ingress_headers_t hdr, in egress_verdict_t verdict) {
 
 // Container sizes, which the compiler does not find by itself in useful time: every header that is copied to the lookup fields is
 // tied to all others that are.
-@pa_container_size("ingress", "hdr.received.frame.ipv4.version_ihl", 8)
-@pa_container_size("ingress", "hdr.received.frame.ipv4.tos", 8)
 @pa_container_size("ingress", "hdr.received.frame.ipv4.total_length", 16)
-@pa_container_size("ingress", "hdr.received.frame.ipv4.identification", 16)
 @pa_container_size("ingress", "hdr.received.frame.ipv4.ttl", 8)
 @pa_container_size("ingress", "hdr.received.frame.ipv4.protocol", 8)
-@pa_container_size("ingress", "hdr.received.frame.ipv4.checksum", 16)
 @pa_container_size("ingress", "hdr.received.frame.ipv4.src_addr", 32)
 @pa_container_size("ingress", "hdr.received.frame.ipv4.dst_addr", 32)
 @pa_container_size("ingress", "hdr.received.frame.ipv6.payload_length", 16)
@@ -80,48 +76,11 @@ control Bridge(inout ingress_headers_t hdr, in egress_verdict_t verdict) {
 @pa_container_size("ingress", "hdr.received.frame.ipv6.hop_limit", 8)
 @pa_container_size("ingress", "hdr.received.frame.ipv6.src_addr", 32)
 @pa_container_size("ingress", "hdr.received.frame.ipv6.dst_addr", 32)
-@pa_container_size("ingress", "hdr.received.frame.neighbor.target", 32)
-@pa_container_size("ingress", "hdr.received.frame.neighbor.flags", 32)
-@pa_container_size("ingress", "hdr.received.frame.ipv6_fragment.next_header", 8)
-@pa_container_size("ingress", "hdr.received.frame.arp.sender_address", 32)
-@pa_container_size("ingress", "hdr.received.frame.arp.target_address", 32)
-@pa_container_size("ingress", "hdr.received.frame.tcp.src_port", 16)
-@pa_container_size("ingress", "hdr.received.frame.tcp.dst_port", 16)
 @pa_container_size("ingress", "hdr.received.frame.udp.src_port", 16)
 @pa_container_size("ingress", "hdr.received.frame.udp.dst_port", 16)
-@pa_container_size("ingress", "hdr.received.frame.icmp_echo.identifier", 16)
-@pa_container_size("ingress", "hdr.received.frame.ethernet.ether_type", 16)
-@pa_container_size("ingress", "hdr.received.frame.vlan.ether_type", 16)
-@pa_container_size("ingress", "hdr.received.frame.arp.operation", 16)
-@pa_container_size("ingress", "hdr.received.inner.ipv4.version_ihl", 8)
-@pa_container_size("ingress", "hdr.received.inner.ipv4.tos", 8)
-@pa_container_size("ingress", "hdr.received.inner.ipv4.total_length", 16)
-@pa_container_size("ingress", "hdr.received.inner.ipv4.identification", 16)
-@pa_container_size("ingress", "hdr.received.inner.ipv4.ttl", 8)
-@pa_container_size("ingress", "hdr.received.inner.ipv4.protocol", 8)
-@pa_container_size("ingress", "hdr.received.inner.ipv4.checksum", 16)
-@pa_container_size("ingress", "hdr.received.inner.ipv4.src_addr", 32)
-@pa_container_size("ingress", "hdr.received.inner.ipv4.dst_addr", 32)
-@pa_container_size("ingress", "hdr.received.inner.ipv6.payload_length", 16)
-@pa_container_size("ingress", "hdr.received.inner.ipv6.next_header", 8)
-@pa_container_size("ingress", "hdr.received.inner.ipv6.hop_limit", 8)
-@pa_container_size("ingress", "hdr.received.inner.ipv6.src_addr", 32)
-@pa_container_size("ingress", "hdr.received.inner.ipv6.dst_addr", 32)
-@pa_container_size("ingress", "hdr.received.inner.neighbor.target", 32)
-@pa_container_size("ingress", "hdr.received.inner.neighbor.flags", 32)
-@pa_container_size("ingress", "hdr.received.inner.ipv6_fragment.next_header", 8)
-@pa_container_size("ingress", "hdr.received.inner.arp.sender_address", 32)
-@pa_container_size("ingress", "hdr.received.inner.arp.target_address", 32)
-@pa_container_size("ingress", "hdr.received.inner.tcp.src_port", 16)
-@pa_container_size("ingress", "hdr.received.inner.tcp.dst_port", 16)
-@pa_container_size("ingress", "hdr.received.inner.udp.src_port", 16)
-@pa_container_size("ingress", "hdr.received.inner.udp.dst_port", 16)
-@pa_container_size("ingress", "hdr.received.inner.icmp_echo.identifier", 16)
-@pa_container_size("ingress", "hdr.received.inner.ethernet.ether_type", 16)
-@pa_container_size("ingress", "hdr.received.inner.vlan.ether_type", 16)
-@pa_container_size("ingress", "hdr.received.inner.arp.operation", 16)
 @pa_container_size("ingress", "meta.lkp.src", 32)
 @pa_container_size("ingress", "meta.lkp.dst", 32)
+@pa_container_size("ingress", "meta.lkp.target", 32)
 @pa_container_size("ingress", "meta.lkp.ttl", 8)
 @pa_container_size("ingress", "meta.lkp.ip_protocol", 8)
 @pa_container_size("ingress", "meta.lkp.ip_length", 16)

@@ -27,7 +27,7 @@ parser SwitchParser(
     }
 
     state parse_frame {
-        tunnel_parser.apply(packet, hdr.received, meta.outer, meta.inner);
+        tunnel_parser.apply(packet, hdr.received, meta.datagram, meta.lkp);
         transition accept;
     }
 }
@@ -90,8 +90,11 @@ control SwitchIngress(inout switch_headers_t hdr, inout metadata_t meta, inout s
             if (standard_metadata.parser_error != error.NoError) {
                 meta.is_parser_error = 1;
             }
-            checksum_verify.apply(hdr.received.frame.ipv4, meta.outer.is_bad_checksum);
-            inner_checksum_verify.apply(hdr.received.inner.ipv4, meta.inner.is_bad_checksum);
+            checksum_verify.apply(hdr.received.frame.ipv4, meta.datagram.is_bad_checksum);
+            inner_checksum_verify.apply(hdr.received.inner.ipv4, meta.lkp.is_bad_checksum);
+            if (meta.datagram.is_there == 0) {
+                meta.lkp.is_bad_checksum = meta.datagram.is_bad_checksum;
+            }
             pipeline.apply(hdr.received, meta);
             if (meta.is_trapped == 0 && meta.is_logged == 1 && meta.color == COLOR_GREEN) {
                 meta.copy_session = meta.copy_session | COPY_TO_CONTROLLER;

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """VXLAN decapsulation (RFC 7348): what this VTEP accepts from a leaf of ours."""
 
+from itertools import product
+
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import Ether
 from scapy.layers.vxlan import VXLAN
@@ -73,9 +75,12 @@ class InnerFragmentsAreDelivered(LeafTest):
 
     def runTest(self) -> None:
         for source, destination in by_family((RED_WEB3, RED_WEB1)):
-            layer = packets.udp(source.address, destination.address)
-            for offset, is_last in ((0, False), (10, False), (20, True)):
-                with self.subTest(source=source.address, offset=offset):
+            layers = {
+                "datagram": packets.udp(source.address, destination.address),
+                "echo request": packets.icmp(source.address, destination.address),
+            }
+            for (name, layer), (offset, is_last) in product(layers.items(), ((0, False), (10, False), (20, True))):
+                with self.subTest(name, source=source.address, offset=offset):
                     inner = source.to(destination, packets.fragment(layer, offset=offset, is_last=is_last))
                     self.forwards(5, from_tunnel(2, RED_WEB.vni, inner), (1, inner))
 
