@@ -3,8 +3,10 @@
 
 A tunnel's frames leave by `tunnel_next_hops`: towards a leaf of ours over all shortest paths, towards a foreign VTEP as
 the longest prefix that holds its address. `underlay_routes_*` are for transit: to every prefix behind a neighbour, and
-to every VTEP that somebody sends to through this switch (docs/adr/0022). Each next hop watches its port: while the port
-is down the switch leaves it out by itself, before the controller knows. What cannot be reached has no entry.
+to every VTEP that somebody sends to through this switch (docs/adr/0022). Each of several next hops watches its port:
+while the port is down the switch leaves it out by itself, before the controller knows. A single one watches nothing, as
+nothing is left to go over instead: BMv2 divides by the number of members whose port is up, and would end at the next
+frame (docs/adr/0009). What cannot be reached has no entry.
 
 Writes `tunnel_next_hops`, `underlay_routes_v4`, `underlay_routes_v6`, and in egress `neighbors`.
 """
@@ -64,4 +66,7 @@ def _route(prefix: IpNetwork, ports: Iterable[int]) -> TableEntry:
 
 def _next_hops(ports: Iterable[int]) -> ActionSet:
     used = sorted(ports)[:MOST_NEXT_HOPS]
-    return ActionSet(tuple(WeightedAction(ActionCall("set_next_hop", (port,)), 1, port) for port in used))
+    is_watched = len(used) > 1
+    return ActionSet(
+        tuple(WeightedAction(ActionCall("set_next_hop", (port,)), 1, port if is_watched else None) for port in used)
+    )
