@@ -13,7 +13,7 @@ import os
 import socket
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
@@ -58,7 +58,7 @@ from p4vpc.southbound import (
     SwitchStatus,
     Target,
 )
-from p4vpc.store import Departure, Member, Snapshot, SoleUse, Store
+from p4vpc.store import Departure, Member, Progress, Snapshot, SoleUse, Store
 
 FEED_INTERVAL_SECONDS = 1.0
 """How often the store is asked for commits of other processes, and how soon after a failure it is tried again."""
@@ -167,7 +167,6 @@ class Controller:
         self.intents = IntentService(store, self._blocking, self._dirty.set, pipeline.architecture)
         self.access = AccessService(store, self._blocking)
         self._announced_moves = AnnouncedMoves(self.intents, options=self._mobility.damping)
-        self._rollout = Rollout(self._notify)
         self._pace = Pace()
         self.origins = OriginIndex()
         self._running: dict[str, _Running] = {}
@@ -192,6 +191,8 @@ class Controller:
             self._cluster = Cluster(
                 store, leases or LeaseOptions(f"{socket.gethostname()}:{os.getpid()}"), self._hooks()
             )
+        self._rollout = Rollout(self._notify) if self._cluster is None else self._cluster.rollout
+        self._tier_links: dict[int, frozenset[str]] = {}
         self._changed = asyncio.Event()
         self._own_tasks: tuple[asyncio.Task[None], ...] = ()
         self._log = structlog.get_logger().bind(switch="-")
@@ -358,10 +359,25 @@ class Controller:
             running = self._running.get(name)
             return running.agent.own_status if running is not None and running.agent.is_owner else None
 
-        def progress() -> tuple[int, frozenset[ObjectId]]:
-            return self._compiled_revision, self._links.down_links()
+        def owns(name: str) -> bool:
+            return name in self._running and self._running[name].agent.is_owner
 
-        return Hooks(sessions, own, lose, status, progress, self._dirty.set, self._others_changed)
+        def is_well(name: str) -> bool:
+            agent = self._running[name].agent
+            return agent.is_realised and agent.ready_session is not None
+
+        def intent() -> tuple[int, Container[str]]:
+            return self._compiled_revision, self._running
+
+        def progress() -> Progress:
+            down_links = frozenset(link.key for link in self._links.down_links())
+            return Progress(self._compiled_revision, down_links, self._tier_links)
+
+        return Hooks(
+            *(sessions, own, lose, status, owns, is_well, intent, progress),
+            commit=self._dirty.set,
+            change=self._others_changed,
+        )
 
     def _others_changed(self) -> None:
         for name, running in self._running.items():
@@ -552,19 +568,42 @@ class Controller:
                 self._log.exception("unexpected error, please report it", down_links=sorted(map(str, step)))
                 self._compiled = replace(it, input=of, changed={})  # not again before anything else changes
             self._log.info("going round links", down_links=sorted(link.key for link in step))
-            for tier in _tiers(of.model, self._compiled.changed, is_downwards=not dead):
-                self._hand_to(tier, self._compiled)
-                await self._settled(tier, of.model.revision)
+            back = it.input.down_links - step
+            for tier, names in _tiers(of.model, self._compiled.changed, is_downwards=not dead):
+                self._hand_to(names, self._compiled)
+                await self._settled(names, of.model.revision, partial(self._told_round, tier, names, dead, back))
+            self._tell_tiers(of)
         to_next = self._links.seconds_to_next()
         self._links_due = None if to_next is None else time.monotonic() + to_next
 
-    async def _settled(self, names: Collection[str], revision: int) -> None:
-        """Wait, not for long, until those of the switches that take writes now have taken them."""
+    async def _settled(self, names: Collection[str], revision: int, is_done: Callable[[], bool] = lambda: True) -> None:
+        """Wait, not for long, until those of the switches that take writes now have taken them, and all is done."""
         agents = [self._running[name].agent for name in names]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_TIER_SECONDS):
                 while agents := [it for it in agents if it.ready_session is not None and not it.has_settled(revision)]:
                     await self._changed.wait()
+                while not is_done():
+                    await self._changed.wait()
+
+    def _told_round(self, tier: int, names: Collection[str], dead: Set[ObjectId], back: Set[ObjectId]) -> bool:
+        """Tell that our switches of one tier have followed what links do; whether all others' have, too."""
+        cluster = self._cluster
+        if cluster is None or self._compiled is None:
+            return True
+        links = frozenset(link.key for link in self._compiled.input.down_links)
+        if self._tier_links.get(tier) != links:
+            self._tier_links[tier] = links
+            cluster.mark_progress()
+        keys = [{link.key for link in links} for links in (dead, back)]
+        return bool(cluster.error) or cluster.have_followed(names, tier, *keys)
+
+    def _tell_tiers(self, of: Input) -> None:
+        """Tell that our switches of all tiers go round the same links."""
+        links = frozenset(link.key for link in of.down_links)
+        self._tier_links = {switch.tier: links for switch in of.model.switches.values()}
+        if self._cluster is not None:
+            self._cluster.mark_progress()
 
     async def _first_look(self, model: Model) -> None:
         """Find out about links before anything is written: dead ones shall not come back with the controller."""
@@ -603,6 +642,7 @@ class Controller:
             self._is_link_news = True
         if self._compiled is None or self._compiled.input.model.switches is not model.switches:
             await self._follow_switches(model)
+            self._tell_tiers(compiled.input)
         self._announced_moves.set_model(model)
         ahead = self._moves.awaited().keys() & compiled.states.keys()
         if ahead:
@@ -788,12 +828,12 @@ class Controller:
             self._release_due = time.monotonic() + self._feed_interval
 
 
-def _tiers(model: Model, switches: Collection[str], *, is_downwards: bool) -> list[list[str]]:
-    """Return the switches in the order in which they are told of links."""
+def _tiers(model: Model, switches: Collection[str], *, is_downwards: bool) -> list[tuple[int, list[str]]]:
+    """Return the switches in the order in which they are told of links, by tier."""
     tiers: defaultdict[int, list[str]] = defaultdict(list)
     for name in switches:
         tiers[model.switches[name].tier].append(name)
-    return [tiers[tier] for tier in sorted(tiers, reverse=is_downwards)]
+    return sorted(tiers.items(), reverse=is_downwards)
 
 
 def _target(switch: ModelSwitch | None) -> Target | None:

@@ -251,6 +251,7 @@ class Agent:
         """Leave the switch to another owner. The session stays open; the switch refuses what is on its way."""
         self._election_id = None
         self._forget()
+        self._rollout.withdraw(self.target.name)
 
     def _forget(self) -> None:
         """What the switch holds has been, or may be, another's work."""
@@ -452,7 +453,8 @@ class Agent:
             return
         if self._image is None or self._image.is_stale:
             self._change_state(SwitchState.SYNCHRONISING)
-            await self._ensure_pipeline(session)
+            if not await self._ensure_pipeline(session):
+                return
             await self._read_back(session, self._desired, term)
             if self._term != term or self._image is None:
                 return
@@ -503,8 +505,11 @@ class Agent:
             self._image = None
             self._wake.set()
 
-    async def _ensure_pipeline(self, session: Session) -> None:
-        """Push the pipeline only if the switch does not run it: a push empties all tables."""
+    async def _ensure_pipeline(self, session: Session) -> bool:
+        """Push the pipeline only if the switch does not run it: a push empties all tables.
+
+        Whether it runs the pipeline now; else it is not ours any more.
+        """
         config = await session.pipeline(is_complete=False)
         if config.cookie.cookie != self._pipeline.cookie:
             config = await session.pipeline(is_complete=True)
@@ -513,9 +518,12 @@ class Agent:
             self._had_pipeline = True
             self._pipeline_state = PipelineState.SAME
             self._log.info("pipeline is there, not pushed", cookie=f"{self._cookie:#x}")
-            return
+            return True
         is_other = config.HasField("p4info") or bool(config.cookie.cookie)
-        if is_other and await self._may_lose(session) and await self._replace_keeping_entries(session):
+        is_rollout = is_other and await self._may_lose(session)
+        if is_rollout and not await self._is_at_turn():
+            return False
+        if is_rollout and await session.reconcile_pipeline(self._pipeline):
             self._pipeline_state = PipelineState.RECONCILED
         else:
             found = f"another one, cookie {config.cookie.cookie:#x}" if is_other else "none"
@@ -526,6 +534,7 @@ class Agent:
         self._had_pipeline = True
         self._on_change()
         self._log.info("pipeline set", cookie=f"{self._cookie:#x}", how=self._pipeline_state.value)
+        return True
 
     async def _may_lose(self, session: Session) -> bool:
         """Whether the switch forwards anything with its other pipeline: then that is replaced in a roll-out.
@@ -534,12 +543,12 @@ class Agent:
         """
         return not self._had_pipeline and await holds_anything(session)
 
-    async def _replace_keeping_entries(self, session: Session) -> bool:
-        """Wait for our turn in the roll-out; whether the switch has taken the pipeline without emptying its tables."""
+    async def _is_at_turn(self) -> bool:
+        """Wait for the switch's turn in the roll-out; whether it has come, and the switch is still ours."""
+        term = self._term
         self._pipeline_state = PipelineState.OUTDATED
         self._on_change()
-        await self._rollout.turn(self.target.name)
-        return await session.reconcile_pipeline(self._pipeline)
+        return await self._rollout.turn(self.target.name) and self._term == term
 
     async def _reconcile(self, session: Session, image: Image, desired: DesiredState) -> None:
         """Write the difference."""

@@ -21,6 +21,7 @@ from p4vpc.store.types import (
     LeaseTable,
     Member,
     News,
+    Progress,
     Put,
     Registration,
     Report,
@@ -30,6 +31,7 @@ from p4vpc.store.types import (
     StoredObject,
     Token,
     TokenEvent,
+    Turn,
 )
 
 __all__ = [
@@ -52,6 +54,7 @@ __all__ = [
     "Listening",
     "Member",
     "News",
+    "Progress",
     "Put",
     "Registration",
     "ReplacedError",
@@ -65,4 +68,5 @@ __all__ = [
     "Token",
     "TokenError",
     "TokenEvent",
+    "Turn",
 ]

@@ -2,7 +2,7 @@
 """The store: every method is one transaction; blocking, safe to call from several threads."""
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select,
 
 from p4vpc.errors import NotFoundError, Problem, RevisionConflictError, StoreError, UserError
 from p4vpc.intent import KINDS, IdentifierPlan, Intent, ObjectId, to_document
-from p4vpc.store import audit, departures, history, leases, numbers, tokens
+from p4vpc.store import audit, departures, history, leases, numbers, tokens, turns
 from p4vpc.store.database import Database, Lock
 from p4vpc.store.listening import Listening
 from p4vpc.store.schema import changes as changes_table
@@ -32,6 +32,7 @@ from p4vpc.store.types import (
     Draft,
     LeaseTable,
     News,
+    Progress,
     Put,
     Registration,
     Report,
@@ -40,6 +41,7 @@ from p4vpc.store.types import (
     Snapshot,
     StoredObject,
     Token,
+    Turn,
 )
 
 NO_IDENTIFIERS = IdentifierPlan()
@@ -306,15 +308,37 @@ class Store:
             leases.leave(connection, me)
             self._database.notify(connection, NEW_LEASES)
 
-    def report(self, me: Registration, revision: int, down_links: Collection[str], bodies: Mapping[str, str]) -> None:
+    def report(self, me: Registration, progress: Progress, bodies: Mapping[str, str]) -> None:
         """Tell how far a controller is, and how its switches are. What it says of others' switches is left out.
 
         Raises:
             ForgottenError: it is not registered, or another process is, by this name.
         """
         with self._database.write(Lock.LEASES) as connection:
-            leases.report(connection, me, revision, down_links, bodies)
+            leases.report(connection, me, progress, bodies)
             self._database.notify(connection, NEW_REPORTS)
+
+    def take_turn(self, me: Registration, switch: str, revision: int, switches: Container[str]) -> Turn | None:
+        """Ask for the turn of a switch of ours in the roll-out; return whose turn it is after that.
+
+        Args:
+            me: the controller.
+            switch: shall get another pipeline.
+            revision, switches: the last revision that we know, and all switches that it has: whoever is at its turn
+                and is no more has lost it.
+        """
+        with self._database.write(Lock.LEASES) as connection:
+            turn, is_news = turns.take(connection, me, switch, revision, switches)
+            if is_news:
+                self._database.notify(connection, NEW_REPORTS)
+            return turn
+
+    def end_turn(self, me: Registration, switch: str, failure: str = "") -> Turn | None:
+        """Tell that a switch of ours is done with the roll-out, or why not; return whose turn it is after that."""
+        with self._database.write(Lock.LEASES) as connection:
+            if turns.end(connection, me, switch, failure):
+                self._database.notify(connection, NEW_REPORTS)
+            return turns.read(connection)
 
     def reports(self, after: int) -> tuple[LeaseTable, Sequence[Report]]:
         """Return the leases, and the latest report of each switch that has one with a serial above `after`."""

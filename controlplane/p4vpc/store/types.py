@@ -245,6 +245,7 @@ class Member:
         is_live: it has renewed its registration in time; its leases hold as long as that.
         revision: the last that its switches were given.
         down_links: keys of the links that it has evidence against.
+        tiers: the links that those of its switches go round which are of one tier, as far as it has told.
     """
 
     name: str
@@ -253,6 +254,7 @@ class Member:
     is_live: bool
     revision: int
     down_links: frozenset[str]
+    tiers: Mapping[int, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,11 +273,40 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """The one switch of the fabric that may be given another pipeline.
+
+    Attributes:
+        switch: its name.
+        failure: why it is not done; empty if nothing is wrong.
+    """
+
+    switch: str
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class LeaseTable:
-    """All controllers by name, and all leases by switch, at one moment."""
+    """All controllers by name, all leases by switch, and who is at its turn in the roll-out, at one moment."""
 
     members: Mapping[str, Member]
     leases: Mapping[str, Lease]
+    turn: Turn | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a controller is.
+
+    Attributes:
+        revision: the last that its switches were given.
+        down_links: keys of the links that it has evidence against.
+        tiers: the links that those of its switches go round which are of one tier.
+    """
+
+    revision: int
+    down_links: frozenset[str] = frozenset()
+    tiers: Mapping[int, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
