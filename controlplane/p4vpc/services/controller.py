@@ -371,7 +371,7 @@ class Controller:
 
         def progress() -> Progress:
             down_links = frozenset(link.key for link in self._links.down_links())
-            return Progress(self._compiled_revision, down_links, self._tier_links)
+            return Progress(self._compiled_revision, down_links, dict(self._tier_links))
 
         return Hooks(
             *(sessions, own, lose, status, owns, is_well, intent, progress),

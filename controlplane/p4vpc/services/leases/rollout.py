@@ -53,11 +53,14 @@ class FabricRollout(Rollout):
 
     def take(self, turn: Turn | None) -> None:
         """Take notice of whose turn it is, as the database says."""
+        self._see(turn)
+        self._wake.set()
+
+    def _see(self, turn: Turn | None) -> None:
         at, failure = (None, "") if turn is None else (turn.switch, turn.failure)
         if (at, failure) != (self.at, self.failure):
             self.at, self.failure = at, failure
             self._on_change()
-        self._wake.set()
 
     def done(self, switch: str) -> None:
         """The switch shows everything with its pipeline."""
@@ -96,10 +99,11 @@ class FabricRollout(Rollout):
         at = self.at
         if at is not None and self._is_ours(at):
             if self._is_well(at):
-                self.take(await self._blocking.run(self._store.end_turn, self._me, at))
-                self._log.info("pipeline rolled out", at=at, waiting=len(self._waiting))
+                self._see(await self._blocking.run(self._store.end_turn, self._me, at))
+                if self.at != at:
+                    self._log.info("pipeline rolled out", at=at, waiting=len(self._waiting))
             elif (reason := self._failures.get(at, self.failure)) != self.failure:
-                self.take(await self._blocking.run(self._store.end_turn, self._me, at, reason))
+                self._see(await self._blocking.run(self._store.end_turn, self._me, at, reason))
                 self._log.error("pipeline roll-out stopped", at=at, reason=reason, waiting=list(self.waiting))
         ours = [switch for switch in self.waiting if self._is_ours(switch)]
         if not ours:
@@ -108,6 +112,7 @@ class FabricRollout(Rollout):
         if self.at is not None and self.at in switches and self.at not in ours:
             return
         wanted = self.at if self.at in ours else ours[0]
-        self.take(await self._blocking.run(self._store.take_turn, self._me, wanted, revision, switches))
+        self._see(await self._blocking.run(self._store.take_turn, self._me, wanted, revision, switches))
         if self.at == wanted and self._is_ours(wanted):
+            self._failures.pop(wanted, None)  # what was wrong with it before is not what the pipeline has done
             self._answer(wanted, may=True)
