@@ -18,6 +18,13 @@ from p4vpc.services.trace.plugin import (
     find_tracer,
 )
 from p4vpc.services.trace.question import PROTOCOLS, Question
+from p4vpc.services.trace.service import (
+    NothingCompiledError,
+    Report,
+    TraceBusyError,
+    TraceService,
+    UnknownContentError,
+)
 from p4vpc.services.trace.tracing import Answer, Traced, ask, desired_of
 from p4vpc.services.trace.verdict import Verdict, VerdictKind
 from p4vpc.services.trace.walk import End, Hop, Outcome, Walk, World
@@ -30,16 +37,21 @@ __all__ = [
     "Hop",
     "LoadedSwitch",
     "Lookup",
+    "NothingCompiledError",
     "Outcome",
     "Pass",
     "Processed",
     "Question",
     "Remark",
+    "Report",
     "Step",
     "StepKind",
+    "TraceBusyError",
+    "TraceService",
     "Traced",
     "Tracer",
     "TracerMissingError",
+    "UnknownContentError",
     "Verdict",
     "VerdictKind",
     "Walk",

@@ -25,6 +25,11 @@ from p4vpc.services.trace.frames import (
     group_mac,
 )
 
+
+class NowhereError(IntentError):
+    """No packet of the port gets into the fabric, for where it is."""
+
+
 EPHEMERAL_PORT = 49152
 """Source port if none is given: the first of those that hosts choose from (RFC 6335 section 6)."""
 
@@ -156,14 +161,14 @@ def enter(model: Model, sender: ModelPort, frame: bytes, receiver: ModelPort | N
     """Return the departure of a frame from a port: as it is, or in the tunnel of a foreign VTEP.
 
     Raises:
-        IntentError: the port is nowhere, or its VTEP is reached over no link.
+        NowhereError: the port is nowhere, or its VTEP is reached over no link.
     """
     match sender.place:
         case LocalPlace(switch=switch, port=port):
             return Departure(switch, port, frame, sender)
         case Vtep() as vtep:
             return _enter_by_tunnel(model, sender, vtep, frame, receiver)
-    raise IntentError(Problem(str(sender.id), "", "is plugged in nowhere, so it sends nothing", "ask the operator"))
+    raise NowhereError(Problem(str(sender.id), "", "is plugged in nowhere, so it sends nothing", "an attachment"))
 
 
 def _enter_by_tunnel(
@@ -182,7 +187,8 @@ def _enter_by_tunnel(
     switch, end = next(links, (None, None))
     if leaf is None or switch is None or end is None:
         message = "is behind a VTEP that no link leads to, or whose VPC has no port at a leaf"
-        raise IntentError(Problem(str(sender.id), "", message, "ask the operator"))
+        remedy = "a link to it with its address in prefixes, and a port of the VPC at a leaf"
+        raise NowhereError(Problem(str(sender.id), "", message, remedy))
     address = model.leaf_vteps[leaf].address
     tunnel = Tunnel(end.peer_mac, model.switches[switch].router_mac, vtep.address, address, sender.subnet.vni)
     return Departure(switch, end.port, wrap(tunnel, frame, 0), sender)

@@ -88,7 +88,7 @@ class Judge:
         self._model: Model = world.model
         self._walk = walk
         first = walk.hops[0]
-        sent = _inside(first.frame, is_tunnelled=world.is_fabric_port(first.switch, first.port))
+        sent = inside(first.frame, is_tunnelled=world.is_fabric_port(first.switch, first.port))
         self._sent_by = None if sent is None else sent.src
         self.remarks = list(self._remarks())
 
@@ -126,7 +126,7 @@ class Judge:
 
     def _is_answer(self, end: _End) -> bool:
         """Whether what leaves is the switch's own answer to who has sent the frame."""
-        frame = _inside(end.outcome.frame, is_tunnelled=end.outcome.end is End.LEFT)
+        frame = inside(end.outcome.frame, is_tunnelled=end.outcome.end is End.LEFT)
         return frame is not None and frame.dst == self._sent_by
 
     # -- what arrives -------------------------------------------------------------------------------------------
@@ -166,7 +166,7 @@ class Judge:
     def _answered(self) -> Verdict | None:
         for it in self._ends(End.DELIVERED, End.LEFT):
             if self._is_answer(it):
-                answer = _inside(it.outcome.frame, is_tunnelled=it.outcome.end is End.LEFT)
+                answer = inside(it.outcome.frame, is_tunnelled=it.outcome.end is End.LEFT)
                 mac = "" if answer is None else f": {answer.src} has the address"
                 return Verdict(
                     VerdictKind.ANSWERED,
@@ -178,7 +178,8 @@ class Judge:
             said = self._said_by_controller(it.hop, punt)
             if said is not None and said[1] is False:
                 text = f"answered by the controller as the gateway: {said[0]}"
-                return Verdict(VerdictKind.ANSWERED, *_same(text), switch=it.hop.switch)
+                told = f"answered by the gateway: {said[0]}"
+                return Verdict(VerdictKind.ANSWERED, text, told, switch=it.hop.switch)
         return None
 
     def _punts(self) -> Iterator[tuple[_End, Punt]]:
@@ -190,7 +191,7 @@ class Judge:
         """What the controller answers, and whether that is an error; None if nothing."""
         reply = respond(punt.payload, punt.reason, punt.ingress_port, view_of_model(self._model, hop.switch))
         is_tunnelled = self._world.is_fabric_port(hop.switch, punt.ingress_port)
-        frame = None if reply is None else _inside(reply.frame, is_tunnelled=is_tunnelled)
+        frame = None if reply is None else inside(reply.frame, is_tunnelled=is_tunnelled)
         packet = None if frame is None else parse_ip(frame)
         if packet is None:
             return None
@@ -311,7 +312,7 @@ def _place(port: ModelPort) -> str:
     return ""
 
 
-def _inside(data: bytes, *, is_tunnelled: bool) -> EthernetFrame | None:
+def inside(data: bytes, *, is_tunnelled: bool) -> EthernetFrame | None:
     """The tenant's own frame; what a tenant itself has put into VXLAN is its own as it is."""
     frame = parse_frame(data)
     found = unwrap(frame) if is_tunnelled and frame is not None else None

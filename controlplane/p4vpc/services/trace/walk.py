@@ -110,7 +110,7 @@ class World:
         down_links: Collection[ObjectId] = (),
     ):
         self.model = model
-        self._pipeline = pipeline
+        self.pipeline = pipeline
         self._tracer = tracer
         self._held = held
         self._down_links = down_links
@@ -169,7 +169,7 @@ class World:
         if loaded is None:
             held = dict(self._held(name))
             self._origins[name] = {entry.identity: origins for entry, origins in held.items()}
-            loaded = self._loaded[name] = self._tracer.load(self._pipeline.device_config, held)
+            loaded = self._loaded[name] = self._tracer.load(self.pipeline.device_config, held)
         return loaded
 
     def _outcome(self, hop: Hop, egress: Pass, number: int) -> Outcome:
@@ -210,7 +210,7 @@ class World:
         return found
 
     def _punt(self, frame: bytes) -> Punt:
-        fields = self._pipeline.info.packet_in
+        fields = self.pipeline.info.packet_in
         width = sum(it.width for it in fields)
         header, left, values = int.from_bytes(frame[: width // 8]), width, dict[str, int]()
         for it in fields:
