@@ -27,13 +27,14 @@ from p4vpc.services.trace.service import (
 )
 from p4vpc.services.trace.tracing import Answer, Traced, ask, desired_of
 from p4vpc.services.trace.verdict import Verdict, VerdictKind
-from p4vpc.services.trace.walk import End, Hop, Outcome, Walk, World
+from p4vpc.services.trace.walk import End, Held, Hop, Outcome, Walk, World
 
 __all__ = [
     "PROTOCOLS",
     "Answer",
     "DecidingRule",
     "End",
+    "Held",
     "Hop",
     "LoadedSwitch",
     "Lookup",
