@@ -7,15 +7,16 @@ entries by itself and follows the model's links. Both run one engine, so this is
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
 from p4vpc.compiler import DropReason
 from p4vpc.errors import IntentError, NotFoundError
-from p4vpc.intent import ObjectId
+from p4vpc.intent import Mac, ObjectId
 from p4vpc.model import LocalPlace
 from p4vpc.services.trace import End, Hop, Outcome, Question, Traced, VerdictKind, World, ask
 from tests.pipeline.fabric import MOST_HOPS, MemoryFabric, Place
@@ -23,12 +24,16 @@ from tests.pipeline.trace_world import Tracing, traced_fabric
 
 CPU_PORT = 510
 SECOND_US = 1_000_000
-PORTS = ("web-1", "web-2", "web-3", "quarantine-1", "db-1", "tagged-1", "vm-1", "tap-1")
-ADDRESSES = (
-    *("10.0.1.1", "10.0.1.99", "10.0.1.255", "10.0.2.1", "10.0.2.99", "10.0.1.73", "192.0.2.7", "198.51.100.1"),
-    *("224.0.0.251", "255.255.255.255", "127.0.0.1", "fd01::1", "fd01::99", "fd02::2", "ff02::fb", "fe80::1"),
-    "2001:db8::1",
-)
+OF_BOTH = ("web-1", "web-2", "web-3", "quarantine-1", "db-1")
+PORTS = {"red": (*OF_BOTH, "tagged-1", "vm-1", "tap-1"), "blue": OF_BOTH}
+ADDRESSES = {
+    4: (
+        *("10.0.1.1", "10.0.1.99", "10.0.1.255", "10.0.2.1", "10.0.2.99", "10.0.1.73", "192.0.2.7", "198.51.100.1"),
+        *("224.0.0.251", "255.255.255.255", "127.0.0.1"),
+    ),
+    6: ("fd01::1", "fd01::99", "fd02::2", "ff02::fb", "fe80::1", "2001:db8::1"),
+}
+PROTOCOLS = {4: (None, "tcp", "tcp", "udp", "icmp", "arp", 47), 6: (None, "tcp", "tcp", "udp", "icmpv6", "nd", 47)}
 
 
 @pytest.fixture(scope="module")
@@ -38,21 +43,32 @@ def everything() -> tuple[MemoryFabric, Tracing, list[int]]:
 
 @st.composite
 def questions(draw: st.DrawFn) -> Question:
-    protocol = draw(st.sampled_from([None, "tcp", "udp", "icmp", "icmpv6", "arp", "nd", 47]))
+    """Mostly what hosts send to each other; with oddities in some."""
+    tenant, family = draw(st.sampled_from(["red", "red", "blue"])), draw(st.sampled_from([4, 6]))
+    source, target, *_ = draw(st.permutations(PORTS[tenant]))
+    targets = st.just(target)
+    protocol = draw(st.sampled_from(PROTOCOLS[family]))
     has_ports = protocol in ("tcp", "udp")
     number = st.sampled_from([22, 53, 80, 5432, 5433])
-    return Question(
-        source=ObjectId("port", f"{draw(st.sampled_from(['red', 'red', 'blue']))}/prod/{draw(st.sampled_from(PORTS))}"),
-        destination=draw(st.sampled_from((*PORTS, *ADDRESSES))),
+    usual = Question(
+        source=ObjectId("port", f"{tenant}/prod/{source}"),
+        destination=draw(targets | targets | targets | st.sampled_from((source, *ADDRESSES[family]))),
         protocol=protocol,
-        family=draw(st.sampled_from([None, 4, 6])),
+        family=family,
         source_port=draw(st.none() | number) if has_ports else None,
         destination_port=draw(number) if has_ports else None,
-        ttl=draw(st.sampled_from([0, 1, 2, 64, 64, 64])),
-        length=draw(st.sampled_from([None, None, 1500, 1501, 3000])),
-        source_address=draw(st.none() | st.none() | st.sampled_from(["10.0.1.12", "10.0.9.9"]).map(ip_address)),
-        destination_mac=None,
         is_reply=draw(st.booleans()),
+    )
+    other_address = ip_address("10.0.1.12" if family == 4 else "fd01::12")
+    return draw(
+        st.just(usual)
+        | st.just(usual)
+        | st.just(usual)
+        | st.just(usual)
+        | st.sampled_from([0, 1, 2]).map(lambda ttl: replace(usual, ttl=ttl))
+        | st.sampled_from([1500, 1501, 3000]).map(lambda length: replace(usual, length=length))
+        | st.just(replace(usual, source_address=other_address))
+        | st.just(replace(usual, destination_mac=Mac(0x0200000001FF)))
     )
 
 
@@ -86,6 +102,7 @@ def compare(fabric: MemoryFabric, tracing: Tracing, world: World, traced: Traced
     assert Counter(drops_of(traced)) == drops
 
     verdict = traced.verdict
+    event(f"{verdict.kind.value} {verdict.reason or ''}".strip())
     edge = {place: frame for place, frame in left if place[1] != CPU_PORT and place not in world._ends}
     answered = {place for place, frame in edge.items() if place == (departure.switch, departure.port)}
     mirrors = {(hop.switch, it.egress.egress_port) for hop, it in ends(traced, End.MIRRORED) if it.egress}

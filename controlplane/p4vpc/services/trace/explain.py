@@ -32,8 +32,10 @@ class DecidingRule:
     action: str
 
     def __str__(self) -> str:
-        which = "what no rule is about" if self.position is None else f"{self.direction}[{self.position}]"
-        return f"{self.acl} {self.action}s {which}" + (f" ({self.direction})" if self.position is None else "")
+        which = f"what no {self.direction} rule is about" if self.position is None else "it"
+        verb = "allows" if self.action == "allow" else "denies"
+        rule = "" if self.position is None else f", {self.direction}[{self.position}]"
+        return f"{self.acl}{rule} {verb} {which}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +164,12 @@ class _Entry:
             return
         route = self._hit("routes_v4", "routes_v6")
         if not is_bridged and route is not None:
-            via = self._names(route, "port")
-            text = f"{self._names(route, 'route', 'subnet')} decides"
-            yield self._remark("destination", f"{text}: {f'to {via}' if via else 'dropped'}", route)
+            name, hop = self._names(route, "route", "subnet"), self._names(route, "port")
+            if route.action != "drop_route":
+                text = f"{name} leads to {hop}"
+            else:
+                text = f"{name} leads to {hop}, which is plugged in nowhere" if hop else f"nobody of {name} has it"
+            yield self._remark("destination", text, route)
             return
         station, flood = self._hit("bridge"), self._hit("flood")
         if station is not None:

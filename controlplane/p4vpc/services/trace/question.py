@@ -161,7 +161,7 @@ def enter(model: Model, sender: ModelPort, frame: bytes, receiver: ModelPort | N
     """Return the departure of a frame from a port: as it is, or in the tunnel of a foreign VTEP.
 
     Raises:
-        NowhereError: the port is nowhere, or its VTEP is reached over no link.
+        NowhereError: the port is nowhere, or behind a VTEP while its VPC is at no leaf.
     """
     match sender.place:
         case LocalPlace(switch=switch, port=port):
@@ -184,11 +184,10 @@ def _enter_by_tunnel(
         for end in ends
         if end.peer_switch is None and any(vtep.address in prefix for prefix in end.prefixes)
     )
-    switch, end = next(links, (None, None))
-    if leaf is None or switch is None or end is None:
-        message = "is behind a VTEP that no link leads to, or whose VPC has no port at a leaf"
-        remedy = "a link to it with its address in prefixes, and a port of the VPC at a leaf"
-        raise NowhereError(Problem(str(sender.id), "", message, remedy))
+    if leaf is None:
+        message = "is behind a VTEP, and its VPC has no port at a leaf, so nobody takes what it sends"
+        raise NowhereError(Problem(str(sender.id), "", message, "a port of the VPC at a leaf"))
+    switch, end = next(links)  # the model has made sure of a link
     address = model.leaf_vteps[leaf].address
     tunnel = Tunnel(end.peer_mac, model.switches[switch].router_mac, vtep.address, address, sender.subnet.vni)
     return Departure(switch, end.port, wrap(tunnel, frame, 0), sender)
@@ -271,7 +270,7 @@ def _frame(question: Question, vpc: ModelVpc, sender: ModelPort, target: IpAddre
     destination = question.destination_mac or group_mac(target) or _next_hop(vpc, sender, target)
     if destination is None:
         subnet = f"subnet {sender.subnet.id.key.rpartition('/')[2]}"
-        note = f"{target} is in {subnet} and nobody there has it: traced is the question that the host asks first"
+        note = f"{target} is in {subnet}, and nobody plugged in there has it: traced is what the host asks first"
         return build_question(mac, own, target, tci), note
     return build_frame(EthernetFrame(destination, mac, tci, ether_type_of(target), build_packet(packet))), ""
 
@@ -327,7 +326,11 @@ def _next_hop(vpc: ModelVpc, sender: ModelPort, target: IpAddress) -> Mac | None
     if target.version == 4 and subnet.ipv4 is not None and target == subnet.ipv4.broadcast_address:
         return Mac(0xFFFFFFFFFFFF)
     for port in vpc.ports:
-        if port.subnet.id == subnet.id and (target in port.addresses or target == link_local_of(port.mac)):
+        if (
+            port.place is not None
+            and port.subnet.id == subnet.id
+            and (target in port.addresses or target == link_local_of(port.mac))
+        ):
             return port.mac
     return None
 

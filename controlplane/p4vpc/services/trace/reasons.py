@@ -18,7 +18,7 @@ class Stage(IntEnum):
 
 
 TEXTS: Mapping[int, str] = {
-    DropReason.UNKNOWN_PORT: "nobody is plugged in there with this tag",
+    DropReason.UNKNOWN_PORT: "nobody is plugged in there with this tag, and it is not for the switch itself",
     DropReason.UNKNOWN_VTEP: "its tunnel comes from a VTEP that this switch does not know",
     DropReason.UNKNOWN_VNI: "its tunnel has a VNI that is not present here",
     DropReason.VXLAN_FLAGS: "its VXLAN header has other flags than it may have",

@@ -168,12 +168,9 @@ class Judge:
             if self._is_answer(it):
                 answer = inside(it.outcome.frame, is_tunnelled=it.outcome.end is End.LEFT)
                 mac = "" if answer is None else f": {answer.src} has the address"
-                return Verdict(
-                    VerdictKind.ANSWERED,
-                    f"answered by the edge, {it.hop.switch}{mac}",
-                    f"answered by the edge{mac}",
-                    switch=it.hop.switch,
-                )
+                edge = self._entered_at(it.hop)
+                text = f"answered by the edge, {edge}{mac}"
+                return Verdict(VerdictKind.ANSWERED, text, f"answered by the edge{mac}", switch=edge)
         for it, punt in self._punts():
             said = self._said_by_controller(it.hop, punt)
             if said is not None and said[1] is False:
@@ -181,6 +178,12 @@ class Judge:
                 told = f"answered by the gateway: {said[0]}"
                 return Verdict(VerdictKind.ANSWERED, text, told, switch=it.hop.switch)
         return None
+
+    def _entered_at(self, hop: Hop) -> str:
+        """The switch where the frame that a hop has come from entered the tenants' network."""
+        while not is_entry(hop) and hop.parent is not None:
+            hop = self._walk.hops[hop.parent]
+        return hop.switch
 
     def _punts(self) -> Iterator[tuple[_End, Punt]]:
         for it in self._ends(End.CONTROLLER):
