@@ -304,6 +304,13 @@ def test_nobody_takes_what_a_foreign_vtep_sends_for_a_vpc_that_is_at_no_leaf(tra
         Tracing(MemoryFabric(alone)).ask(VM, "10.0.1.1")
 
 
+def test_a_foreign_vtep_floods_by_copies_for_each_leaf(tracing: Tracing) -> None:
+    answer = tracing.ask(VM, "10.0.1.255", **UDP_9)
+    assert len([hop for hop in answer.request.walk.hops if hop.parent is None]) == 2
+    names = {it.key.rpartition("/")[2] for it in answer.request.verdict.ports}
+    assert names == {"web-1", "web-2", "web-3", "quarantine-1", "tagged-1"}
+
+
 def test_a_wrong_destination_mac_is_the_askers_own_choice(tracing: Tracing) -> None:
     verdict = tracing.ask(WEB, "10.0.1.12", destination_mac=Mac(0x02AAAAAAAAAA)).request.verdict
     assert verdict.reason == "unknown_destination"

@@ -85,6 +85,7 @@ class Departure:
 
     Attributes:
         sender: whose it is; None if nobody says.
+        copies: more of the same frame, for other leaves, as a foreign VTEP sends them.
         note: what is to be known of how the question was understood; empty if nothing.
     """
 
@@ -92,6 +93,7 @@ class Departure:
     port: int
     frame: bytes
     sender: ModelPort | None
+    copies: tuple[bytes, ...] = ()
     note: str = ""
 
 
@@ -174,23 +176,32 @@ def enter(model: Model, sender: ModelPort, frame: bytes, receiver: ModelPort | N
 def _enter_by_tunnel(
     model: Model, sender: ModelPort, vtep: Vtep, frame: bytes, receiver: ModelPort | None
 ) -> Departure:
-    """A foreign VTEP sends to the leaf of the receiver, or, if that is at none, to the first leaf of the VPC."""
+    """A foreign VTEP sends to the leaf of the receiver, or, if that is at none, to the first leaf of the VPC.
+
+    What is for a group it sends to every leaf that the subnet has ports at, in copies.
+    """
     vpc, _ = find_port(model, sender.id)
     leaves = sorted(vpc.switches & model.leaf_vteps.keys())
-    leaf = receiver.switch if receiver is not None and receiver.switch in leaves else next(iter(leaves), None)
+    parsed = parse_frame(frame)
+    if parsed is not None and not parsed.dst.is_unicast:
+        members = {port.switch for port in vpc.ports if port.subnet.id == sender.subnet.id}
+        leaves = [leaf for leaf in leaves if leaf in members] or leaves[:1]
+    else:
+        leaves = [receiver.switch] if receiver is not None and receiver.switch in leaves else leaves[:1]
+    if not leaves:
+        message = "is behind a VTEP, and its VPC has no port at a leaf, so nobody takes what it sends"
+        raise NowhereError(Problem(str(sender.id), "", message, "a port of the VPC at a leaf"))
     links = (
         (name, end)
         for name, ends in sorted(model.fabric_ports.items())
         for end in ends
         if end.peer_switch is None and any(vtep.address in prefix for prefix in end.prefixes)
     )
-    if leaf is None:
-        message = "is behind a VTEP, and its VPC has no port at a leaf, so nobody takes what it sends"
-        raise NowhereError(Problem(str(sender.id), "", message, "a port of the VPC at a leaf"))
-    switch, end = next(links)  # the model has made sure of a link
-    address = model.leaf_vteps[leaf].address
-    tunnel = Tunnel(end.peer_mac, model.switches[switch].router_mac, vtep.address, address, sender.subnet.vni)
-    return Departure(switch, end.port, wrap(tunnel, frame, 0), sender)
+    switch, end = next(links)  # the model has made sure of one
+    router_mac, vni = model.switches[switch].router_mac, sender.subnet.vni
+    tunnels = (Tunnel(end.peer_mac, router_mac, vtep.address, model.leaf_vteps[leaf].address, vni) for leaf in leaves)
+    first, *others = (wrap(tunnel, frame, 0) for tunnel in tunnels)
+    return Departure(switch, end.port, first, sender, tuple(others))
 
 
 def _attached_at(model: Model, switch: str, port: int, frame: bytes) -> ModelPort | None:

@@ -64,7 +64,7 @@ def ask(question: Question, world: World) -> Answer:
 
 
 def _trace(departure: Departure, world: World) -> Traced:
-    walk = world.walk(departure.switch, departure.port, departure.frame)
+    walk = world.walk(departure.switch, departure.port, departure.frame, *departure.copies)
     judge = Judge(world, walk)
     return Traced(departure, walk, judge.verdict(), judge.remarks)
 

@@ -71,7 +71,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class Hop:
-    """One frame at one switch. `number` counts from 0, `parent` is the hop that it came from."""
+    """One frame at one switch. `number` counts from 0, `parent` is the hop that it came from; None: it enters here."""
 
     number: int
     parent: int | None
@@ -142,11 +142,11 @@ class World:
         """Whether a link is plugged in there."""
         return (switch, port) in self._ends
 
-    def walk(self, switch: str, port: int, frame: bytes) -> Walk:
-        """Follow a frame that enters a switch by a port until nothing of it is on the way."""
+    def walk(self, switch: str, port: int, *frames: bytes) -> Walk:
+        """Follow frames that enter a switch by a port until nothing of them is on the way."""
         walk = Walk()
-        waiting: deque[Hop] = deque([Hop(0, None, switch, port, frame)])
-        number = 1
+        waiting: deque[Hop] = deque(Hop(number, None, switch, port, frame) for number, frame in enumerate(frames))
+        number = len(waiting)
         while waiting:
             hop = waiting.popleft()
             walk.hops.append(hop)
