@@ -5,7 +5,7 @@ A tenant's answer has no hops, no place, and of the objects only its own; `Trace
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,10 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from p4vpc.api.schemas import ObjectRef
 from p4vpc.compiler.entries import ActionCall, TableEntry
 from p4vpc.intent import ObjectId
+from p4vpc.model import LocalPlace
 from p4vpc.services import Principal
 from p4vpc.services.responder.ethernet import build_frame
 from p4vpc.services.trace import DecidingRule, Hop, Lookup, Outcome, Pass, Remark, Report, Traced, Verdict, VerdictKind
 from p4vpc.services.trace.passes import name_of
+from p4vpc.services.trace.question import Departure
 from p4vpc.services.trace.reasons import FABRIC
 from p4vpc.services.trace.summary import summary_of
 from p4vpc.services.trace.verdict import inside
@@ -297,15 +299,10 @@ class TracedModel(BaseModel):
         departure = traced.departure
         is_tunnelled = view.world.is_fabric_port(departure.switch, departure.port)
         frame = departure.frame
-        if is_tunnelled and not view.caller.is_operator:
-            # What a VTEP puts around a frame tells where it is.
-            return cls._of(view, traced, summary_of(_inner(frame), is_tunnelled=False))
-        return cls._of(view, traced, summary_of(frame, is_tunnelled=is_tunnelled))
-
-    @classmethod
-    def _of(cls, view: TraceView, traced: Traced, packet: str) -> Self:
+        if not view.caller.is_operator:
+            frame, is_tunnelled = _as_sent(departure, is_tunnelled=is_tunnelled), False
         return cls(
-            packet=packet,
+            packet=summary_of(frame, is_tunnelled=is_tunnelled),
             verdict=VerdictModel.of(view, traced.verdict),
             path=[RemarkModel.of(view, it) for it in view.remarks(traced)],
             hops=[HopModel.of(view, hop) for hop in traced.walk.hops] if view.caller.is_operator else [],
@@ -341,9 +338,14 @@ class TraceModel(BaseModel):
         )
 
 
-def _inner(frame: bytes) -> bytes:
-    found = inside(frame, is_tunnelled=True)
-    return b"" if found is None else build_frame(found)
+def _as_sent(departure: Departure, *, is_tunnelled: bool) -> bytes:
+    """The frame without what tells where its port is: the tunnel of a foreign VTEP, the tag of an attachment."""
+    frame = inside(departure.frame, is_tunnelled=is_tunnelled)
+    if frame is None:
+        return b""
+    place = None if departure.sender is None else departure.sender.place
+    is_tagged = isinstance(place, LocalPlace) and place.vlan_id != 0
+    return build_frame(replace(frame, tci=None) if is_tagged else frame)
 
 
 def _steps(view: TraceView, run: Pass) -> list[str]:
