@@ -120,7 +120,6 @@ def test_each_decision_names_what_it_comes_from(tracing: Tracing) -> None:
             ("security_group red/prod/db",),
         ),
         ("acl", "network_acl red/prod/edge, inbound[2] allows it", ("network_acl red/prod/edge",)),
-        ("copy", "the rule has it copied to its mirror", ("network_acl red/prod/edge",)),
         ("copy", "a copy goes to port red/prod/tap-1", ("port red/prod/tap-1",)),
         ("delivery", "goes to port red/prod/db-1", ("port red/prod/db-1",)),
     ]
@@ -137,11 +136,16 @@ def test_what_an_acl_denies_at_its_end_names_no_rule(tracing: Tracing) -> None:
 
 def test_a_rule_that_logs_shows_the_packet_and_lets_it_pass(tracing: Tracing) -> None:
     traced = tracing.ask(WEB, DB).request
-    assert ("copy", "the rule has it logged", ("network_acl red/prod/edge",)) in stages(traced, "copy")
     assert stages(traced, "controller") == [
         ("controller", "shown to the controller, as a rule of a network ACL logs it", ())
     ]
     assert [str(it) for it in traced.verdict.ports] == ["port red/prod/db-1"]
+
+
+def test_a_rule_copies_nothing_of_what_another_reason_drops(tracing: Tracing) -> None:
+    traced = tracing.ask(WEB, DB, length=1501).request
+    assert traced.verdict.reason == "too_big"
+    assert [text for _, text, _ in stages(traced, "acl", "copy")] == ["network_acl red/prod/edge, inbound[1] allows it"]
 
 
 def test_a_broadcast_branches_to_everybody_but_its_sender(tracing: Tracing) -> None:

@@ -218,11 +218,6 @@ class _Entry:
             rule = self._rule(lookup, _ACL_DIRECTIONS[table])
             if rule is not None:
                 yield self._remark("acl", str(rule), lookup, rule=rule)
-            session, is_logged = lookup.args
-            if session:
-                yield self._remark("copy", "the rule has it copied to its mirror", lookup)
-            if is_logged:
-                yield self._remark("copy", "the rule has it logged", lookup)
 
     def _rule(self, lookup: Lookup, direction: str) -> DecidingRule | None:
         acl = next((origin for origin in self._origins(lookup) if origin.kind == "network_acl"), None)
