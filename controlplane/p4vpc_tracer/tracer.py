@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from typing import cast
 
 from p4vpc.compiler.entries import Entry, Identity
-from p4vpc.errors import InternalError
-from p4vpc.services.trace import Processed, Step, StepKind
+from p4vpc.errors import InternalError, Problem
+from p4vpc.services.trace import Processed, Step, StepKind, TracerMissingError
 from p4vpc_tracer.entries import put
 from softswitch.errors import ProgramError, StateError
 from softswitch.program import Program
@@ -30,7 +30,8 @@ class SoftswitchTracer:
         """A switch that holds these entries.
 
         Raises:
-            InternalError: the pipeline cannot be executed, or an entry does not fit it.
+            TracerMissingError: the pipeline is none for v1model.
+            InternalError: an entry does not fit it.
         """
         switch = MemorySwitch(self._program(device_config))
         for entry in entries:
@@ -42,7 +43,9 @@ class SoftswitchTracer:
             try:
                 self._compiled = (device_config, Program.from_json(device_config))
             except ProgramError as error:
-                raise InternalError(f"the tracer cannot execute the pipeline: {error}") from None
+                message = f"the tracer cannot execute the controller's pipeline: {error}"
+                remedy = "a pipeline for v1model, as p4c writes it for BMv2"
+                raise TracerMissingError(Problem("", "", message, remedy)) from None
         return self._compiled[1]
 
 

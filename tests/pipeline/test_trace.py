@@ -277,6 +277,7 @@ def test_a_candidate_place_takes_announcements_only(tracing: Tracing) -> None:
         ({"destination": "10.0.1.12", "source_address": ip_address("fd01::1")}, "source_address", "is not of the"),
         ({}, "destination", "is missing"),
         ({"destination": "10.0.1.99", "is_established": True}, "established", "nobody of vpc red/prod has 10.0.1.99"),
+        ({"destination": "10.0.1.12", "protocol": "arp", "is_established": True}, "established", "questions for"),
         ({"frame": bytes(60), "is_established": True}, "established", "a whole frame has no other direction here"),
     ],
 )

@@ -70,7 +70,8 @@ class Tracer(Protocol):
             entries: what it holds.
 
         Raises:
-            P4vpcError: the pipeline cannot be executed, or an entry does not fit it.
+            TracerMissingError: this one cannot execute the pipeline.
+            InternalError: an entry does not fit the pipeline.
         """
 
 

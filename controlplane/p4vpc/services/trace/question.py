@@ -132,6 +132,8 @@ def opposite(question: Question, model: Model) -> Question:
     """
     if question.source is None or question.frame is not None or question.destination is None:
         raise _mistake("established", "a whole frame has no other direction here", "ask with source and destination")
+    if question.protocol in (ARP, ND):
+        raise _mistake("established", "questions for neighbours open no flow", "leave it out")
     vpc, sender = find_port(model, question.source)
     target = _target(question, model, vpc, sender)
     other = next((port for port in vpc.ports if target in port.addresses), None)
