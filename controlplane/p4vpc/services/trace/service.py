@@ -16,7 +16,7 @@ from p4vpc.services.trace.tracing import Answer, ask, desired_of
 from p4vpc.services.trace.walk import Held, World
 
 MOST_WAITING = 16
-"""Whoever comes when so many wait is sent away: each trace takes tens of milliseconds of the controller's time."""
+"""Whoever comes when so many wait is sent away: each trace takes up to a second of the controller's time."""
 
 MOST_WAITING_OF_A_TENANT = 4
 """So that no tenant takes all of these places."""
