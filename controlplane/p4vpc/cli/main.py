@@ -22,6 +22,7 @@ from p4vpc.cli.options import Output, Server, TokenOption
 from p4vpc.cli.progress import realised, working
 from p4vpc.cli.serve import serve
 from p4vpc.cli.show import Format
+from p4vpc.cli.trace import trace
 from p4vpc.client import ApplyResult, Client, RefusedError, UnreachableError
 from p4vpc.errors import IntentError, Problem
 from p4vpc.intent import COLLECTIONS, KINDS, ObjectId, closest, parse_id
@@ -41,6 +42,7 @@ app = typer.Typer(
 app.command(context_settings={"auto_envvar_prefix": "P4VPC_SERVE"})(serve)
 app.command()(backup.backup)
 app.command()(completion)
+app.command()(trace)
 app.add_typer(tokens.app)
 
 Files = Annotated[

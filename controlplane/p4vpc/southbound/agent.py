@@ -228,6 +228,15 @@ class Agent:
         return self._connections if self._state is SwitchState.READY else None
 
     @property
+    def held(self) -> Mapping[Identity, Entry] | None:
+        """A copy of what the switch holds, as far as it has acknowledged it; None if that is not known now.
+
+        Threads other than the event loop's may ask: a dict of tuples is copied in one step.
+        """
+        image = self._image
+        return None if image is None or image.is_stale else image.entries.copy()
+
+    @property
     def is_looked_at(self) -> bool:
         """Whether the ports' states have been asked for, with whatever success."""
         return bool(self._error) or self._port_states is not PortStates.UNKNOWN
