@@ -100,16 +100,28 @@ class Index:
                 raise TypeError(f"no place for {intent}")
 
     def put(self, object_id: ObjectId, intent: Intent | None) -> None:
-        """Put an object in, or take it out (None); what belongs to VPCs is sorted no more, see `sort_members`."""
+        """Put an object in, or take it out (None); what is of its kind is sorted no more, see `sort_members`."""
         before: Intent | None = self.by_id.pop(object_id, None)
         if before is not None:
             self._unfile(before)
         if intent is not None:
             self.by_id[object_id] = intent
             self._file(intent)
+        if object_id.kind == "vtep":
+            self.__dict__.pop("vtep_at", None)
 
     def _unfile(self, before: Intent) -> None:
         match before:
+            case Fabric():
+                self.fabric = Fabric()
+            case Switch():
+                del self.switches[before.name]
+            case Link():
+                del self.links[before.name]
+            case ForeignVtep():
+                del self.vteps[before.name]
+            case QosPolicy():
+                del self.qos_policies[before.key]
             case Tenant():
                 del self.tenants[before.name]
             case Vpc():
@@ -122,7 +134,7 @@ class Index:
                 if not any(members.all):
                     del self.members[before.vpc_key]
             case _:
-                raise TypeError(f"more than {before} is concerned")
+                raise TypeError(f"no place for {before}")
 
     def sort_members(self, vpc_key: str) -> None:
         """Sort what belongs to the VPC by name."""
