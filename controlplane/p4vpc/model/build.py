@@ -105,11 +105,11 @@ def build_model(objects: Iterable[Intent], identifiers: Identifiers, revision: i
 
 
 def model_of(
-    before: Model, pieces: FabricPieces, fabric: Fabric, vpcs: Mapping[str, ModelVpc], changed: Iterable[str], revision: int
+    before: Model, pieces: FabricPieces, fabric: Fabric, vpcs: Mapping[str, ModelVpc], changed: Iterable[str]
 ) -> Model:
-    """Return a model with other VPCs, of which only those in `changed` are not as before, and perhaps another fabric."""
+    """Return a model with other pieces, and other VPCs, of which only those in `changed` are not as before."""
     return Model(
-        revision,
+        before.revision,
         fabric.tenant_mtu,
         pieces.switches,
         pieces.fabric_ports,

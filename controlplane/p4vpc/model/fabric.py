@@ -5,7 +5,6 @@ What does not change is the same object before and after: a switch depends on it
 the far ends' MACs, its tunnel end also on the modes that the fabric says (docs/adr/0027).
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from typing import NamedTuple, TypeVar
 
@@ -25,7 +24,7 @@ Changes = Mapping[ObjectId, tuple[Intent | None, Intent | None]]
 
 
 class FabricPieces(NamedTuple):
-    """The fields of `Model` that depend on the operator's objects alone; each is by switch."""
+    """The fields of `Model` that depend on switches and links; each is by switch."""
 
     switches: Mapping[str, ModelSwitch]
     fabric_ports: Mapping[str, tuple[FabricPort, ...]]
@@ -67,9 +66,7 @@ def fabric_after(before: FabricPieces, index: Index, changes: Changes, number: N
     return FabricPieces(switches, fabric_ports, _after(before.leaf_vteps, vteps, {*others, *names}))
 
 
-def _links_of(
-    before: FabricPieces, changes: Changes, switches: Mapping[str, ModelSwitch]
-) -> dict[str, set[str]]:
+def _links_of(before: FabricPieces, changes: Changes, switches: Mapping[str, ModelSwitch]) -> dict[str, set[str]]:
     """Return the names of all links at the switches where one comes, goes or is another one, or which are new."""
     links_of: dict[str, set[str]] = {}
 

@@ -80,7 +80,7 @@ class ModelKeeper:
         pieces = FabricPieces(before.switches, before.fabric_ports, before.leaf_vteps)
         if any(object_id.kind in _OF_THE_FABRIC for object_id in both):
             pieces = fabric_after(pieces, self._index, both, self._builder.number)
-        self.model = model_of(before, pieces, self._index.fabric, vpcs, by_vpc.keys(), revision)
+        self.model = replace(model_of(before, pieces, self._index.fabric, vpcs, by_vpc.keys()), revision=revision)
         return self.model
 
     def _with_ports(self, key: str, vpc: ModelVpc, ids: Set[ObjectId]) -> ModelVpc:

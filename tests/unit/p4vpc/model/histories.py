@@ -96,7 +96,7 @@ LEAF3 = tuple(EXTRA[ObjectId(*name)] for name in (("switch", "leaf3"), ("link", 
 
 @st.composite
 def edits(draw: st.DrawFn) -> Edit:
-    """A change of one object: put as one of the worlds has it, deleted, or changed; many are of ports and the fabric."""
+    """A change of one object: put as one of the worlds has it, deleted, or changed; many of ports and the fabric."""
     intent = draw(st.sampled_from(draw(st.sampled_from((_PORTS, _PORTS, _OPERATORS, _KNOWN)))))
     kind_of_edit = draw(st.integers(0, 5))
     if kind_of_edit == 0:
@@ -174,7 +174,9 @@ def _change_fabric(draw: st.DrawFn, document: dict[str, Any]) -> None:
             ]
             some = {"a": ends}
             if "mac" in document["b"]:
-                prefixes = draw(st.sampled_from([["10.255.9.0/24"], ["10.255.9.1/32", "10.255.7.0/24"], ["10.255.0.7/32"]]))
+                prefixes = draw(
+                    st.sampled_from([["10.255.9.0/24"], ["10.255.9.1/32", "10.255.7.0/24"], ["10.255.0.7/32"]])
+                )
                 some["b"] = [{**document["b"], "prefixes": prefixes}, {**document["b"], "mac": "02:00:00:00:99:07"}]
         case "vtep":
             some = {
@@ -186,7 +188,10 @@ def _change_fabric(draw: st.DrawFn, document: dict[str, Any]) -> None:
             document["trust_gbp"] = document["gbp"] and draw(st.booleans())
         case _:
             bursts = [10_000, 100_000, 1_000]
-            limit = {"rate_bps": draw(st.sampled_from([1_000_000, 2_000_000])), "burst_bytes": draw(st.sampled_from(bursts))}
+            limit = {
+                "rate_bps": draw(st.sampled_from([1_000_000, 2_000_000])),
+                "burst_bytes": draw(st.sampled_from(bursts)),
+            }
             some = {"from_port": [limit], "to_port": [limit]}
     for name in draw(st.lists(st.sampled_from(sorted(some)), min_size=1, max_size=2)):
         document[name] = draw(st.sampled_from(some[name]))
