@@ -89,6 +89,7 @@ def recompile(before: Compilation, of: Input) -> Compilation:
         if differing:
             changed[name] = differing
             states[name] = DesiredState(name, of.model.revision, tallies[name].entries)
+    of.shared.clear()
     return Compilation(of, states, tallies, changed, touched)
 
 

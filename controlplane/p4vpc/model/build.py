@@ -65,7 +65,7 @@ def check_objects(
 
     Raises ModelError with all problems.
     """
-    problems = list(_problems(Index(objects), deleted, malformed))
+    problems = list(find_problems(Index(objects), deleted, malformed))
     if problems:
         raise ModelError(problems)
 
@@ -85,7 +85,7 @@ def build_model(objects: Iterable[Intent], identifiers: Identifiers, revision: i
     Raises ModelError with all problems, InternalError if a number is missing that `plan_identifiers` asks for.
     """
     index = Index(objects)
-    problems = list(_problems(index))
+    problems = list(find_problems(index))
     if problems:
         raise ModelError(problems)
     builder = Builder(index, identifiers)
@@ -152,9 +152,10 @@ def _leaves(vpc: ModelVpc | None) -> Set[str]:
     return frozenset() if vpc is None else vpc.switches | vpc.candidate_switches
 
 
-def _problems(
+def find_problems(
     index: Index, deleted: Collection[ObjectId] = (), malformed: Malformed | None = None
 ) -> Iterator[Problem]:
+    """Yield every problem of these objects; see `check_objects`."""
     yield from check_references(index, deleted, malformed)
     yield from check_fabric(index)
     yield from check_tunnels(index)

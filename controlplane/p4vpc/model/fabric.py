@@ -51,8 +51,8 @@ def fabric_after(before: FabricPieces, index: Index, changes: Changes, number: N
     links_of = _links_of(before, changes, switches)
     for name in names & before.switches.keys() & switches.keys():
         if before.switches[name].router_mac != switches[name].router_mac:
-            peers = {end.peer_switch for end in before.fabric_ports[name]}
-            for peer in peers - {None} - links_of.keys():
+            peers = {end.peer_switch for end in before.fabric_ports[name] if end.peer_switch is not None}
+            for peer in peers - links_of.keys():
                 links_of[peer] = {end.link.key for end in before.fabric_ports[peer]}
     ports = {
         name: _sorted(end for key in keys for at, end in _ends(index.links[key], switches) if at == name)
@@ -75,13 +75,13 @@ def _links_of(before: FabricPieces, changes: Changes, switches: Mapping[str, Mod
 
     for name in switches.keys() - before.switches.keys():
         of(name)
-    both = [pair for object_id, pair in changes.items() if object_id.kind == "link"]
-    for link, _ in both:
+    links = [(key.key, *pair) for key, pair in changes.items() if key.kind == "link"]
+    for key, link, _ in links:
         for name in _switches_of(link):
-            of(name).discard(link.key)
-    for _, link in both:
+            of(name).discard(key)
+    for key, _, link in links:
         for name in _switches_of(link):
-            of(name).add(link.key)
+            of(name).add(key)
     return links_of
 
 
