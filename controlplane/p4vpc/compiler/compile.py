@@ -32,7 +32,7 @@ from p4vpc.compiler.pieces import Emitted, Piece, collect, merge
 from p4vpc.compiler.scope import NOBODY, Moved, Scope, scope_of, vpc_of
 from p4vpc.compiler.ways import Ways
 from p4vpc.intent import ObjectId
-from p4vpc.model import Model, ModelPort, ModelSwitch, ModelVpc, Vtep
+from p4vpc.model import FabricPort, Model, ModelPort, ModelSwitch, ModelVpc, Vtep
 
 NO_GUESTS: Mapping[str, Set[str]] = MappingProxyType({})
 """No leaf sends frames of a VPC that has no port there."""
@@ -98,18 +98,18 @@ def emit_vpc(model: Model, vpc: ModelVpc, scope: Scope) -> Emitted:
 
 def emit_fabric(model: Model, switch: ModelSwitch, ways: Ways) -> Emitted:
     """Yield what the switch holds whatever the tenants want."""
-    yield from emit_ends(model, switch)
+    yield from emit_ends(switch, model.fabric_ports[switch.name])
     yield from emit_reasons(model, switch)
     yield from underlay.emit_routes(model, switch, ways, model.leaf_vteps)
     yield from underlay.emit_prefixes(ways)
 
 
-def emit_ends(model: Model, switch: ModelSwitch) -> Emitted:
-    """Yield what the switch holds of itself and its ends of links."""
-    yield from access.emit_switch(model, switch)
+def emit_ends(switch: ModelSwitch, ends: Iterable[FabricPort]) -> Emitted:
+    """Yield what the switch holds of itself and of some of its ends of links."""
+    yield from access.emit_switch(switch, ends)
     yield from termination.emit_switch(switch)
-    yield from answer.emit_switch(model, switch)
-    yield from underlay.emit_switch(model, switch)
+    yield from answer.emit_switch(switch, ends)
+    yield from underlay.emit_switch(switch, ends)
 
 
 def emit_reasons(model: Model, switch: ModelSwitch) -> Emitted:

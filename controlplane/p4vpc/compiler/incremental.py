@@ -8,7 +8,7 @@ sums, and nothing is looked at that is the same object in both models. `compile_
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from itertools import chain
 
@@ -21,7 +21,7 @@ from p4vpc.compiler.scope import NOBODY, vpc_of
 from p4vpc.compiler.shared import Row
 from p4vpc.compiler.tally import Tally, change, tally
 from p4vpc.compiler.ways import OtherWays
-from p4vpc.model import Model
+from p4vpc.model import FabricPort, Model
 
 __all__ = ("Compilation", "Input", "compile_all", "recompile")
 
@@ -142,12 +142,16 @@ class _Fabric:
 
     def rows(self, old: Input, new: Input, name: str) -> tuple[list[Row], list[Row]]:
         """The rows of a switch, beside those of its VPCs, that may differ."""
-        return list(self._rows(old, name)), list(self._rows(new, name))
+        is_other = self._old.switches[name] != self._new.switches[name]
+        kept: Collection[FabricPort] = ()
+        if name in self._own and not is_other:
+            kept = set(self._old.fabric_ports[name]) & set(self._new.fabric_ports[name])
+        return list(self._rows(old, name, kept)), list(self._rows(new, name, kept))
 
-    def _rows(self, of: Input, name: str) -> Iterator[Row]:
+    def _rows(self, of: Input, name: str, kept: Collection[FabricPort]) -> Iterator[Row]:
         switch = of.model.switches[name]
         if name in self._own:
-            yield from emit_ends(of.model, switch)
+            yield from emit_ends(switch, [end for end in of.model.fabric_ports[name] if end not in kept])
         if self._are_reasons_other:
             yield from emit_reasons(of.model, switch)
         leaves = (self.ways.to.get(name, frozenset()) | self._addresses) & of.model.leaf_vteps.keys()

@@ -17,15 +17,15 @@ from p4vpc.compiler.family import of_family
 from p4vpc.compiler.pieces import Emitted
 from p4vpc.compiler.ways import Ways
 from p4vpc.intent import IpNetwork
-from p4vpc.model import Model, ModelPort, ModelSwitch, Vtep
+from p4vpc.model import FabricPort, Model, ModelPort, ModelSwitch, Vtep
 
 MOST_NEXT_HOPS = 64
 """What a group of the pipeline's selectors holds; a spine whose link has died would go round over all other leaves."""
 
 
-def emit_switch(model: Model, switch: ModelSwitch) -> Emitted:
+def emit_switch(switch: ModelSwitch, ends: Iterable[FabricPort]) -> Emitted:
     """Yield the switch's neighbours."""
-    for end in model.fabric_ports[switch.name]:
+    for end in ends:
         rewrite = ActionCall("set_neighbor", (switch.router_mac.value, end.peer_mac.value))
         yield TableEntry("neighbors", (Exact(end.port),), 0, rewrite), end.link
 

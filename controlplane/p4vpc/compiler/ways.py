@@ -9,11 +9,11 @@ lost, and if it is right, nothing more is.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from functools import cached_property
 from typing import NamedTuple
 
-from p4vpc.compiler.distances import FAR, Distances, Hops, Leg, Shift
+from p4vpc.compiler.distances import FAR, Distances, Hops, Shift
 from p4vpc.compiler.entries import Origin
 from p4vpc.intent import IpAddress, IpNetwork, ObjectId
 from p4vpc.model import FabricPort, Model, Vtep
@@ -173,19 +173,15 @@ class Ways:
         return False
 
 
-def _other_ways(old: Paths, new: Paths, steps: Iterable[tuple[Distances, Distances, Shift]]) -> OtherWays:
+def _other_ways(old: Paths, new: Paths, steps: Sequence[tuple[Distances, Distances, Shift]]) -> OtherWays:
     both = old.model.switches.keys() & new.model.switches.keys()
     to: defaultdict[str, set[str]] = defaultdict(set)
     kept = (old.model.leaf_vteps.keys() | old.announcing.keys()) & (new.model.leaf_vteps.keys() | new.announcing.keys())
     kept &= both
     for before, after, shift in steps:
+        step = _Step(before, after, shift, is_last=after is steps[-1][1])
         for destination in kept:
-            numbers = _concerned(before.to(destination), shift.gone) | _concerned(after.to(destination), shift.come)
-            for number in shift.moved.get(destination, ()):
-                numbers.add(number)
-                for wired in (old.wired, new.wired):
-                    numbers.update(far for _, far in wired.links(number))
-            for number in numbers:
+            for number in step.concerned(destination, (old.wired, new.wired)):
                 name = after.names.get(number)
                 if name in both:
                     to[name].add(destination)
@@ -203,9 +199,46 @@ def _other_ways(old: Paths, new: Paths, steps: Iterable[tuple[Distances, Distanc
     return OtherWays(to, prefixes)
 
 
-def _concerned(hops: Hops, legs: Iterable[Leg]) -> set[int]:
-    """Return the ends of those links that are on a shortest path."""
-    return {end for near, _, far in legs if hops[near] != hops[far] for end in (near, far)}
+class _Step(NamedTuple):
+    """Distances that differ. `is_last`: they are those of the links that are up."""
+
+    before: Distances
+    after: Distances
+    shift: Shift
+    is_last: bool
+
+    def concerned(self, destination: str, wired: Iterable[Distances]) -> Set[int]:
+        """Return the switches that may reach a destination by other ports, or be transit to it or be no more."""
+        one, other = self.before.to(destination), self.after.to(destination)
+        moved = self.shift.moved.get(destination, frozenset[int]())
+        found = set(moved)
+        beside: set[int] = set()
+        for hops, legs in ((one, self.shift.gone), (other, self.shift.come)):
+            for near, _, far in legs:
+                if hops[far] + 1 == hops[near]:
+                    found.add(near)
+                    beside.add(far)
+        for number in moved:
+            was, now = _at(one, number), _at(other, number)
+            for far in {far for it in wired for _, far in it.links(number)} - found:
+                far_was, far_now = _at(one, far), _at(other, far)
+                if (was + 1 == far_was) != (now + 1 == far_now):
+                    found.add(far)
+                elif FAR in (was, now) or (far_was + 1 == was) != (far_now + 1 == now):
+                    beside.add(far)
+        return found | {number for number in beside - found if not self._stays_transit(number, one, other)}
+
+    def _stays_transit(self, number: int, one: Hops, other: Hops) -> bool:
+        """Whether a neighbour sends through a switch before and after: then no other one makes a difference."""
+        if not self.is_last:
+            return False
+        kept = (leg for leg in self.after.links(number) if (number, *leg) not in self.shift.come)
+        beyond, beyond_after = _at(one, number) + 1, _at(other, number) + 1
+        return any(_at(one, far) == beyond and _at(other, far) == beyond_after for _, far in kept)
+
+
+def _at(hops: Hops, number: int) -> int:
+    return hops[number] if number < len(hops) else FAR
 
 
 def _is_border(ends: Iterable[FabricPort]) -> bool:

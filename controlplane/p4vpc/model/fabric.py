@@ -5,7 +5,10 @@ What does not change is the same object before and after: a switch depends on it
 the far ends' MACs, its tunnel end also on the modes that the fabric says (docs/adr/0027).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
+from dataclasses import replace
+from itertools import chain
 from typing import NamedTuple, TypeVar
 
 from p4vpc.intent import Intent, Link, LinkEnd, ObjectId, Switch, ip_order
@@ -48,41 +51,43 @@ def fabric_after(before: FabricPieces, index: Index, changes: Changes, number: N
     names = {object_id.key for object_id in changes if object_id.kind == "switch"}
     new = {name: _switch(index.switches[name]) for name in names if name in index.switches}
     switches = _after(before.switches, new, names)
-    links_of = _links_of(before, changes, switches)
-    for name in names & before.switches.keys() & switches.keys():
-        if before.switches[name].router_mac != switches[name].router_mac:
-            peers = {end.peer_switch for end in before.fabric_ports[name] if end.peer_switch is not None}
-            for peer in peers - links_of.keys():
-                links_of[peer] = {end.link.key for end in before.fabric_ports[peer]}
-    ports = {
-        name: _sorted(end for key in keys for at, end in _ends(index.links[key], switches) if at == name)
-        for name, keys in links_of.items()
-        if name in switches
-    }
-    fabric_ports = _after(before.fabric_ports, ports, links_of.keys() | (names - switches.keys()))
+    ports = _ports_after(before, changes, switches)
+    fabric_ports = _after(before.fabric_ports, ports, ports.keys() | (names - switches.keys()))
     modes = modes_between_leaves(index.fabric)
     others = switches.keys() if any(object_id.kind == "fabric" for object_id in changes) else names & switches.keys()
     vteps = {name: vtep for name in others if (vtep := _vtep(switches[name], modes, number)) is not None}
     return FabricPieces(switches, fabric_ports, _after(before.leaf_vteps, vteps, {*others, *names}))
 
 
-def _links_of(before: FabricPieces, changes: Changes, switches: Mapping[str, ModelSwitch]) -> dict[str, set[str]]:
-    """Return the names of all links at the switches where one comes, goes or is another one, or which are new."""
-    links_of: dict[str, set[str]] = {}
+def _ports_after(
+    before: FabricPieces, changes: Changes, switches: Mapping[str, ModelSwitch]
+) -> Mapping[str, tuple[FabricPort, ...]]:
+    """Return the ends of links at switches where one may come, go or be another one, and at those that are new."""
+    links = {object_id for object_id in changes if object_id.kind == "link"}
+    new: defaultdict[str, list[FabricPort]] = defaultdict(list)
+    for link_id in links:
+        _, link = changes[link_id]
+        for name, end in _ends(link, switches) if isinstance(link, Link) else ():
+            new[name].append(end)
+    touched = {name for link_id in links for link in changes[link_id] for name in _switches_of(link)}
+    touched |= switches.keys() - before.switches.keys()
+    for name in {object_id.key for object_id in changes if object_id.kind == "switch"} & before.switches.keys():
+        if name in switches and before.switches[name].router_mac != switches[name].router_mac:
+            touched |= {end.peer_switch for end in before.fabric_ports[name] if end.peer_switch is not None}
+    return {
+        name: _sorted(chain(_kept(before.fabric_ports.get(name, ()), links, switches), new[name]))
+        for name in touched & switches.keys()
+    }
 
-    def of(name: str) -> set[str]:
-        return links_of.setdefault(name, {end.link.key for end in before.fabric_ports.get(name, ())})
 
-    for name in switches.keys() - before.switches.keys():
-        of(name)
-    links = [(key.key, *pair) for key, pair in changes.items() if key.kind == "link"]
-    for key, link, _ in links:
-        for name in _switches_of(link):
-            of(name).discard(key)
-    for key, _, link in links:
-        for name in _switches_of(link):
-            of(name).add(key)
-    return links_of
+def _kept(
+    ends: Iterable[FabricPort], links: Collection[ObjectId], switches: Mapping[str, ModelSwitch]
+) -> Iterator[FabricPort]:
+    """Yield the ends of links that have not changed themselves."""
+    for end in ends:
+        if end.link not in links:
+            mac = end.peer_mac if end.peer_switch is None else switches[end.peer_switch].router_mac
+            yield end if end.peer_mac == mac else replace(end, peer_mac=mac)
 
 
 def _after(known: Mapping[str, _V], puts: Mapping[str, _V], names: Iterable[str]) -> Mapping[str, _V]:
