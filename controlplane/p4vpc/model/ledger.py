@@ -74,7 +74,7 @@ class Ledger:
 
     def __init__(self, objects: Iterable[Intent]):
         self._index = Index(objects)
-        self._users = Users(self._index.by_id.values())
+        self._users = Users(self._index.by_id)
         self._family = self._first_family()
         self._owners: dict[Hashable, ObjectId] = {}
         self._sharers: dict[_SwitchPort, dict[ObjectId, bool]] = defaultdict(dict)

@@ -6,7 +6,7 @@ Within a VPC everything is found by the VPC (`Index.members`); this is about wha
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Set
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Set
 from typing import TypeVar
 
 from p4vpc.intent import (
@@ -41,15 +41,15 @@ class Users:
         vteps: the addresses of our leaves' VTEPs.
     """
 
-    def __init__(self, objects: Iterable[Intent]):
+    def __init__(self, objects: Mapping[ObjectId, Intent]):
         self.neighbors: dict[ObjectId, Neighbor] = {}
         self.links: dict[tuple[str, int], str] = {}
         self.vteps: set[IpAddress] = set()
         self._marks: dict[Hashable, set[ObjectId]] = defaultdict(set)
         self._referents: dict[ObjectId, set[ObjectId]] = defaultdict(set)
         self._behind: dict[IpAddress, set[ObjectId]] = defaultdict(set)
-        for intent in objects:
-            self._add(intent.id, intent)
+        for object_id, intent in objects.items():
+            self._add(object_id, intent)
 
     def put(self, object_id: ObjectId, before: Intent | None, after: Intent | None) -> None:
         """An object is another one."""
