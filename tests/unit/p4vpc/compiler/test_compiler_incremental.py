@@ -66,7 +66,7 @@ def check(compilation: Compilation, before: Compilation | None) -> None:
             assert (state is known) == (not differing)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(_steps, st.booleans(), st.booleans())
 def test_what_differs_and_everything_compile_to_the_same(steps: list[_Step], is_wide: bool, is_kept: bool) -> None:
     """Of models made of everything, in which nothing is the same object, and of those that are kept."""

