@@ -19,25 +19,28 @@ from p4vpc.compiler.family import of_family
 from p4vpc.compiler.pieces import Emitted
 from p4vpc.compiler.ways import Ways
 from p4vpc.intent import IpNetwork
-from p4vpc.model import Model, ModelPort, ModelSwitch, Vtep
+from p4vpc.model import FabricPort, Model, ModelPort, ModelSwitch, Vtep
 
 MOST_NEXT_HOPS = 64
 """What a group of the pipeline's selectors holds; a spine whose link has died would go round over all other leaves."""
 
 
-def emit_switch(model: Model, switch: ModelSwitch, ways: Ways) -> Emitted:
-    """Yield the switch's neighbours and its routes."""
-    for end in model.fabric_ports[switch.name]:
+def emit_switch(switch: ModelSwitch, ends: Iterable[FabricPort]) -> Emitted:
+    """Yield the switch's neighbours."""
+    for end in ends:
         rewrite = ActionCall("set_neighbor", (switch.router_mac.value, end.peer_mac.value))
         yield TableEntry("neighbors", (Exact(end.port),), 0, rewrite), end.link
-    yield from emit_routes(model, switch, ways, model.leaf_vteps)
 
 
 def emit_routes(model: Model, switch: ModelSwitch, ways: Ways, leaves: Iterable[str]) -> Emitted:
-    """Yield the routes to the VTEPs of some leaves, and to all prefixes behind neighbours."""
+    """Yield the routes to the VTEPs of some leaves."""
     for name in ways.transit_to(leaves):
         if name != switch.name and (ports := ways.to_switch(name)):
             yield _route(ip_network(model.leaf_vteps[name].address), ports), model.switches[name].id
+
+
+def emit_prefixes(ways: Ways) -> Emitted:
+    """Yield the routes to all prefixes behind neighbours."""
     for prefix, way in ways.prefixes.items():
         for link in way.links:
             yield _route(prefix, way.ports), link
