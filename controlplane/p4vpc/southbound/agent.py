@@ -17,7 +17,7 @@ import structlog
 from finsy import GRPCStatusCode
 from finsy.proto import p4r
 
-from p4vpc.compiler.entries import DesiredState, Identity
+from p4vpc.compiler.entries import DesiredState, Identity, table_of
 from p4vpc.errors import SouthboundError
 from p4vpc.persistent import PersistentMap
 from p4vpc.reconcile import Batch, Change, LeftOut, Operation, Plan, plan, plan_some
@@ -177,7 +177,7 @@ class Agent:
             changed_revision=self._changed_revision,
             settled_revision=reached(self._settled_revision),
             realised_revision=reached(self._realised_revision),
-            entries=len(self._image.entries) if self._image else 0,
+            entries=0 if self._image is None else len(self._image),
             updates_written=self._updates_written,
             updates_refused=self._updates_refused,
             connections=self._connections,
@@ -551,7 +551,7 @@ class Agent:
             for change in await self._inspector.verify(session, image, desired):
                 self._refuse(change, "it was acknowledged, but not done")
             self._settle(desired, image)
-        self._refusals.forget_settled(desired, image.entries)
+        self._refusals.forget_settled(desired, image)
         if image.is_stale:
             self._wake.set()
         if self._updates_written > written or self._updates_refused > refused:
@@ -560,7 +560,7 @@ class Agent:
                 revision=desired.revision,
                 updates=self._updates_written - written,
                 refused=self._updates_refused - refused,
-                entries=len(image.entries),
+                entries=len(image),
             )
         self._change_state(SwitchState.READY)
 
@@ -568,15 +568,15 @@ class Agent:
         schema, batch_size = self._pipeline.info.schema, self._options.batch_size
         if differing is not None and not self._left_out and not len(self._refusals):
             planned = plan_some(
-                differing, desired, image.entries, image.sizes, schema, members=image.members, batch_size=batch_size
+                differing, desired, image, image.sizes, schema, members=image.members, batch_size=batch_size
             )
             if planned is not None:
                 return planned
-        wanted = self._refusals.hold_back(desired, image.entries, asyncio.get_running_loop().time())
-        return plan(wanted, image.entries, schema, batch_size=batch_size)
+        wanted = self._refusals.hold_back(desired, image, asyncio.get_running_loop().time())
+        return plan(wanted, image, schema, batch_size=batch_size)
 
     def _settle(self, desired: DesiredState, image: Image) -> None:
-        self._refusals.forget_settled(desired, image.entries)
+        self._refusals.forget_settled(desired, image)
         if image.is_stale:
             return
         # A state that came meanwhile with the same entries is as settled as the one that was written.
@@ -585,6 +585,7 @@ class Agent:
         latest = self._desired if self._desired is not None and since is not None and not since else desired
         self._settled_revision = latest.revision
         if not self._left_out and not len(self._refusals):
+            image.settled(desired.entries)
             self._realised_revision = latest.revision
             self._rollout.done(self.target.name)
         else:
@@ -609,7 +610,7 @@ class Agent:
     async def _write(self, session: Session, image: Image, batch: Batch) -> None:
         """Write one batch; what cannot be encoded is refused without asking the switch."""
         changes: list[Change] = []
-        updates: list[p4r.Update] = []
+        updates: list[bytes] = []
         for change in batch:
             try:
                 update = self._pipeline.codec.update(change.operation, change.entry)
@@ -621,11 +622,9 @@ class Agent:
         if updates:
             await self._send(session, image, changes, updates)
 
-    async def _send(
-        self, session: Session, image: Image, changes: Sequence[Change], updates: Sequence[p4r.Update]
-    ) -> None:
+    async def _send(self, session: Session, image: Image, changes: Sequence[Change], updates: Sequence[bytes]) -> None:
         """Send updates; halves of them if they are refused as a whole, until it is clear which one is meant."""
-        self._inspector.sending([change.entry.identity for change in changes])
+        self._inspector.sending(changes)
         try:
             errors = await session.write(updates)
         except RpcError as error:
@@ -640,23 +639,12 @@ class Agent:
         finally:
             self._inspector.sent()
         self._updates_written += len(changes) - len(errors)
-        emptied: set[str] = set()
-        for position, change in enumerate(changes):
-            error_of_update = errors.get(position)
-            if error_of_update is None:
-                self._applied(image, change, emptied)
-            else:
-                self._failed(image, change, error_of_update)
-        if emptied:
-            self._refusals.try_now(emptied)
-
-    def _applied(self, image: Image, change: Change, emptied: set[str]) -> None:
-        identity = change.entry.identity
-        if change.operation is Operation.DELETE:
-            image.drop(identity)
-            emptied.add(identity[0])
-        else:
-            image.put(change.entry)
+        done = changes if not errors else [it for position, it in enumerate(changes) if position not in errors]
+        image.written(done)
+        for position, error_of_update in errors.items():
+            self._failed(image, changes[position], error_of_update)
+        if len(self._refusals):
+            self._refusals.try_now({table_of(it.entry) for it in done if it.operation is Operation.DELETE})
 
     def _failed(self, image: Image, change: Change, error: UpdateError) -> None:
         if error.code is GRPCStatusCode.NOT_FOUND and change.operation is Operation.DELETE:

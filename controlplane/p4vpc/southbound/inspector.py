@@ -7,7 +7,7 @@ told, so that it becomes a refusal.
 
 import asyncio
 import zlib
-from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 
 import structlog
 from finsy import GRPCStatusCode
@@ -85,12 +85,11 @@ class Inspector:
                     await self._look_at(session, part, image)
             self.rounds += 1
 
-    def sending(self, identities: Collection[Identity]) -> None:
-        """A write of these begins: whatever was found under them is past."""
-        self._inspection.sending(identities)
-        if self._drift:
-            for identity in identities:
-                self._drift.pop(identity, None)
+    def sending(self, changes: Sequence[Change]) -> None:
+        """A write of these begins: whatever was found under their identities is past."""
+        self._inspection.sending(changes)
+        for change in changes if self._drift else ():
+            self._drift.pop(change.entry.identity, None)
 
     def sent(self) -> None:
         """The write has ended, one way or the other."""
@@ -115,7 +114,9 @@ class Inspector:
     async def verify(self, session: Session, image: Image, desired: DesiredState) -> list[Change]:
         """See whether what has been put right stays so; gives what was acknowledged, but not done."""
         undone: list[Change] = []
-        due = {it for it in self._doubtful if image.entries.get(it) == _entry(desired, it)}
+        if not self._doubtful:
+            return undone
+        due = {it for it in self._doubtful if image.get(it) == _entry(desired, it)}
         for part in (part for part in self._parts if any(identity[0] == part.name for identity in due)):
             found = (await decode_part(await read_part(session, part), self._pipeline.codec)).entries
             for identity in [it for it in due if it[0] == part.name]:
@@ -148,9 +149,9 @@ class Inspector:
 
     def _report(self, part: Part, found: Mapping[Identity, Entry | None], image: Image) -> None:
         self.entries_drifted += len(found)
-        missing = [image.entries[identity] for identity, have in found.items() if have is None]
-        foreign = [have for identity, have in found.items() if have is not None and identity not in image.entries]
-        changed = [have for identity, have in found.items() if have is not None and identity in image.entries]
+        missing = [image[identity] for identity, have in found.items() if have is None]
+        foreign = [have for identity, have in found.items() if have is not None and identity not in image]
+        changed = [have for identity, have in found.items() if have is not None and identity in image]
         schema = self._pipeline.info.schema
         self._log.warning(
             "entries are not as written: putting them right",
