@@ -9,6 +9,7 @@ the last good revision is compiled again.
 
 import asyncio
 import contextlib
+import math
 import os
 import socket
 import time
@@ -161,6 +162,7 @@ class Controller:
         self._is_new_whole = False
         self._links = LinkMonitor(self._link_options, self._fleet.session_of, self._link_changed)
         self._released_revision = 0
+        self._asked_at = -math.inf
         self._sole_use: SoleUse | None = None
         self._membership: Membership | None = None
         if store.is_shared:
@@ -340,7 +342,7 @@ class Controller:
         while True:
             self._dirty.clear()
             try:
-                await self._follow()
+                await self._follow(await self._news())
                 self._progress.store_error = ""
             except StoreError as error:
                 # The switches keep forwarding what they have; as soon as the database is back we go on.
@@ -355,8 +357,15 @@ class Controller:
                 async with asyncio.timeout(max(0.0, pause)):
                     await self._dirty.wait()
 
-    async def _follow(self) -> None:
+    async def _news(self) -> Snapshot:
+        """The last revision; the database is asked for others' commits now and then."""
+        if self._asked_at + self._feed_interval > time.monotonic():
+            return await self.intents.latest()
         snapshot = await self.intents.snapshot()
+        self._asked_at = time.monotonic()
+        return snapshot
+
+    async def _follow(self, snapshot: Snapshot) -> None:
         if snapshot.revision != self._progress.failed_revision and not (
             self._progress.is_ready and snapshot.revision == self._progress.compiled_revision
         ):
@@ -391,14 +400,19 @@ class Controller:
 
     def _read(self, snapshot: Snapshot) -> tuple[Sequence[Departure], Model]:
         """What has left since the last revision, and the snapshot's model; both in one turn beside the event loop."""
-        departures = self._store.departures(self._progress.compiled_revision if self._progress.is_ready else None)
+        since = self._progress.compiled_revision if self._progress.is_ready else None
+        departures = None
+        if since is not None and not self._store.is_shared:  # else others may have told switches what we never did
+            departures = self._models.departures(snapshot, since)
+        if departures is None:
+            departures = self._store.departures(since)
         return departures, self._models.of(snapshot, self.pipeline.architecture)
 
     async def _recompile(self, before: Compilation | None, of: Input) -> Compilation:
         if before is None or before.input.model.switches is not of.model.switches:
             self._is_new_whole = True
         if before is None:
-            return await self._blocking.run(compile_all, of)
+            return await self._blocking.run(_compile_all, of)
         return await self._blocking.run(recompile, before, of)
 
     async def _go_round(self) -> None:
@@ -617,6 +631,11 @@ class Controller:
             await self._blocking.run(self._store.release_retired, realised)
             self._released_revision = realised
             self._release_due = time.monotonic() + self._feed_interval
+
+
+def _compile_all(of: Input) -> Compilation:
+    with garbage.paused():
+        return compile_all(of)
 
 
 def _tiers(model: Model, switches: Collection[str], *, is_downwards: bool) -> list[list[str]]:
