@@ -56,8 +56,6 @@ class Change(NamedTuple):
 
 Batch: TypeAlias = tuple[Change, ...]
 
-_Addition: TypeAlias = tuple[Operation, DesiredEntry]
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -100,8 +98,12 @@ def plan(
 class _Additions(Sequence[Batch]):
     """Batches of inserts and modifies; made when they are written, as a plan for an empty switch is as big as it."""
 
-    def __init__(self, by_rank: Iterable[list[_Addition]], size: int):
-        self._slices = [group[start : start + size] for group in by_rank for start in range(0, len(group), size)]
+    def __init__(self, groups: Iterable[tuple[Operation, list[DesiredEntry]]], size: int):
+        self._slices = [
+            (operation, items[start : start + size])
+            for operation, items in groups
+            for start in range(0, len(items), size)
+        ]
 
     def __len__(self) -> int:
         return len(self._slices)
@@ -112,17 +114,17 @@ class _Additions(Sequence[Batch]):
     def __getitem__(self, position: slice) -> Sequence[Batch]: ...
     def __getitem__(self, position: int | slice) -> Batch | Sequence[Batch]:
         if isinstance(position, slice):
-            return [_batch(some) for some in self._slices[position]]
-        return _batch(self._slices[position])
+            return [_batch(*some) for some in self._slices[position]]
+        return _batch(*self._slices[position])
 
 
-def _batch(additions: Iterable[_Addition]) -> Batch:
-    return tuple([Change(operation, item.entry, item.origins) for operation, item in additions])
+def _batch(operation: Operation, items: Iterable[DesiredEntry]) -> Batch:
+    return tuple([Change(operation, entry, origins) for entry, origins in items])
 
 
 def _additions(
     desired: Mapping[Identity, DesiredEntry], actual: Mapping[Identity, Entry], schema: Schema
-) -> list[list[_Addition]] | None:
+) -> list[tuple[Operation, list[DesiredEntry]]] | None:
     """What is missing or different, by rising rank, if that is all: nothing is to be deleted, and everything fits.
 
     So it is with a switch that is empty, or settled, or has lost entries. None if it takes a closer look.
@@ -132,24 +134,30 @@ def _additions(
         by_table[pair[0][0]].append(pair)
     if not all(_fits(name, [item for _, item in pairs], schema) for name, pairs in by_table.items()):
         return None
-    by_rank: defaultdict[int, list[_Addition]] = defaultdict(list)
+    inserts: defaultdict[int, list[DesiredEntry]] = defaultdict(list)
+    modifies: defaultdict[int, list[DesiredEntry]] = defaultdict(list)
     there = 0
     for name, pairs in by_table.items():
-        group = by_rank[schema.ranks.get(name, 0)]
+        rank = schema.ranks.get(name, 0)
         if not actual:
-            group += [(Operation.INSERT, item) for _, item in pairs]
+            inserts[rank] += [item for _, item in pairs]
             continue
         for identity, item in pairs:
             have = actual.get(identity)
             if have is None:
-                group.append((Operation.INSERT, item))
+                inserts[rank].append(item)
                 continue
             there += 1
             if have is not item.entry and have != item.entry:
-                group.append((Operation.MODIFY, item))
+                modifies[rank].append(item)
     if there < len(actual):
         return None
-    return [by_rank[rank] for rank in sorted(by_rank) if by_rank[rank]]
+    return [
+        (operation, some[rank])
+        for rank in sorted({*inserts, *modifies})
+        for operation, some in ((Operation.INSERT, inserts), (Operation.MODIFY, modifies))
+        if rank in some
+    ]
 
 
 def _fits(name: str, items: Collection[DesiredEntry], schema: Schema) -> bool:

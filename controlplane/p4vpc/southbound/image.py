@@ -32,7 +32,7 @@ class Image(Mapping[Identity, Entry]):
                 self.members[identity[0]] += number
         self._base: Mapping[Identity, DesiredEntry] = {}
         self._other: dict[Identity, Entry | None] = dict(entries)
-        self._written: list[Iterable[Change]] = []
+        self._written: list[list[Entry]] = []
         self._length = len(entries)
 
     def __getitem__(self, identity: Identity) -> Entry:
@@ -64,6 +64,7 @@ class Image(Mapping[Identity, Entry]):
 
     def written(self, changes: Iterable[Change]) -> None:
         """The switch has done all of these, which have come from a plan: an insert is of what was not there."""
+        put: list[Entry] = []
         for operation, entry, _ in changes:
             table = table_of(entry)
             if sign := _SIGNS[operation]:
@@ -74,13 +75,18 @@ class Image(Mapping[Identity, Entry]):
             if operation is not Operation.INSERT and self.members[table]:
                 before = self._found(entry.identity)
                 self.members[table] -= 0 if before is None else members_of(before)
-        self._written.append(changes)
+            if operation is Operation.DELETE:
+                self._take_written()
+                self._other[entry.identity] = None
+            else:
+                put.append(entry)
+        self._written.append(put)
 
     def _take_written(self) -> None:
         if self._written:
             written, self._written = self._written, []
-            for operation, entry, _ in chain.from_iterable(written):
-                self._other[entry.identity] = None if operation is Operation.DELETE else entry
+            for entry in chain.from_iterable(written):
+                self._other[entry.identity] = entry
 
     def settled(self, desired: Mapping[Identity, DesiredEntry]) -> None:
         """All is as desired: from now on only what differs from that is kept beside it."""
