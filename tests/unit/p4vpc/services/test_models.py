@@ -79,7 +79,7 @@ def test_a_commit_of_somebody_else_is_found_out_about() -> None:
             assert (await service.latest()).revision == 1
             assert (await service.snapshot()).revision == 2
             store.commit([Put(web)], "somebody else")
-            other = ObjectId("port", "red/prod/db-1")
+            other = ObjectId("port", "red/prod/far-1")
             assert (await service.apply([Delete(other)], who="test")).revision == 4
             store.commit([Delete(web.id)], "somebody else")
             assert (await service.apply([Put(web)], who="test")).revision == 6
