@@ -31,7 +31,7 @@ import structlog
 
 import p4vpc.southbound.agent
 from p4vpc.intent import ObjectId, from_document
-from p4vpc.services.controller import Controller, Outcome
+from p4vpc.services import Controller, Outcome
 from p4vpc.services.links import LinkOptions
 from p4vpc.southbound import Pipeline
 from p4vpc.store import Change, Delete, Put, Store

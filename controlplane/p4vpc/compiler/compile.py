@@ -173,4 +173,4 @@ def emit_networks(model: Model, vpc: ModelVpc, scope: Scope) -> Emitted:
 def emit_policy(vpc: ModelVpc, scope: Scope) -> Emitted:
     """Yield what the VPC's ports that send from here may send."""
     if scope.is_present:
-        yield from policy.emit_vpc(vpc, scope.switch)
+        yield from policy.emit_vpc(vpc, scope.switch, scope.shared)

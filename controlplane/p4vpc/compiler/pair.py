@@ -120,9 +120,9 @@ class Pair:
         if is_same:
             gone, come = gone - come, come - gone
         for pair in gone:
-            self.removed += policy.pair(one, *pair)
+            self.removed += policy.pair(one, *pair, before.scope.shared)
         for pair in come:
-            self.added += policy.pair(other, *pair)
+            self.added += policy.pair(other, *pair, after.scope.shared)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from p4vpc.model import (
     subnet_id,
 )
 from p4vpc.persistent import PersistentMap
+from p4vpc.services import garbage
 from p4vpc.services.abilities import refuse_inability
 from p4vpc.services.access import tenant_of
 from p4vpc.services.blocking import Blocking
@@ -55,6 +56,9 @@ _ATTEMPTS = 500
 
 _MOST_NEWS = 5_000
 """Changes of others that are followed one by one; after more everything is read."""
+
+_MANY = 1_000
+"""Changes of one request that make so much at once that the garbage collector shall not look at it."""
 
 _AT_ONCE = 64
 """Requests in one transaction, at most: none of them is answered before all are committed."""
@@ -144,6 +148,20 @@ class IntentService:
             snapshot = await self._blocking.run(self._refresh)
         self._saw(snapshot.revision)
         return snapshot
+
+    async def latest(self) -> Snapshot:
+        """Everything as our own last commit left it, without asking the database, if nobody else commits there.
+
+        Whoever does so all the same, to a database that is not shared, is noticed by the next `snapshot`.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        return await self.snapshot() if self._store.is_shared or self._snapshot is None else self._snapshot
+
+    def _known(self) -> Snapshot:
+        """The same where the caller has the lock; a commit finds out if there is a later revision."""
+        return self._refresh() if self._store.is_shared or self._snapshot is None else self._snapshot
 
     def _refresh(self) -> Snapshot:
         known = self._snapshot
@@ -303,7 +321,7 @@ class IntentService:
 
         None of them if one fails that ought not to: then each is tried alone.
         """
-        before = snapshot = self._refresh()
+        before = snapshot = self._known()
         drafts: list[Draft] = []
         applied: list[Applied] = []
         for request in requests:
@@ -346,46 +364,66 @@ class IntentService:
         return applied
 
     def _apply(self, request: "_Request") -> Applied:
+        if not callable(request.changes) and len(request.changes) >= _MANY:
+            with garbage.paused():
+                return self._apply_one(request)
+        return self._apply_one(request)
+
+    def _apply_one(self, request: "_Request") -> Applied:
+        guess = self._known()
+        try:
+            result = self._attempt(request, guess)
+        except UserError:
+            if self._refresh() is guess:
+                raise
+        else:
+            if isinstance(result, Applied) and (result.revision > guess.revision or self._refresh() is guess):
+                return result
         for attempt in range(1, _ATTEMPTS + 1):
-            snapshot = self._refresh()
-            changes = request.changes(snapshot) if callable(request.changes) else request.changes
-            _check_expectations(changes, snapshot)
-            given, changes = changes, self._completed(changes, snapshot)
-            step = None if request.malformed else self._step(changes, snapshot)
-            is_checked = step is not None or self._is_checked(changes, snapshot, request.malformed)
-            after = {} if is_checked else _apply_to(snapshot.objects, changes)
-            if not is_checked:
-                deleted = {change.id for change in changes if isinstance(change, Delete)}
-                _check(after, deleted, request.malformed)
-                refuse_inability(after.values(), self._architecture)
-            edits = tuple(_edits(changes, given, snapshot))
-            if request.is_dry_run:
-                return Applied(snapshot.revision, edits)
-            identifiers = step.plan if step is not None else plan_identifiers(after.values(), snapshot.identifiers)
-            try:
-                commit = self._store.commit(
-                    changes,
-                    request.who,
-                    summary=_summary(edits),
-                    expected_revision=snapshot.revision,
-                    identifiers=identifiers,
-                )
-            except RevisionConflictError:
-                if attempt == _ATTEMPTS:
-                    raise
-                continue
-            for edit in edits:
-                self._resting.given_back(edit.before, edit.after)
-            numbers = _after(snapshot.identifiers.numbers, commit.allocated, identifiers.retire)
-            edited = _edited(snapshot, edits, commit.revision)
-            self._snapshot = replace(edited, revision=commit.revision, identifiers=Identifiers(numbers))
-            if step is None:
-                self._planned = self._snapshot
-            elif self._ledger is not None:
-                self._ledger.take(step)
-                self._ledger_snapshot = self._snapshot
-            return Applied(commit.revision, edits)
+            result = self._attempt(request, self._refresh())
+            if isinstance(result, Applied):
+                return result
+            if attempt == _ATTEMPTS:
+                raise result
         raise AssertionError("the loop returns or raises")
+
+    def _attempt(self, request: "_Request", snapshot: Snapshot) -> Applied | RevisionConflictError:
+        """What the request comes to at this snapshot; the error if there is a later revision."""
+        changes = request.changes(snapshot) if callable(request.changes) else request.changes
+        _check_expectations(changes, snapshot)
+        given, changes = changes, self._completed(changes, snapshot)
+        step = None if request.malformed else self._step(changes, snapshot)
+        is_checked = step is not None or self._is_checked(changes, snapshot, request.malformed)
+        after = {} if is_checked else _apply_to(snapshot.objects, changes)
+        if not is_checked:
+            deleted = {change.id for change in changes if isinstance(change, Delete)}
+            _check(after, deleted, request.malformed)
+            refuse_inability(after.values(), self._architecture)
+        edits = tuple(_edits(changes, given, snapshot))
+        if request.is_dry_run:
+            return Applied(snapshot.revision, edits)
+        identifiers = step.plan if step is not None else plan_identifiers(after.values(), snapshot.identifiers)
+        try:
+            commit = self._store.commit(
+                changes,
+                request.who,
+                summary=_summary(edits),
+                expected_revision=snapshot.revision,
+                identifiers=identifiers,
+            )
+        except RevisionConflictError as error:
+            return error
+        for edit in edits:
+            self._resting.given_back(edit.before, edit.after)
+        numbers = _after(snapshot.identifiers.numbers, commit.allocated, identifiers.retire)
+        edited = _edited(snapshot, edits, commit.revision)
+        self._snapshot = replace(edited, revision=commit.revision, identifiers=Identifiers(numbers))
+        if step is None:
+            self._planned = self._snapshot
+        elif self._ledger is not None:
+            self._ledger.take(step)
+            self._ledger_snapshot = self._snapshot
+        return Applied(commit.revision, edits)
 
     def _completed(self, changes: Sequence[Change], snapshot: Snapshot) -> Sequence[Change]:
         """The changes with MACs and addresses for the ports that do not say theirs.
@@ -469,13 +507,15 @@ class IntentService:
         refuse_inability((it for it in changes.values() if it is not None), self._architecture)
 
     def _open_ledger(self, snapshot: Snapshot) -> None:
-        self._ledger = _ledger_of(snapshot, is_planned=self._planned is snapshot)
+        with garbage.paused():
+            self._ledger = _ledger_of(snapshot, is_planned=self._planned is snapshot)
         self._ledger_snapshot, self._planned = snapshot, None
 
     async def prepare(self) -> None:
         """Open the ledger if there has been none, or our last commit took everything: the next one shall not wait."""
-        async with self._lock:
-            await self._blocking.run(self._prepare)
+        if self._ledger_snapshot is None or self._planned is not None:
+            async with self._lock:
+                await self._blocking.run(self._prepare)
 
     def _prepare(self) -> None:
         snapshot = self._refresh()

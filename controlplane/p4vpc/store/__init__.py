@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Durable state: objects, revisions, audit records, identifiers, election ids, tokens."""
 
+from p4vpc.store.departures import departure_in
 from p4vpc.store.leases import ForgottenError, ReplacedError
 from p4vpc.store.listening import Listening
 from p4vpc.store.sole import SoleUse
@@ -69,4 +70,5 @@ __all__ = [
     "TokenError",
     "TokenEvent",
     "Turn",
+    "departure_in",
 ]

@@ -3,6 +3,7 @@
 
 import json
 from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -49,6 +50,14 @@ NEW_COMMIT, NEW_LEASES, NEW_REPORTS = "commit", "leases", "reports"
 """What listeners are told."""
 
 _ROWS_PER_QUERY = 400
+
+# Statements of every commit are made once.
+_LAST_REVISION = select(func.max(revisions.c.number))
+_IS_IT = (objects.c.kind == bindparam("of_kind"), objects.c.key == bindparam("of_key"))
+_READ_ONE = select(objects).where(*_IS_IT)
+_READ_SOME = select(objects).where(tuple_(objects.c.kind, objects.c.key).in_(bindparam("ids", expanding=True)))
+_UPDATE, _DELETE = update(objects).where(*_IS_IT), delete(objects).where(*_IS_IT)
+_INSERT, _INSERT_REVISION, _INSERT_CHANGE = insert(objects), insert(revisions), insert(changes_table)
 
 
 class Store:
@@ -167,13 +176,13 @@ class Store:
                 ]
                 effective = [edit for edit in changes if edit.before is None or edit.before.body != edit.body]
                 if not effective and not plan.allocate and not plan.retire:
-                    commits.append(Commit(current, ()))
+                    commits.append(Commit(current))
                     continue
                 current += 1
                 commits.append(
                     Commit(
                         current,
-                        tuple(edit.record(current) for edit in effective),
+                        partial(_records, effective, current),
                         numbers.apply_plan(connection, plan, current),
                     )
                 )
@@ -401,7 +410,7 @@ class Store:
 
 
 def _current_revision(connection: Connection) -> int:
-    last: int | None = connection.execute(select(func.max(revisions.c.number))).scalar()
+    last: int | None = connection.execute(_LAST_REVISION).scalar()
     return last or 0
 
 
@@ -419,9 +428,12 @@ def _read_rows(
 ) -> dict[ObjectId, Row[tuple[str, str, str, int, int]]]:
     ordered = list(ids)
     found = {}
+    if len(ordered) == 1:
+        row = connection.execute(_READ_ONE, {"of_kind": ordered[0].kind, "of_key": ordered[0].key}).one_or_none()
+        return {} if row is None else {ordered[0]: row}
     for start in range(0, len(ordered), _ROWS_PER_QUERY):
         some = [tuple(object_id) for object_id in ordered[start : start + _ROWS_PER_QUERY]]
-        for row in connection.execute(select(objects).where(tuple_(objects.c.kind, objects.c.key).in_(some))):
+        for row in connection.execute(_READ_SOME, {"ids": some}):
             found[ObjectId(row.kind, row.key)] = row
     return found
 
@@ -450,6 +462,10 @@ class _Edit(NamedTuple):
         """What the change feed says of it."""
         new = self.change.object if isinstance(self.change, Put) else None
         return ChangeRecord(revision, self.key, self.before and _parse(self.key, self.before.body), new)
+
+
+def _records(edits: Iterable[_Edit], revision: int) -> tuple[ChangeRecord, ...]:
+    return tuple(edit.record(revision) for edit in edits)
 
 
 def _check_preconditions(by_id: dict[ObjectId, Change], before: Mapping[ObjectId, _Known]) -> None:
@@ -513,13 +529,12 @@ class _Writing:
                 created.append({"kind": key.kind, "key": key.key, **last._asdict()})
             elif is_there:
                 removed.append({"of_kind": key.kind, "of_key": key.key})
-        is_it = (objects.c.kind == bindparam("of_kind"), objects.c.key == bindparam("of_key"))
         for statement, rows in (
-            (insert(revisions), self._revisions),
-            (delete(objects).where(*is_it), removed),
-            (update(objects).where(*is_it), updated),
-            (insert(objects), created),
-            (insert(changes_table), self._log),
+            (_INSERT_REVISION, self._revisions),
+            (_DELETE, removed),
+            (_UPDATE, updated),
+            (_INSERT, created),
+            (_INSERT_CHANGE, self._log),
         ):
             if rows:
                 connection.execute(statement, rows)

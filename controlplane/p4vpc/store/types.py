@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What goes into the store and what comes out of it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
 from p4vpc.intent import ClaimId, IdentifierPlan, Identifiers, Intent, ObjectId
@@ -186,19 +187,24 @@ class Draft:
     identifiers: IdentifierPlan = field(default_factory=IdentifierPlan)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Commit:
     """What a commit did.
 
     Attributes:
         revision: the new revision, or the current one if nothing differed from what is stored.
-        changes: what really changed, sorted by kind and key; empty if nothing did.
+        records: gives `changes`, which few ask for.
         allocated: the number of each claim of the plan.
     """
 
     revision: int
-    changes: tuple[ChangeRecord, ...]
+    records: Callable[[], tuple[ChangeRecord, ...]] = tuple
     allocated: Mapping[ClaimId, int] = field(default_factory=dict)
+
+    @cached_property
+    def changes(self) -> tuple[ChangeRecord, ...]:
+        """What really changed, sorted by kind and key; empty if nothing did."""
+        return self.records()
 
 
 class Role(StrEnum):

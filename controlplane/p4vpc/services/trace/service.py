@@ -4,10 +4,11 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from p4vpc.compiler import Compilation
+from p4vpc.compiler.entries import Entry, Identity
 from p4vpc.errors import Problem, UserError
 from p4vpc.services.controller import Controller
 from p4vpc.services.trace.plugin import Tracer, find_tracer
@@ -98,7 +99,8 @@ class TraceService:
                 if compilation is None:
                     message = "nothing has been compiled yet"
                     raise NothingCompiledError(Problem("trace", "", message, "ask again; /readyz tells when"))
-                return await asyncio.to_thread(self._ask, question, compilation, self._tracer)
+                loop = asyncio.get_running_loop()
+                return await asyncio.to_thread(self._ask, question, compilation, self._tracer, loop)
         finally:
             self._waiting[tenant] -= 1
 
@@ -110,15 +112,21 @@ class TraceService:
                 while self._controller.compiled_revision < revision and not self._controller.error:
                     await self._controller.changed()
 
-    def _ask(self, question: Question, compilation: Compilation, tracer: Tracer) -> Report:
+    async def _held(self, switch: str) -> Mapping[Identity, Entry] | None:
+        agent = self._controller.agents().get(switch)
+        return None if agent is None else agent.held
+
+    def _ask(
+        self, question: Question, compilation: Compilation, tracer: Tracer, loop: asyncio.AbstractEventLoop
+    ) -> Report:
         pipeline, model = self._controller.pipeline, compilation.input.model
 
         def desired(name: str) -> Held:
             return desired_of(compilation.states[name], pipeline)
 
         def realised(name: str) -> Held:
-            agent = self._controller.agents().get(name)
-            held = None if agent is None else agent.held
+            # Agents are the event loop's, and this is a thread.
+            held = asyncio.run_coroutine_threadsafe(self._held(name), loop).result()
             if held is None:
                 raise UnknownContentError(
                     Problem(
