@@ -56,12 +56,12 @@ def _write(compilation: Compilation, images: dict[str, Image], schema: Schema) -
     for name, differing in compilation.changed.items():
         entries = compilation.states[name].entries
         image = images.setdefault(name, Image({}))
-        whole = plan(entries, image.entries, schema)
+        whole = plan(entries, image, schema)
         assert whole.left_out == ()
         some = plan_some(
             entries.keys() if differing is None else differing,
             entries,
-            image.entries,
+            image,
             image.sizes,
             schema,
             members=image.members,
@@ -74,4 +74,4 @@ def _write(compilation: Compilation, images: dict[str, Image], schema: Schema) -
             else:
                 image.put(change.entry)
     for name, state in compilation.states.items():
-        assert plan(state.entries, images[name].entries, schema).batches == ()
+        assert plan(state.entries, images[name], schema).batches == ()
