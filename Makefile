@@ -51,6 +51,7 @@ bench: $(READY) ## all benchmarks, one after the other
 	$(PY) bench/softswitch_pps.py $(ARGS)
 	$(PY) bench/control_plane.py $(ARGS)
 	$(PY) bench/changes.py $(ARGS)
+	$(PY) bench/trace.py $(ARGS)
 
 shell: $(SHELL_VENV)/.ready ## p4runtime-shell, the independent client (ARGS="--grpc-addr 127.0.0.1:9561 --device-id 1 --election-id 0,0")
 	@$(SHELL_VENV)/bin/python -m p4runtime_sh $(ARGS)

@@ -2,11 +2,12 @@
 """How long single changes take, from the call to realised on all switches concerned, and how that grows.
 
     python bench/changes.py [--quick] [--json FILE] [--ports N ...] [--leaves N] [--spread N] [--changes N]
-        [--churn SECONDS] [--rate N] [--links N] [--real TARGET] [--no-restart] [--big PORTS LEAVES]
+        [--churn SECONDS] [--rate N] [--links N] [--operators N] [--real TARGET] [--no-restart] [--big PORTS LEAVES]
 
 For each number of ports a controller is started over an empty store and simulated switches (`simulated`), one leaf for
 each 100 ports, with VPCs of 100 ports on ten leaves each. Then one change at a time: a port is created, changes its
 group, moves, is deleted. Then the controller is ended, and another one started over the same switches.
+`--operators 10` adds rounds of changes of what many share, and refused requests (`operators`).
 `--big 10000 250` adds one VPC with 10,000 ports over 250 leaves. Controller, store and switches share one process: so
 memory is that of all of them.
 """
@@ -23,13 +24,14 @@ from itertools import chain
 from typing import Any
 
 import big_world
+import operators
 import report
 import simulated
 import structlog
 
 import p4vpc.southbound.agent
 from p4vpc.intent import ObjectId, from_document
-from p4vpc.services.controller import Controller, Outcome
+from p4vpc.services import Controller, Outcome
 from p4vpc.services.links import LinkOptions
 from p4vpc.southbound import Pipeline
 from p4vpc.store import Change, Delete, Put, Store
@@ -85,6 +87,17 @@ class Bench:
         await self._controller.wait_realised(self._controller.status.compiled_revision, _TIMEOUT_SECONDS)
         seconds.setdefault("link dies ms", []).append((time.perf_counter() - wall) * 1000)
         seconds.setdefault("link dies cpu ms", []).append((time.process_time() - cpu) * 1000)
+
+    async def operators(self, rounds: int) -> dict[str, list[float]]:
+        """Changes of what many share."""
+        snapshot = await self._controller.intents.snapshot()
+        ids = (ObjectId("port", f"tenant0000/prod/port{number:05}") for number in range(self._shape.vpc_ports))
+        known = [snapshot.objects[it].object.document()["attachment"] for it in ids if it in snapshot.objects]
+        some = operators.Rounds(self.apply, self._shape)
+        await some.prepare(known)
+        for number in range(rounds):
+            await some.round(number)
+        return some.seconds
 
     async def churn(self, rate: int, seconds: float) -> list[float]:
         """So many port changes a second, each a commit of its own; how long each takes to be realised."""
@@ -148,6 +161,10 @@ async def _measure(
             for step, spent in seconds.items():
                 _told(f"{name}: {step}: {statistics.median(spent):.1f} / {_p99(spent):.1f}")
             numbers |= seconds
+            if arguments.operators:
+                numbers["operators"] = await bench.operators(arguments.operators)
+                for step in operators.STEPS:
+                    _told(f"{name}: {step}: {_spent(numbers['operators'], step)}")
             if arguments.churn:
                 wall, cpu = time.perf_counter(), time.process_time()
                 taken = await bench.churn(arguments.rate, arguments.churn)
@@ -175,16 +192,23 @@ async def _measure(
 def _add(result: report.Report, name: str, numbers: dict[str, Any]) -> None:
     cells = [f"{numbers['ports']:,}", f"{numbers['leaves']:,}", f"{numbers['entries']:,}"]
     for step in ("create", "change group", "move", "delete", "link dies"):
-        spent, cpu = numbers.get(f"{step} ms", [0.0]), numbers.get(f"{step} cpu ms", [0.0])
-        cells.append(f"{statistics.median(spent):.1f} / {_p99(spent):.1f} ({statistics.median(cpu):.1f})")
+        cells.append(_spent(numbers, step))
     for step in ("cold start", "restart"):
         cells.append(f"{numbers[f'{step} s']:.1f} ({numbers[f'{step} cpu s']:.1f})")
     cells.append(f"{numbers['peak MiB']:,.0f}")
     result.add(name, *cells)
     if numbers["updates of the restart"]:
         result.notes.append(f"{name}: the restart wrote {numbers['updates of the restart']} updates")
+    for step in operators.STEPS if "operators" in numbers else ():
+        result.notes.append(f"{name}: {step}: {_spent(numbers['operators'], step)}")
     if "churn s" in numbers:
         result.notes.append(f"{name}: {_churn_text(numbers)}")
+
+
+def _spent(numbers: dict[str, Any], step: str) -> str:
+    """The times of one step: p50 / p99, and CPU."""
+    spent, cpu = numbers.get(f"{step} ms", [0.0]), numbers.get(f"{step} cpu ms", [0.0])
+    return f"{statistics.median(spent):.1f} / {_p99(spent):.1f} ({statistics.median(cpu):.1f})"
 
 
 def _churn_text(numbers: dict[str, Any]) -> str:
@@ -212,6 +236,7 @@ def main(argv: list[str]) -> int:
     options.add_argument("--churn", type=float, default=0, metavar="SECONDS", help="length of a churn (default: none)")
     options.add_argument("--rate", type=int, default=500, help="changes a second of the churn")
     options.add_argument("--links", type=int, default=10, help="how many links die, one after the other")
+    options.add_argument("--operators", type=int, default=0, help="rounds of changes of what many share")
     options.add_argument(
         "--real", choices=("softswitch", "bmv2"), help="the first leaf is one, over gRPC; it is changed"
     )

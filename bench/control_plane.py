@@ -17,7 +17,6 @@ from contextlib import contextmanager
 
 import report
 import world
-from finsy.proto import p4r
 
 from p4vpc.compiler import DesiredState, compile_switch
 from p4vpc.reconcile import Plan, plan
@@ -37,17 +36,9 @@ def timed(seconds: Seconds, name: str, clock: Callable[[], float] = time.process
     seconds.setdefault(name, []).append(clock() - start)
 
 
-def encode(pipeline: Pipeline, made: Plan) -> list[list[p4r.Update]]:
-    """All updates of a plan as messages, batch by batch."""
-    batches = []
-    for batch in made.batches:
-        updates = []
-        for change in batch:
-            update = p4r.Update()
-            pipeline.codec.encode(change.operation, change.entry, update)
-            updates.append(update)
-        batches.append(updates)
-    return batches
+def encode(pipeline: Pipeline, made: Plan) -> list[list[bytes]]:
+    """All updates of a plan as encoded messages, batch by batch."""
+    return [[pipeline.codec.encode(change.operation, change.entry) for change in batch] for batch in made.batches]
 
 
 async def on_target(target: str, pipeline: Pipeline, desired: DesiredState, runs: int) -> Seconds:

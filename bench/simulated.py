@@ -9,7 +9,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 from finsy import GRPCStatusCode
 from finsy.proto import p4r
@@ -42,53 +42,58 @@ class Tables:
     def __len__(self) -> int:
         return sum(map(len, self.by_kind.values()))
 
-    def apply(self, update: p4r.Update) -> UpdateError | None:
+    def apply(self, update: bytes) -> UpdateError | None:
         """One update; why it is refused, if it is."""
-        kind, key, value = _shared_place(update)
+        operation, kind, key, value = _shared_place(update)
         held = self.by_kind[kind]
         self.updates += 1
-        if kind == "meter_entry":
-            if update.entity.meter_entry.HasField("config"):
+        if kind.startswith("meter "):
+            if value:
                 held[key] = value
             else:
                 held.pop(key, None)
             return None
-        if (update.type == p4r.Update.INSERT) == (key in held):
+        if (operation == p4r.Update.INSERT) == (key in held):
             code = GRPCStatusCode.ALREADY_EXISTS if key in held else GRPCStatusCode.NOT_FOUND
             return UpdateError(code, kind)
-        if update.type == p4r.Update.DELETE:
+        if operation == p4r.Update.DELETE:
             del held[key]
         else:
             held[key] = value
         return None
 
 
+_Place: TypeAlias = tuple[int, str, bytes, bytes]
 _MOST_SHARED = 20_000
-_shared: dict[int, tuple[p4r.Update, tuple[str, bytes, bytes]]] = {}
+_shared: dict[int, tuple[bytes, _Place]] = {}
 
 
-def _shared_place(update: p4r.Update) -> tuple[str, bytes, bytes]:
+def _shared_place(update: bytes) -> _Place:
     """As `_place`: of a message that another switch has just got the bytes are kept once."""
     known = _shared.get(id(update))
     if known is None:
         if len(_shared) >= _MOST_SHARED:
             _shared.clear()
-        known = _shared[id(update)] = (update, _place(update.entity))
+        known = _shared[id(update)] = (update, _place(update))
     return known[1]
 
 
-def _place(entity: p4r.Entity) -> tuple[str, bytes, bytes]:
-    """The kind of an entity, the bytes that name it, and all of it."""
+def _place(data: bytes) -> _Place:
+    """What an update does, the kind of its entity, the bytes that name it, and all of it (a meter's: if configured)."""
+    update = p4r.Update.FromString(data)
+    entity = update.entity
     value = entity.SerializeToString()
     kind = entity.WhichOneof("entity") or ""
     match kind:
         case "table_entry":
             entry = entity.table_entry
-            name = p4r.TableEntry(table_id=entry.table_id, match=entry.match, priority=entry.priority)
-            return f"table {entry.table_id}", name.SerializeToString(), value
+            entry.ClearField("action")
+            return update.type, f"table {entry.table_id}", entry.SerializeToString(), value
         case "meter_entry":
-            meter = p4r.MeterEntry(meter_id=entity.meter_entry.meter_id, index=entity.meter_entry.index)
-            return kind, meter.SerializeToString(deterministic=True), value
+            meter = entity.meter_entry
+            is_configured = meter.HasField("config")
+            meter.ClearField("config")
+            return update.type, f"meter {meter.meter_id}", meter.SerializeToString(), value if is_configured else b""
         case "packet_replication_engine_entry":
             engine = entity.packet_replication_engine_entry
             kind = engine.WhichOneof("type") or ""
@@ -97,7 +102,7 @@ def _place(entity: p4r.Entity) -> tuple[str, bytes, bytes]:
                 if kind == "multicast_group_entry"
                 else engine.clone_session_entry.session_id
             )
-            return kind, number.to_bytes(4), value
+            return update.type, kind, number.to_bytes(4), value
     raise ValueError(f"no place for {kind}")
 
 
@@ -126,7 +131,7 @@ class SimulatedSession:
             yield dict(self._tables.ports)
             await self._tables.port_news.wait()
 
-    async def write(self, updates: Sequence[p4r.Update]) -> Mapping[int, UpdateError]:
+    async def write(self, updates: Sequence[bytes]) -> Mapping[int, UpdateError]:
         """Apply a batch; other tasks get a turn, as they do while a message is under way."""
         await asyncio.sleep(0)
         results = enumerate(map(self._tables.apply, updates))
@@ -144,10 +149,9 @@ class SimulatedSession:
                 kinds = [
                     it for it in self._tables.by_kind if it == f"table {number}" or (not number and it[:6] == "table ")
                 ]
+            elif kind == "meter_entry":
+                kinds = [f"meter {wildcard.meter_entry.meter_id}"]
             held = [value for it in kinds for value in self._tables.by_kind[it].values()]
-            if kind == "meter_entry":
-                number = wildcard.meter_entry.meter_id
-                held = [it for it in held if p4r.Entity.FromString(it).meter_entry.meter_id == number]
             for start in range(0, len(held), _READ_AT_ONCE):
                 response = p4r.ReadResponse()
                 response.entities.extend(map(p4r.Entity.FromString, held[start : start + _READ_AT_ONCE]))

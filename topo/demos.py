@@ -13,7 +13,7 @@ from topo import links
 from topo.echo import EchoStream
 from topo.errors import TopoError
 from topo.expect import Policy
-from topo.fabric import HostPlan, of_type
+from topo.fabric import Cable, HostPlan, of_type
 from topo.matrix import REPLY_TIMEOUT_S
 from topo.namespaces import Namespace
 from topo.run import Run
@@ -197,16 +197,18 @@ async def cut_link(run: Run, say: Callable[[str], None]) -> Result:
     """Cut the link behind a spine, which no watch port of the sending leaf can see, and mend it again."""
     pairs = reachable_pairs(run)
     source, target = _first([(a, b) for a, b in pairs if a.plug.switch != b.plug.switch], "on two leaves that may talk")
-    downlinks = _downlinks(run, target.plug.switch)
-    if len(downlinks) < _LEAST_DOWNLINKS:
-        raise TopoError(f"{target.plug.switch} has no second link to another switch")
+    leaf = target.plug.switch
+    cables = _cables(run, leaf)
+    if len(cables) < _LEAST_DOWNLINKS:
+        raise TopoError(f"{leaf} has no second link to another switch")
+    await _wait_heard(run)
     async with Traffic(run, [(source, target)]) as traffic:
-        before = {name: links.sent_packets(run.network.fabric, downlinks[name]) for name in downlinks}
+        before = {name: _sent_to(run, leaf, cable) for name, cable in cables.items()}
         await traffic.wait_more(_SETTLED_REPLIES)
-        carried = {name: links.sent_packets(run.network.fabric, downlinks[name]) - before[name] for name in downlinks}
+        carried = {name: _sent_to(run, leaf, cable) - before[name] for name, cable in cables.items()}
         name = max(carried, key=lambda link: carried[link])
         say(f"cutting {name}, which carries traffic from {source.key} to {target.key}")
-        links.ip_batch(run.network.fabric, [f"link set {downlinks[name]} down"])
+        run.network.cables.cut(cables[name])
         detail = await _wait_link(run, name, is_down=True)
         say(detail)
         await traffic.drain()
@@ -217,7 +219,7 @@ async def cut_link(run: Run, say: Callable[[str], None]) -> Result:
         lost["after"] = traffic.lost
     async with Traffic(run, [(source, target)]) as traffic:
         say(f"mending {name}")
-        links.ip_batch(run.network.fabric, [f"link set {downlinks[name]} up"])
+        run.network.cables.mend(cables[name])
         await _wait_link(run, name, is_down=False)
         await traffic.wait_more(_SETTLED_REPLIES)
         await traffic.drain()
@@ -231,16 +233,33 @@ async def cut_link(run: Run, say: Callable[[str], None]) -> Result:
     )
 
 
-def _downlinks(run: Run, leaf: str) -> dict[str, str]:
-    """The far ends' interfaces of a leaf's links to other switches, by name of the link."""
-    ends = {(cable.a.switch, cable.a.number): cable.b.interface for cable in run.plan.cables}
-    ends |= {(cable.b.switch, cable.b.number): cable.a.interface for cable in run.plan.cables}
+def _cables(run: Run, leaf: str) -> dict[str, Cable]:
+    """The cables of a leaf's links to other switches, by name of the link."""
+    ends = {(end.switch, end.number): cable for cable in run.plan.cables for end in (cable.a, cable.b)}
     return {
         link.name: ends[leaf, end.port]
         for link in of_type(run.plan.objects, Link)
         for end in (link.a, link.b)
         if isinstance(end, LinkEnd) and end.switch == leaf and (leaf, end.port) in ends
     }
+
+
+def _sent_to(run: Run, leaf: str, cable: Cable) -> int:
+    """How many packets the far end has sent to a leaf."""
+    far = cable.b if cable.a.switch == leaf else cable.a
+    return links.sent_packets(run.network.fabric, far.interface)
+
+
+async def _wait_heard(run: Run) -> None:
+    """Wait until LLDP is heard at both ends of every link between switches: what was never heard cannot be missed."""
+    between = {link.name for link in of_type(run.plan.objects, Link) if isinstance(link.b, LinkEnd)}
+    for _ in range(int(STEP_TIMEOUT_S / _POLL_S)):
+        status = await run.controller.status()
+        silent = [link["name"] for link in status["links"] if link["name"] in between and not link["is_heard"]]
+        if not silent:
+            return
+        await asyncio.sleep(_POLL_S)
+    raise TopoError(f"no LLDP over {', '.join(silent)} after {STEP_TIMEOUT_S:.0f} s")
 
 
 async def _wait_link(run: Run, name: str, *, is_down: bool) -> str:
@@ -250,6 +269,7 @@ async def _wait_link(run: Run, name: str, *, is_down: bool) -> str:
         link = next(link for link in status["links"] if link["name"] == name)
         if link["is_down"] is is_down and all(switch["is_realised"] for switch in status["switches"]):
             return str(link["detail"])
+        run.check_switches()
         await asyncio.sleep(_POLL_S)
     raise TopoError(f"link {name} is not {'down' if is_down else 'up'} after {STEP_TIMEOUT_S:.0f} s: {link}")
 

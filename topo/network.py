@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 
 from topo import links
+from topo.cables import Cables
 from topo.errors import StartError
 from topo.fabric import FabricPlan, HostPlan, NeighborPlan, SwitchPort
 from topo.links import AddressState
@@ -24,13 +25,24 @@ _POLL_S = 0.05
 
 
 class Network:
-    """The namespaces of a run and everything in them."""
+    """The namespaces of a run and everything in them.
+
+    Attributes:
+        fabric: where the switches' interfaces are.
+        cables: between switches.
+    """
 
     def __init__(self, plan: FabricPlan) -> None:
         """Build all of it; what was built so far is gone again if that fails. Raises CommandError."""
         self.fabric = Namespace.current("fabric")
         self._hosts: dict[str, Namespace] = {}
         self._neighbors: dict[str, Namespace] = {}
+        try:
+            links.disable_ipv6(self.fabric)
+            self.cables = Cables(self.fabric, plan.cables)
+        except BaseException:
+            self.fabric.close()
+            raise
         try:
             self._build(plan)
         except BaseException:
@@ -66,15 +78,10 @@ class Network:
         """Let go of every namespace; the kernel removes those that no process is in."""
         for namespace in (*self._hosts.values(), *self._neighbors.values(), self.fabric):
             namespace.close()
+        self.cables.close()
 
     def _build(self, plan: FabricPlan) -> None:
-        links.disable_ipv6(self.fabric)
         commands = ["link set lo up"]
-        for cable in plan.cables:
-            commands.append(
-                f"link add {cable.a.interface} mtu {links.FABRIC_MTU} type veth peer name {cable.b.interface}"
-            )
-            commands.append(f"link set {cable.b.interface} mtu {links.FABRIC_MTU}")
         for neighbor in plan.neighbors:
             self._neighbors[neighbor.name] = self._new(neighbor.name)
             commands.append(_pair(neighbor.plug, self._neighbors[neighbor.name], neighbor.mac, links.FABRIC_MTU))

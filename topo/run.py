@@ -53,6 +53,11 @@ class Run:
             {RUN_VARIABLE: self.directory.name},
         )
 
+    def check_switches(self) -> None:
+        """Raise StartError with the end of its log if a switch has ended."""
+        for process in self._switches.values():
+            process.check_running()
+
     async def wait_switch(self, name: str) -> None:
         """Wait until a switch accepts connections; StartError with its log if it ends or takes too long."""
         process, port = self._switches[name], self._switch_plan(name).grpc_port

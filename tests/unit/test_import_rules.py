@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CONTROLPLANE = ROOT / "controlplane" / "p4vpc"
+TRACER = ROOT / "controlplane" / "p4vpc_tracer"
 
 SHARED = {"p4vpc", "p4vpc.errors", "p4vpc.persistent"}
 MAY_IMPORT = {
@@ -125,6 +126,22 @@ def test_controller_and_softswitch_do_not_know_each_other() -> None:
         for path in files(folder):
             known = {module.partition(".")[0] for module, _ in imports(path)}
             assert other not in known, f"{path.relative_to(ROOT)} imports {other}"
+
+
+def test_nobody_imports_the_package_that_knows_both() -> None:
+    """It is found by its entry point: the controller runs without it, and says so when a trace is asked for."""
+    for folder in (CONTROLPLANE, ROOT / "softswitch"):
+        for path in files(folder):
+            assert "p4vpc_tracer" not in {module.partition(".")[0] for module, _ in imports(path)}, path
+
+
+def test_the_tracer_knows_the_seams_only() -> None:
+    allowed = ("p4vpc.compiler.entries", "p4vpc.errors", "p4vpc.services.trace", "p4vpc_tracer", "softswitch")
+    assert files(TRACER)
+    for path in files(TRACER):
+        for module, _ in imports(path):
+            if module.startswith(("p4vpc", "softswitch")):
+                assert any(module == it or module.startswith(f"{it}.") for it in allowed), f"{path} imports {module}"
 
 
 def test_the_rules_can_be_broken(tmp_path: Path) -> None:

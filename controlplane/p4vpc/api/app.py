@@ -2,22 +2,28 @@
 """The application: routes, errors, life cycle."""
 
 import asyncio
+from collections.abc import Callable
 from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from p4vpc.api import bulk, history, objects, operations, problems, snapshots, tokens
+from p4vpc.api import bulk, history, objects, operations, problems, snapshots, tokens, trace
 from p4vpc.api.bodies import DEFAULT_MAX_BODY_BYTES, BodyReader
 from p4vpc.api.context import Context
 from p4vpc.api.description import describe
 from p4vpc.api.schemas import ProblemModel
 from p4vpc.services import Controller, RequestRates, TenantLimits
+from p4vpc.services.trace import Tracer, TraceService, find_tracer
 
 
 def create_app(
-    controller: Controller, *, max_body_bytes: int = DEFAULT_MAX_BODY_BYTES, limits: TenantLimits | None = None
+    controller: Controller,
+    *,
+    max_body_bytes: int = DEFAULT_MAX_BODY_BYTES,
+    limits: TenantLimits | None = None,
+    find_tracer: Callable[[], Tracer] = find_tracer,
 ) -> FastAPI:
-    """The API of a controller, which whoever calls has started and will end.
+    """The API of a controller, which whoever calls has started and will end. `find_tracer` says what executes traces.
 
     Streams end when `app.state.closing` is set.
     """
@@ -43,5 +49,6 @@ def create_app(
     app.include_router(tokens.router(context))
     app.include_router(history.router(context, app.state.closing))
     app.include_router(snapshots.router(context))
+    app.include_router(trace.router(context, TraceService(controller, find_tracer)))
     app.include_router(objects.router(context))
     return app

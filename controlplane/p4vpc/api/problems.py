@@ -24,6 +24,7 @@ from p4vpc.errors import (
     UserError,
 )
 from p4vpc.services import ForbiddenError, LimitError
+from p4vpc.services.trace import NothingCompiledError, TraceBusyError, TracerMissingError, UnknownContentError
 from p4vpc.store import TokenError
 
 MEDIA_TYPE = "application/problem+json"
@@ -75,6 +76,10 @@ _STATUS: Mapping[type[P4vpcError], HTTPStatus] = {
     ForbiddenError: HTTPStatus.FORBIDDEN,
     LimitError: HTTPStatus.CONFLICT,
     TooManyRequestsError: HTTPStatus.TOO_MANY_REQUESTS,
+    TraceBusyError: HTTPStatus.TOO_MANY_REQUESTS,
+    NothingCompiledError: HTTPStatus.SERVICE_UNAVAILABLE,
+    UnknownContentError: HTTPStatus.CONFLICT,
+    TracerMissingError: HTTPStatus.NOT_IMPLEMENTED,
     PreconditionFailedError: HTTPStatus.PRECONDITION_FAILED,
     NotFoundError: HTTPStatus.NOT_FOUND,
     RevisionConflictError: HTTPStatus.CONFLICT,
@@ -152,7 +157,7 @@ def install(app: FastAPI) -> None:
 def _headers(error: UserError) -> dict[str, str]:
     if isinstance(error, UnauthorizedError):
         return {"WWW-Authenticate": "Bearer"}
-    if isinstance(error, TooManyRequestsError):
+    if isinstance(error, TooManyRequestsError | TraceBusyError | NothingCompiledError):
         return {"Retry-After": str(max(1, ceil(error.retry_after)))}
     return {}
 

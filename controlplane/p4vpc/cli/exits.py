@@ -14,7 +14,8 @@ from p4vpc.errors import P4vpcError, Problem, UserError
 
 EXIT_CODES = (
     "Exit codes: 0 done; 1 refused, invalid or degraded (diff: there is a difference); 2 wrong usage; "
-    "3 controller unreachable, or it has failed; 4 not realised in time; 130 interrupted (Ctrl-C)."
+    "3 controller unreachable, or it has failed; 4 not realised in time; 5 trace: the packet does not arrive; "
+    "130 interrupted (Ctrl-C)."
 )
 
 
@@ -26,6 +27,7 @@ class Exit(IntEnum):
     USAGE = 2
     UNREACHABLE = 3
     TIMEOUT = 4
+    NOT_ARRIVED = 5
 
 
 def run(command: Callable[[], object]) -> Exit:

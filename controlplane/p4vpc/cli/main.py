@@ -12,6 +12,7 @@ import typer
 from p4vpc.cli import backup, names, samples, show, snapshots, tokens
 from p4vpc.cli import describe as description
 from p4vpc.cli import migrate as migration
+from p4vpc.cli.changing import DryRun, Timeout, Wait, commit, exit_of, report
 from p4vpc.cli.completion import completion
 from p4vpc.cli.connection import connect
 from p4vpc.cli.exits import EXIT_CODES, Exit, print_error, run
@@ -21,11 +22,11 @@ from p4vpc.cli.options import Output, Server, TokenOption
 from p4vpc.cli.progress import realised, working
 from p4vpc.cli.serve import serve
 from p4vpc.cli.show import Format
-from p4vpc.client import ApplyResult, Client, RefusedError, Status, UnreachableError
+from p4vpc.cli.trace import trace
+from p4vpc.client import ApplyResult, Client, RefusedError, UnreachableError
 from p4vpc.errors import IntentError, Problem
 from p4vpc.intent import COLLECTIONS, KINDS, ObjectId, closest, parse_id
 
-MAX_WAIT_SECONDS = 600.0
 TOKEN = "token"
 """What the audit log calls tokens."""
 
@@ -41,14 +42,13 @@ app = typer.Typer(
 app.command(context_settings={"auto_envvar_prefix": "P4VPC_SERVE"})(serve)
 app.command()(backup.backup)
 app.command()(completion)
+app.command()(trace)
 app.add_typer(tokens.app)
 
 Files = Annotated[
     list[Path],
     typer.Option("-f", "--file", metavar="FILE", help="YAML file, directory, or -; repeat for more"),
 ]
-Wait = Annotated[bool, typer.Option("--wait", help="wait until all switches show it")]
-Timeout = Annotated[float, typer.Option(min=0, max=MAX_WAIT_SECONDS, help="how long to wait, in seconds")]
 Switches = Annotated[
     list[str] | None,
     typer.Option(
@@ -62,15 +62,13 @@ Tenant = Annotated[
     str | None,
     typer.Option(help="only what belongs to this tenant", autocompletion=names.keys_of("tenant")),
 ]
-VpcKey = Annotated[str, typer.Argument(metavar="VPC", help="such as red/prod", autocompletion=names.keys_of("vpc"))]
-AtRevision = Annotated[int | None, typer.Option(min=0, help="as it was then; default: as it is")]
 
 
 @app.command()
 def apply(
     *,
     file: Files,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="only show what would change")] = False,
+    dry_run: DryRun = False,
     wait: Wait = False,
     timeout: Timeout = 60.0,
     output: Output = Format.TABLE,
@@ -79,14 +77,13 @@ def apply(
 ) -> None:
     """Create or change the objects in the files: all of them, or none if anything is wrong."""
     documents = working("reading files", lambda: read_files(file))
-    with connect(server, token) as client:
-        seconds = timeout if wait else None
-        result = working(
-            "applying",
-            lambda: _submit(client, documents, is_dry_run=dry_run, wait_seconds=seconds),
-            realised(client),
-        )
-        _report(client, result, output)
+    seconds = timeout if wait else None
+    commit(
+        "applying",
+        (server, token),
+        lambda client: _submit(client, documents, is_dry_run=dry_run, wait_seconds=seconds),
+        output,
+    )
 
 
 @app.command()
@@ -95,7 +92,7 @@ def diff(file: Files, output: Output = Format.TABLE, server: Server = None, toke
     documents = working("reading files", lambda: read_files(file))
     with connect(server, token) as client:
         result = working("comparing", lambda: _submit(client, documents, is_dry_run=True, wait_seconds=None))
-        _report(client, result, output)
+        report(client, result, output)
     raise typer.Exit(Exit.REFUSED if result.changes else Exit.DONE)
 
 
@@ -171,7 +168,7 @@ def migrate(
     ],
     to: Annotated[str, typer.Option("--to", metavar="SWITCH:PORT", help="where it is plugged in from now on")],
     vlan: Annotated[int | None, typer.Option(min=1, max=4094, help="with this tag there; default: untagged")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="only show what would change")] = False,
+    dry_run: DryRun = False,
     wait: Annotated[bool, typer.Option(help="wait until all switches know where it is")] = True,
     timeout: Timeout = 60.0,
     output: Output = Format.TABLE,
@@ -180,78 +177,18 @@ def migrate(
 ) -> None:
     """Move a port to another switch port: the new one goes first, the old one redirects, no packet is lost."""
     wanted, place = parse_id("port", port), migration.parse_place(to, vlan)
-    with connect(server, token) as client:
-        seconds = timeout if wait and not dry_run else None
-        result = working(
-            "migrating",
-            lambda: migration.migrate(client, wanted, place, is_dry_run=dry_run, wait_seconds=seconds),
-            realised(client),
-        )
-        _report(client, result, output)
+    seconds = timeout if wait and not dry_run else None
+    commit(
+        "migrating",
+        (server, token),
+        lambda client: migration.migrate(client, wanted, place, is_dry_run=dry_run, wait_seconds=seconds),
+        output,
+    )
 
 
-@app.command()
-def snapshot(
-    vpc: VpcKey,
-    revision: AtRevision = None,
-    output: Output = Format.TABLE,
-    server: Server = None,
-    token: TokenOption = None,
-) -> None:
-    """Show a VPC with all that is, or was, in it at one revision. `-o yaml` is what `apply` takes.
-
-    Every commit has made a snapshot of every VPC: its revision is what `rollback` and `clone` want.
-    """
-    with connect(server, token) as client:
-        found = working("reading", lambda: client.snapshot(vpc, revision=revision))
-    snapshots.print_snapshot(vpc, found, output)
-
-
-@app.command()
-def rollback(
-    *,
-    vpc: VpcKey,
-    to: Annotated[int, typer.Option(metavar="REVISION", min=0, help="as `snapshot` and `audit` tell it")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="only show what would change")] = False,
-    wait: Wait = False,
-    timeout: Timeout = 60.0,
-    output: Output = Format.TABLE,
-    server: Server = None,
-    token: TokenOption = None,
-) -> None:
-    """Make a VPC, and all that is in it, what it was at a revision: all of it, or nothing."""
-    with connect(server, token) as client:
-        seconds = timeout if wait else None
-        result = working(
-            "rolling back",
-            lambda: client.rollback(vpc, to, is_dry_run=dry_run, wait_seconds=seconds),
-            realised(client),
-        )
-        _report(client, result, output)
-
-
-@app.command()
-def clone(
-    *,
-    vpc: VpcKey,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="of the new VPC, of the same tenant")],
-    revision: AtRevision = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="only show what would change")] = False,
-    wait: Wait = False,
-    timeout: Timeout = 60.0,
-    output: Output = Format.TABLE,
-    server: Server = None,
-    token: TokenOption = None,
-) -> None:
-    """Make another VPC with all that is in one: same addresses and MACs, own numbers, ports plugged in nowhere."""
-    with connect(server, token) as client:
-        seconds = timeout if wait else None
-        result = working(
-            "cloning",
-            lambda: client.clone(vpc, name, revision=revision, is_dry_run=dry_run, wait_seconds=seconds),
-            realised(client),
-        )
-        _report(client, result, output)
+app.command()(snapshots.snapshot)
+app.command()(snapshots.rollback)
+app.command()(snapshots.clone)
 
 
 @app.command()
@@ -267,7 +204,7 @@ def delete(
         list[Path] | None,
         typer.Option("-f", "--file", metavar="FILE", help="delete the objects in these files"),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="only show what would change")] = False,
+    dry_run: DryRun = False,
     wait: Wait = False,
     timeout: Timeout = 60.0,
     output: Output = Format.TABLE,
@@ -276,14 +213,13 @@ def delete(
 ) -> None:
     """Delete one object, or all objects in the files: all of them, or none if anything else still needs one."""
     ids = _ids_to_delete(kind, key, file or [])
-    with connect(server, token) as client:
-        seconds = timeout if wait else None
-        result = working(
-            "deleting",
-            lambda: client.delete(ids, is_dry_run=dry_run, wait_seconds=seconds),
-            realised(client),
-        )
-        _report(client, result, output)
+    seconds = timeout if wait else None
+    commit(
+        "deleting",
+        (server, token),
+        lambda client: client.delete(ids, is_dry_run=dry_run, wait_seconds=seconds),
+        output,
+    )
 
 
 @app.command()
@@ -315,7 +251,7 @@ def status(
     else:
         show.print_data(now.model_dump(mode="json"), output)
     if now.outcome is not None:
-        raise typer.Exit(_exit_of(now.outcome))
+        raise typer.Exit(exit_of(now.outcome))
 
 
 @app.command()
@@ -459,43 +395,6 @@ def _submit(client: Client, documents: Documents, *, is_dry_run: bool, wait_seco
     if problems:
         raise IntentError(problems)
     return result
-
-
-def _report(client: Client, result: ApplyResult, output: Format) -> None:
-    """Say what was done, or would be, and what waiting came to; exit accordingly."""
-    if output is not Format.TABLE:
-        show.print_data(result.model_dump(mode="json"), output)
-    elif result.is_dry_run:
-        show.print_difference(result)
-    else:
-        show.print_applied(result)
-    if result.outcome is None:
-        return
-    now = client.status()
-    if result.outcome == "realised" and output is not Format.TABLE:
-        return
-    if result.outcome == "realised":
-        number = len(now.switches)  # a tenant is shown none
-        typer.echo(f"realised on {number} switch{'' if number == 1 else 'es'}" if number else "realised")
-    else:
-        _print_shortfall(now, result.outcome)
-    raise typer.Exit(_exit_of(result.outcome))
-
-
-def _print_shortfall(now: Status, outcome: str) -> None:
-    print_error("not realised in time" if outcome == "timeout" else "not everything could be realised")
-    if now.error:
-        print_error(now.error)
-    for switch in now.switches:
-        if not switch.is_realised:
-            print_error(f"switch {switch.name}: {switch.state}{': ' if switch.error else ''}{switch.error}")
-        for problem in switch.problems:
-            origins = ", ".join(map(str, problem.origins)) or "no object any more"
-            print_error(f"switch {switch.name}: {origins}: {problem.entry}: {problem.reason}")
-
-
-def _exit_of(outcome: str) -> Exit:
-    return {"realised": Exit.DONE, "degraded": Exit.REFUSED}.get(outcome, Exit.TIMEOUT)
 
 
 def _filters(words: Sequence[str]) -> dict[str, str]:

@@ -35,6 +35,7 @@ from p4vpc.client.models import (
 )
 from p4vpc.client.retries import NO_RETRIES, Retries
 from p4vpc.client.tls import ClientTls
+from p4vpc.client.traces import Hop, Lookup, Output, Remark, Trace, Traced, TraceRule, Verdict
 
 __all__ = (
     "NO_RETRIES",
@@ -50,14 +51,18 @@ __all__ = (
     "DropSample",
     "DropSamples",
     "Drops",
+    "Hop",
     "Identifier",
     "Identifiers",
     "Link",
+    "Lookup",
     "ObjectChange",
     "ObjectRef",
     "ObjectStatus",
     "Outcome",
+    "Output",
     "RefusedError",
+    "Remark",
     "Retries",
     "ServerError",
     "Status",
@@ -65,7 +70,11 @@ __all__ = (
     "SwitchProblem",
     "TokenInfo",
     "Tokens",
+    "Trace",
+    "TraceRule",
+    "Traced",
     "UnreachableError",
+    "Verdict",
     "Versioned",
     "VpcSnapshot",
 )

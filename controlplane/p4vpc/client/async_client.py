@@ -34,6 +34,7 @@ from p4vpc.client.models import (
 )
 from p4vpc.client.retries import TOO_MANY_REQUESTS, UNAVAILABLE, Retries
 from p4vpc.client.tls import ClientTls
+from p4vpc.client.traces import Trace
 from p4vpc.intent import KINDS, Intent, Malformed, ObjectId, parse_id, to_document
 
 RECONNECT_SECONDS = 1.0
@@ -420,6 +421,67 @@ class AsyncClient:
                     raise
             await self._sleep(pause)
             pause = min(pause * 2, LAST_RECONNECT_SECONDS)
+
+    async def trace(
+        self,
+        source: str | None = None,
+        destination: str | None = None,
+        *,
+        protocol: str | int | None = None,
+        family: int | None = None,
+        source_port: int | None = None,
+        destination_port: int | None = None,
+        icmp_type: int | None = None,
+        icmp_code: int | None = None,
+        ttl: int | None = None,
+        length: int | None = None,
+        vlan: int | None = None,
+        source_address: str | None = None,
+        source_mac: str | None = None,
+        destination_mac: str | None = None,
+        frame: str | None = None,
+        at: tuple[str, int] | None = None,
+        reply: bool = False,
+        established: bool = False,
+        realised: bool = False,
+        detailed: bool = False,
+    ) -> Trace:
+        """Tell what becomes of a packet, without sending any; a token for reading is enough, for ports of its tenant.
+
+        Args:
+            source: key of the port that sends it: `red/prod/web-1`.
+            destination: an address, or a port of the same VPC by key or name.
+            protocol: tcp, udp, icmp, icmpv6, arp, nd, or a number; an echo request, or TCP with ports, if not given.
+            family: 4 or 6, where the destination is a port that has both.
+            source_port, destination_port, icmp_type, icmp_code, ttl, vlan: what the headers say.
+            length: octets of the IP packet.
+            source_address, source_mac, destination_mac: other ones than a host there would use.
+            frame, at: a whole frame in hex, and the switch and switch port where it enters (operators).
+            reply: the answer is traced too.
+            established: a packet of the other direction has passed before.
+            realised: by what switches hold, instead of what they shall hold (operators).
+            detailed: with every step of each switch (operators).
+        """
+        packet = wire.given(
+            source=source,
+            destination=destination,
+            protocol=protocol,
+            family=family,
+            source_port=source_port,
+            destination_port=destination_port,
+            icmp_type=icmp_type,
+            icmp_code=icmp_code,
+            ttl=ttl,
+            length=length,
+            vlan=vlan,
+            source_address=source_address,
+            source_mac=source_mac,
+            destination_mac=destination_mac,
+            frame=frame,
+            at=None if at is None else {"switch": at[0], "port": at[1]},
+        )
+        how = {"reply": reply, "established": established, "realised": realised, "detailed": detailed}
+        return await self._call(Trace, "POST", "/v1/trace", None, packet | how)
 
     async def tokens(self) -> Tokens:
         """All tokens, revoked ones too."""

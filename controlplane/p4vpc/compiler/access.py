@@ -5,9 +5,11 @@ Writes `fabric_ports` and `traps` for the switch; for its ports `access_ports`, 
 `egress_ports`.
 """
 
+from collections.abc import Iterable
+
 from p4vpc.compiler.entries import ActionCall, Exact, TableEntry
 from p4vpc.compiler.pieces import Emitted
-from p4vpc.model import LocalPlace, Model, ModelPort, ModelSwitch, ModelVpc
+from p4vpc.model import FabricPort, LocalPlace, Model, ModelPort, ModelSwitch, ModelVpc
 
 BROADCAST_MAC = 0xFFFFFFFFFFFF
 LLDP_MAC = 0x0180C200000E
@@ -18,9 +20,9 @@ PUNT_LLDP = 128
 """Reason of a packet-in that carries LLDP. Smaller ones are drop reasons (`drop_reasons`)."""
 
 
-def emit_switch(model: Model, switch: ModelSwitch) -> Emitted:
-    """Yield what makes a port a fabric port, and what fabric ports hand to the controller."""
-    for end in model.fabric_ports[switch.name]:
+def emit_switch(switch: ModelSwitch, ends: Iterable[FabricPort]) -> Emitted:
+    """Yield what makes ports fabric ports, and what fabric ports hand to the controller."""
+    for end in ends:
         for mac in (switch.router_mac.value, BROADCAST_MAC, LLDP_MAC):
             key = (Exact(end.port), Exact(mac))
             yield TableEntry("fabric_ports", key, 0, ActionCall("set_fabric", (switch.tier,))), end.link

@@ -10,22 +10,22 @@ into.
 Writes `gateway_addresses_v4` and `gateway_addresses_v6`, and in egress `bridge_domains` for the links.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from p4vpc.compiler.entries import ActionCall, Exact, TableEntry
 from p4vpc.compiler.family import of_family
 from p4vpc.compiler.pieces import Emitted
 from p4vpc.compiler.scope import entered_subnets
 from p4vpc.intent import IpAddress, Mac, link_local_of
-from p4vpc.model import Model, ModelSwitch, ModelVpc
+from p4vpc.model import FabricPort, ModelSwitch, ModelVpc
 
 UNDERLAY_BRIDGE_DOMAIN = 0
 NO_VNI = 0
 
 
-def emit_switch(model: Model, switch: ModelSwitch) -> Emitted:
-    """Yield the addresses that the switch has on its links."""
-    for end in model.fabric_ports[switch.name]:
+def emit_switch(switch: ModelSwitch, ends: Iterable[FabricPort]) -> Emitted:
+    """Yield the addresses that the switch has on links."""
+    for end in ends:
         if end.address is not None:
             own = ActionCall("set_bridge_domain", (NO_VNI, switch.router_mac.value))
             yield TableEntry("bridge_domains", (Exact(UNDERLAY_BRIDGE_DOMAIN),), 0, own), end.link

@@ -32,7 +32,7 @@ from p4vpc.compiler.pieces import Emitted, Piece, collect, merge
 from p4vpc.compiler.scope import NOBODY, Moved, Scope, scope_of, vpc_of
 from p4vpc.compiler.ways import Ways
 from p4vpc.intent import ObjectId
-from p4vpc.model import Model, ModelPort, ModelSwitch, ModelVpc, Vtep
+from p4vpc.model import FabricPort, Model, ModelPort, ModelSwitch, ModelVpc, Vtep
 
 NO_GUESTS: Mapping[str, Set[str]] = MappingProxyType({})
 """No leaf sends frames of a VPC that has no port there."""
@@ -98,10 +98,22 @@ def emit_vpc(model: Model, vpc: ModelVpc, scope: Scope) -> Emitted:
 
 def emit_fabric(model: Model, switch: ModelSwitch, ways: Ways) -> Emitted:
     """Yield what the switch holds whatever the tenants want."""
-    yield from access.emit_switch(model, switch)
+    yield from emit_ends(switch, model.fabric_ports[switch.name])
+    yield from emit_reasons(model, switch)
+    yield from underlay.emit_routes(model, switch, ways, model.leaf_vteps)
+    yield from underlay.emit_prefixes(ways)
+
+
+def emit_ends(switch: ModelSwitch, ends: Iterable[FabricPort]) -> Emitted:
+    """Yield what the switch holds of itself and of some of its ends of links."""
+    yield from access.emit_switch(switch, ends)
     yield from termination.emit_switch(switch)
-    yield from answer.emit_switch(model, switch)
-    yield from underlay.emit_switch(model, switch, ways)
+    yield from answer.emit_switch(switch, ends)
+    yield from underlay.emit_switch(switch, ends)
+
+
+def emit_reasons(model: Model, switch: ModelSwitch) -> Emitted:
+    """Yield what is counted of drops, and how much of them and of what is logged the controller gets to see."""
     yield from drops.emit_switch(model, switch)
     yield from punt.emit_switch(model)
     yield from mirror.emit_switch()
@@ -137,9 +149,10 @@ def emit_port(model: Model, vpc: ModelVpc, port: ModelPort, scope: Scope) -> Emi
         yield from underlay.emit_port(port, scope.ways)
 
 
-def emit_peers(model: Model, scope: Scope) -> Emitted:
-    """Yield the leaves that the switch has tunnels with on behalf of one VPC."""
-    for name in sorted(scope.peers & model.leaf_vteps.keys()):
+def emit_peers(model: Model, scope: Scope, leaves: Set[str] | None = None) -> Emitted:
+    """Yield the leaves, all or some, that the switch has tunnels with on behalf of one VPC."""
+    peers = scope.peers if leaves is None else scope.peers & leaves
+    for name in sorted(peers & model.leaf_vteps.keys()):
         leaf, origin = model.leaf_vteps[name], model.switches[name].id
         yield from termination.emit_peer(scope.switch, leaf, origin)
         yield from underlay.emit_peer(leaf, scope.ways, origin)
@@ -160,4 +173,4 @@ def emit_networks(model: Model, vpc: ModelVpc, scope: Scope) -> Emitted:
 def emit_policy(vpc: ModelVpc, scope: Scope) -> Emitted:
     """Yield what the VPC's ports that send from here may send."""
     if scope.is_present:
-        yield from policy.emit_vpc(vpc, scope.switch)
+        yield from policy.emit_vpc(vpc, scope.switch, scope.shared)

@@ -9,7 +9,7 @@ They are named tuples, because millions of them are made, hashed and compared. S
 with the same numbers: those of one field of a table are all of one kind.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
@@ -186,3 +186,11 @@ class DesiredState(Mapping[Identity, DesiredEntry]):
 
     def __len__(self) -> int:
         return len(self.entries)
+
+    def items(self) -> ItemsView[Identity, DesiredEntry]:
+        """As `entries` has them: a switch's are gone through as a whole."""
+        return self.entries.items()
+
+    def values(self) -> ValuesView[DesiredEntry]:
+        """The same without identities."""
+        return self.entries.values()

@@ -1,98 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The states of all switches, and from one model to the next only what differs (docs/adr/0019).
+"""The states of all switches, and from one model to the next only what differs (docs/adr/0019, docs/adr/0027).
 
-What a switch holds is a sum of rows: of the fabric, of each VPC's networks, of each label pair's policy, of each port.
-Every summand is a pure function of little: so where something differs, what was summed is derived again from the old
-model and taken out, and what is to be summed is derived from the new one. Nothing is kept but the sums, and nothing is
-looked at that is the same object in both models. `compile_switch` says what must come out.
-
-A change of switches, links or the fabric's own settings compiles everything again; one of the links that are down, what
-depends on ways that are other ones.
+What a switch holds is a sum of rows: of its ends of links, of its routes, of each VPC's networks, of each label pair's
+policy, of each port. Every summand is a pure function of little: so where something differs, what was summed is derived
+again from the old model and taken out, and what is to be summed is derived from the new one. Nothing is kept but the
+sums, and nothing is looked at that is the same object in both models. `compile_switch` says what must come out.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass, replace
-from functools import cached_property
-from itertools import chain, product
-from types import MappingProxyType
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass
+from itertools import chain
 
-from p4vpc.compiler import policy, underlay
-from p4vpc.compiler.compile import (
-    NO_GUESTS,
-    emit_fabric,
-    emit_networks,
-    emit_peers,
-    emit_port,
-    emit_vpc,
-)
+from p4vpc.compiler import underlay
+from p4vpc.compiler.compile import emit_ends, emit_fabric, emit_reasons, emit_vpc
 from p4vpc.compiler.entries import DesiredState, Identity
-from p4vpc.compiler.scope import NOBODY, Moved, Scope, scope_of, vpc_of
-from p4vpc.compiler.shared import Row, Shared
+from p4vpc.compiler.input import Input
+from p4vpc.compiler.pair import Pair, Surroundings, changed_ports, side_of
+from p4vpc.compiler.scope import NOBODY, vpc_of
+from p4vpc.compiler.shared import Row
 from p4vpc.compiler.tally import Tally, change, tally
-from p4vpc.compiler.ways import Paths, Ways, changed_ways
-from p4vpc.intent import ObjectId
-from p4vpc.model import Model, ModelVpc
+from p4vpc.compiler.ways import OtherWays
+from p4vpc.model import FabricPort, Model
 
-
-class Input:
-    """All that the states depend on. Nobody changes it.
-
-    Args:
-        model: the whole.
-        moved: what is redirected, by switch; not there: nobody.
-        down_links: what carries nothing now.
-        awaited: the leaves that a VPC is about to have ports at, by VPC.
-    """
-
-    def __init__(
-        self,
-        model: Model,
-        moved: Mapping[str, Moved] = MappingProxyType({}),
-        down_links: frozenset[ObjectId] = frozenset(),
-        awaited: Mapping[str, Set[str]] = NO_GUESTS,
-    ):
-        self.model = model
-        self.moved = moved
-        self.down_links = down_links
-        self._awaited = awaited
-        self._ways: dict[str, Ways] = {}
-        self.shared = Shared()
-
-    @cached_property
-    def paths(self) -> Paths:
-        """Those of the fabric as it is now."""
-        return Paths(self.model, self.down_links)
-
-    def take_paths(self, before: "Input") -> None:
-        """Begin with what another input of the same fabric has found."""
-        if self.down_links == before.down_links:
-            self.paths, self._ways = before.paths, before._ways
-        else:
-            self.paths = before.paths.after(self.down_links)
-
-    def ways_of(self, switch: str) -> Ways:
-        """The ways of one switch."""
-        if switch not in self._ways:
-            self._ways[switch] = Ways(self.model, switch, self.down_links, self.paths)
-        return self._ways[switch]
-
-    @cached_property
-    def guests(self) -> Mapping[str, Set[str]]:
-        """The leaves that frames of a VPC may come from although it has no port there, by VPC: redirects come too."""
-        found: defaultdict[str, set[str]] = defaultdict(set)
-        for key, leaves in self._awaited.items():
-            found[key] |= leaves
-        for switch, ports in self.moved.items():
-            for port in ports:
-                found[vpc_of(port)].add(switch)
-        return found
-
-    def scope_of(self, vpc: ModelVpc, switch: str) -> Scope:
-        """What of a VPC a switch is concerned with."""
-        moved, guests = self.moved.get(switch, NOBODY), self.guests.get(vpc.id.key, frozenset())
-        of = self.model.switches[switch]
-        return scope_of(vpc, of, self.ways_of(switch), moved, guests=guests, shared=self.shared)
+__all__ = ("Compilation", "Input", "compile_all", "recompile")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,78 +58,130 @@ def recompile(before: Compilation, of: Input) -> Compilation:
     Raises InternalError as `compile_switch` does; `before` is as good as ever then.
     """
     old = before.input
-    if not _is_same_fabric(old.model, of.model):
-        return _compared(before, compile_all(of))
-    of.take_paths(old)
-    ways: Mapping[str, Set[str]] = {} if old.down_links == of.down_links else changed_ways(old.paths, of.paths)
-    tallies = dict(before.tallies)
-    states = dict(before.states)
+    ways = of.take_paths(old)
+    fabric = _Fabric(old.model, of.model, ways)
+    concerned = _concerned(old, of, fabric)
+    ports = {key: changed_ports(old.model.vpcs.get(key), of.model.vpcs.get(key)) for key in _all(concerned)}
+    tallies, states = dict(before.tallies), dict(before.states)
     changed: dict[str, Set[Identity] | None] = {}
-    concerned = _concerned(old, of, ways)
-    ports = {key: _changed_ports(old.model.vpcs.get(key), of.model.vpcs.get(key)) for key in _all(concerned)}
-    for name, keys in concerned.items():
-        removed: list[Row] = []
-        added: list[Row] = []
-        other_ways = ways.get(name)
-        if other_ways is not None:
-            leaves = other_ways & of.model.leaf_vteps.keys()
-            removed += underlay.emit_routes(old.model, old.model.switches[name], old.ways_of(name), leaves)
-            added += underlay.emit_routes(of.model, of.model.switches[name], of.ways_of(name), leaves)
-        for key in keys:
-            pair = _Pair(old, of, key, name, ports[key], is_same_way=other_ways is None)
+    touched = set(concerned)
+    for name in before.states.keys() - of.model.switches.keys():
+        del tallies[name], states[name]
+    for name in of.model.switches.keys() - before.states.keys():
+        tallies[name] = tally(_switch_rows(of, name), of.shared.items)
+        states[name] = DesiredState(name, of.model.revision, tallies[name].entries)
+        changed[name] = None
+        touched.add(name)
+    for name in before.states.keys() & (concerned.keys() | fabric.switches):
+        removed, added = fabric.rows(old, of, name)
+        if removed or added:
+            touched.add(name)
+        keys = concerned.get(name)
+        around = fabric.around(name) if keys else Surroundings()
+        for key in keys or ():
+            pair = Pair(side_of(old, key, name), side_of(of, key, name), ports[key], around)
             pair.compare()
             removed += pair.removed
             added += pair.added
+        if not removed and not added:
+            continue
         tallies[name], differing = change(tallies[name], removed, added)
         if differing:
             changed[name] = differing
             states[name] = DesiredState(name, of.model.revision, tallies[name].entries)
-    return Compilation(of, states, tallies, changed, concerned.keys())
+    of.shared.clear()
+    return Compilation(of, states, tallies, changed, touched)
 
 
 def _all(concerned: Mapping[str, Set[str]]) -> Set[str]:
     return set(chain.from_iterable(concerned.values()))
 
 
-def _is_same_fabric(old: Model, new: Model) -> bool:
-    return old is new or all(
-        getattr(old, name) is getattr(new, name) or getattr(old, name) == getattr(new, name)
-        for name in ("tenant_mtu", "switches", "fabric_ports", "leaf_vteps", "drop_samples", "acl_log")
-    )
+class _Fabric:
+    """What of the fabric differs between two models, and which of the switches that both have it concerns.
+
+    Attributes:
+        ends: the leaves that are another end of tunnels.
+        is_other_mtu: the length of tenants' packets is another one: that concerns every switch that has any.
+        switches: those whose rows beside the VPCs' may differ.
+    """
+
+    def __init__(self, old: Model, new: Model, ways: OtherWays):
+        self._old, self._new, self.ways = old, new, ways
+        self.is_other_mtu = old.tenant_mtu != new.tenant_mtu
+        self.ends = frozenset(_differing(old.leaf_vteps, new.leaf_vteps))
+        one, other = old.leaf_vteps, new.leaf_vteps
+        self._numbers = frozenset(
+            name
+            for name in self.ends
+            if name not in one or name not in other or one[name].tunnel_index != other[name].tunnel_index
+        )
+        self._addresses = frozenset(
+            name
+            for name in self.ends
+            if name not in one or name not in other or one[name].address != other[name].address
+        )
+        both = old.switches.keys() & new.switches.keys()
+        self._own = set(_differing(old.switches, new.switches)) | set(_differing(old.fabric_ports, new.fabric_ports))
+        self._are_reasons_other = (old.drop_samples, old.acl_log) != (new.drop_samples, new.acl_log)
+        self.switches: Set[str] = {*self._own, *ways.to, *ways.prefixes} & both
+        if self._are_reasons_other or self._addresses:
+            self.switches = both
+
+    def around(self, name: str) -> Surroundings:
+        """What differs around the VPCs of a switch."""
+        one, other = self._old.switches[name], self._new.switches[name]
+        return Surroundings(
+            self.ends,
+            self._numbers,
+            self.ways.to.get(name, frozenset()),
+            is_other_way_out=name in self.ways.prefixes,
+            is_other_source=one.vtep != other.vtep,
+            is_other_mtu=self.is_other_mtu,
+        )
+
+    def rows(self, old: Input, new: Input, name: str) -> tuple[list[Row], list[Row]]:
+        """The rows of a switch, beside those of its VPCs, that may differ."""
+        is_other = self._old.switches[name] != self._new.switches[name]
+        kept: Collection[FabricPort] = ()
+        if name in self._own and not is_other:
+            kept = set(self._old.fabric_ports[name]) & set(self._new.fabric_ports[name])
+        return list(self._rows(old, name, kept)), list(self._rows(new, name, kept))
+
+    def _rows(self, of: Input, name: str, kept: Collection[FabricPort]) -> Iterator[Row]:
+        switch = of.model.switches[name]
+        if name in self._own:
+            yield from emit_ends(switch, [end for end in of.model.fabric_ports[name] if end not in kept])
+        if self._are_reasons_other:
+            yield from emit_reasons(of.model, switch)
+        leaves = (self.ways.to.get(name, frozenset()) | self._addresses) & of.model.leaf_vteps.keys()
+        if leaves:
+            yield from underlay.emit_routes(of.model, switch, of.ways_of(name), leaves)
+        if name in self.ways.prefixes:
+            yield from underlay.emit_prefixes(of.ways_of(name))
 
 
-def _compared(before: Compilation, after: Compilation) -> Compilation:
-    """`after` with what differs from `before`."""
-    changed: dict[str, Set[Identity] | None] = {}
-    states = dict(after.states)
-    for name, state in after.states.items():
-        known = before.states.get(name)
-        if known is None:
-            changed[name] = None
-            continue
-        differing = {identity for identity, item in state.items() if known.entries.get(identity) != item}
-        differing.update(identity for identity in known.entries if identity not in state.entries)
-        if differing:
-            changed[name] = differing
-        else:
-            states[name] = known
-    return replace(after, states=states, changed=changed)
+def _differing(before: Mapping[str, object], after: Mapping[str, object]) -> Iterable[str]:
+    """Return the names that are not equal in both; a mapping of which little has changed costs little."""
+    if before is after:
+        return ()
+    return [name for name in before.keys() | after.keys() if before.get(name) != after.get(name)]
 
 
-def _concerned(old: Input, new: Input, ways: Mapping[str, Set[str]]) -> Mapping[str, Set[str]]:
-    """Which VPCs are to be looked at, by switch. `ways` are the destinations that switches reach in another way."""
+def _concerned(old: Input, new: Input, fabric: _Fabric) -> Mapping[str, Set[str]]:
+    """Which VPCs are to be looked at, by switch."""
     concerned: defaultdict[str, set[str]] = defaultdict(set)
     before, after = old.model.vpcs, new.model.vpcs
-    for key in before.keys() | after.keys() if before is not after else ():
-        one, other = before.get(key), after.get(key)
-        if one is not other:
-            for vpc in (one, other):
-                for name in chain(vpc.switches, vpc.candidate_switches) if vpc is not None else ():
-                    concerned[name].add(key)
-            for moved in (old.moved, new.moved):
-                for name, ports in moved.items():
-                    if any(vpc_of(port) == key for port in ports):
-                        concerned[name].add(key)
+    others: set[str] = set()
+    if before is not after:
+        others |= {key for key in before.keys() | after.keys() if before.get(key) is not after.get(key)}
+    if fabric.is_other_mtu:
+        others |= before.keys() | after.keys()
+    for leaf in fabric.ends:
+        others |= old.vpcs_to(leaf) | new.vpcs_to(leaf)
+    for key in others:
+        for name in old.switches_of(key) | new.switches_of(key):
+            concerned[name].add(key)
     for name in old.moved.keys() | new.moved.keys():
         for port in old.moved.get(name, NOBODY) ^ new.moved.get(name, NOBODY):
             concerned[name].add(vpc_of(port))
@@ -206,139 +189,19 @@ def _concerned(old: Input, new: Input, ways: Mapping[str, Set[str]]) -> Mapping[
         if old.guests.get(key) != new.guests.get(key) and key in after:
             for name in chain(after[key].switches, old.guests.get(key, ()), new.guests.get(key, ())):
                 concerned[name].add(key)
-    for name, destinations in ways.items():
-        concerned[name].update(key for key in _keys(new, name) if _depends_on(new, key, destinations))
-    return {name: keys for name, keys in concerned.items() if name in new.model.switches}
-
-
-def _keys(of: Input, name: str) -> Set[str]:
-    return {*of.model.vpcs_of_switch.get(name, ()), *(vpc_of(port) for port in of.moved.get(name, NOBODY))}
-
-
-def _depends_on(of: Input, key: str, destinations: Set[str]) -> bool:
-    """Whether a VPC, at a switch where it is, may have something to do with the ways to these switches."""
-    vpc = of.model.vpcs.get(key)
-    if vpc is None:
-        return False
-    leaves = chain(vpc.switches, vpc.candidate_switches, of.guests.get(key, ()))
-    return bool(vpc.places.foreign) or any(leaf in destinations for leaf in leaves)
-
-
-def _floods(vpc: ModelVpc) -> bool:
-    return any(subnet.flood_group is not None for subnet in vpc.subnets)
+    to = {leaf: new.vpcs_to(leaf) for leaf in set().union(*fabric.ways.to.values())}
+    for name in fabric.ways.to.keys() | fabric.ways.prefixes:
+        here = new.vpcs_at(name)
+        if name in fabric.ways.prefixes:
+            concerned[name] |= here & new.foreign_vpcs
+        if here:
+            concerned[name] |= here & set().union(*(to[leaf] for leaf in fabric.ways.to.get(name, ())))
+    both = old.model.switches.keys() & new.model.switches.keys()
+    return {name: keys for name, keys in concerned.items() if keys and name in both}
 
 
 def _switch_rows(of: Input, name: str) -> Iterator[Row]:
     yield from emit_fabric(of.model, of.model.switches[name], of.ways_of(name))
-    for key in sorted(_keys(of, name) & of.model.vpcs.keys()):
+    for key in sorted(of.vpcs_at(name) & of.model.vpcs.keys()):
         vpc = of.model.vpcs[key]
         yield from emit_vpc(of.model, vpc, of.scope_of(vpc, name))
-
-
-class _Pair:
-    """One VPC at one switch, before and after. `removed` and `added` are the rows that may differ.
-
-    `changed` are the ports of the VPC that are not the same; `is_same_way` says that the switch's ways are.
-    """
-
-    def __init__(self, old: Input, new: Input, key: str, name: str, changed: Set[ObjectId], *, is_same_way: bool):
-        self._changed = changed
-        self._before = _side(old, key, name)
-        self._after = _side(new, key, name)
-        self._is_same_way = is_same_way
-        self.removed: list[Row] = []
-        self.added: list[Row] = []
-
-    def compare(self) -> None:
-        before, after = self._before, self._after
-        if before is None or after is None or not before.is_like(after):
-            self.removed += () if before is None else emit_vpc(before.model, before.vpc, before.scope)
-            self.added += () if after is None else emit_vpc(after.model, after.vpc, after.scope)
-            return
-        if not self._is_same_way or before.scope.peers != after.scope.peers:
-            self.removed += emit_peers(before.model, before.scope)
-            self.added += emit_peers(after.model, after.scope)
-        ports = self._ports(before, after)
-        for port_id in ports:
-            self.removed += before.port_rows(port_id)
-            self.added += after.port_rows(port_id)
-        if self._are_networks_other(before, after, ports):
-            self.removed += emit_networks(before.model, before.vpc, before.scope)
-            self.added += emit_networks(after.model, after.vpc, after.scope)
-        if before.scope.is_present:
-            self._compare_policy(before, after)
-
-    def _ports(self, before: "_Side", after: "_Side") -> Set[ObjectId]:
-        """The ports whose rows may differ."""
-        found = set(self._changed)
-        found |= before.scope.moved ^ after.scope.moved
-        entered = before.scope.entered ^ after.scope.entered
-        if entered:
-            found |= {port.id for port in chain(before.vpc.ports, after.vpc.ports) if port.subnet.id in entered}
-        if not self._is_same_way or before.scope.is_redirecting != after.scope.is_redirecting:
-            found |= {port.id for port in chain(before.vpc.places.foreign, after.vpc.places.foreign)}
-        return found
-
-    def _are_networks_other(self, before: "_Side", after: "_Side", ports: Set[ObjectId]) -> bool:
-        if before.scope.entered != after.scope.entered:
-            return True
-        one, other = before.vpc, after.vpc
-        if (one.subnets, one.routes, one.acls, one.mirrors) != (other.subnets, other.routes, other.acls, other.mirrors):
-            return True
-        return (bool(ports) or not self._is_same_way) and _floods(other)
-
-    def _compare_policy(self, before: "_Side", after: "_Side") -> None:
-        one, other = before.vpc, after.vpc
-        less, more = before.senders_and_receivers(), after.senders_and_receivers()
-        labels = set().union(*less, *more)
-        is_same = one.groups == other.groups and all(one.labels.get(it) == other.labels.get(it) for it in labels)
-        if is_same and less == more:
-            return
-        gone, come = set(product(*less)), set(product(*more))
-        if is_same:
-            gone, come = gone - come, come - gone
-        for pair in gone:
-            self.removed += policy.pair(one, *pair)
-        for pair in come:
-            self.added += policy.pair(other, *pair)
-
-
-@dataclass(frozen=True, slots=True)
-class _Side:
-    """A VPC at a switch, on one side of a change."""
-
-    model: Model
-    vpc: ModelVpc
-    scope: Scope
-
-    def is_like(self, other: "_Side") -> bool:
-        """Whether rows of what is the same are the same."""
-        return (self.vpc.vrf, self.scope.is_present) == (other.vpc.vrf, other.scope.is_present)
-
-    def port_rows(self, port_id: ObjectId) -> Iterator[Row]:
-        """The rows of one port, if there is one."""
-        port = self.vpc.port(port_id)
-        if port is not None:
-            yield from emit_port(self.model, self.vpc, port, self.scope)
-
-    def senders_and_receivers(self) -> tuple[Set[int], Set[int]]:
-        """The labels that may meet here."""
-        return policy.sources(self.vpc, self.scope.switch), policy.destinations(self.vpc)
-
-
-def _side(of: Input, key: str, name: str) -> _Side | None:
-    vpc = of.model.vpcs.get(key)
-    if vpc is None:
-        return None
-    return _Side(of.model, vpc, of.scope_of(vpc, name))
-
-
-def _changed_ports(one: ModelVpc | None, other: ModelVpc | None) -> Set[ObjectId]:
-    """Return the ids of ports that are not the same in both; those that are one object cost next to nothing."""
-    if one is None or other is None or one.ports is other.ports:
-        return frozenset()
-    before = dict(zip(map(id, one.ports), one.ports, strict=True))
-    after = dict(zip(map(id, other.ports), other.ports, strict=True))
-    gone = {before[it].id: before[it] for it in before.keys() - after.keys()}
-    come = {after[it].id: after[it] for it in after.keys() - before.keys()}
-    return {port_id for port_id in gone.keys() | come.keys() if gone.get(port_id) != come.get(port_id)}

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from p4vpc.compiler.entries import ActionCall, Origin, Range, TableEntry, Ternary
 from p4vpc.compiler.pieces import Emitted
+from p4vpc.compiler.shared import Row, Shared
 from p4vpc.compiler.traffic import EVERYTHING, WHOLE, Interval, TrafficSet, traffic_of
 from p4vpc.intent import CidrPeer, GroupPeer, Rule
 from p4vpc.model import LabelSet, ModelGroup, ModelSwitch, ModelVpc
@@ -36,11 +37,11 @@ class _Allowed(NamedTuple):
     parts: tuple[tuple[TrafficSet, Origin], ...]
 
 
-def emit_vpc(vpc: ModelVpc, switch: ModelSwitch) -> Emitted:
+def emit_vpc(vpc: ModelVpc, switch: ModelSwitch, shared: Shared) -> Emitted:
     """Yield what the VPC's ports that send from here may send."""
     for source in sorted(sources(vpc, switch)):
         for destination in sorted(destinations(vpc)):
-            yield from pair(vpc, source, destination)
+            yield from pair(vpc, source, destination, shared)
 
 
 def sources(vpc: ModelVpc, switch: ModelSwitch) -> Set[int]:
@@ -56,8 +57,16 @@ def destinations(vpc: ModelVpc) -> Set[int]:
     return {route.label for route in vpc.routes} | vpc.places.labels.keys()
 
 
-def pair(vpc: ModelVpc, source: int, destination: int) -> Emitted:
-    """Yield what one label may send to another."""
+def pair(vpc: ModelVpc, source: int, destination: int, shared: Shared) -> Iterable[Row]:
+    """Return what one label may send to another. `shared` is of the VPC's model."""
+    name = (vpc.id, source, destination)
+    known = shared.pairs.get(name)
+    if known is None:
+        known = shared.pairs[name] = tuple(_pair(vpc, source, destination))
+    return known
+
+
+def _pair(vpc: ModelVpc, source: int, destination: int) -> Emitted:
     sender, receiver = vpc.labels[source], vpc.labels[destination]
     ingress = _allowed(vpc, receiver, sender, "ingress")
     egress = _allowed(vpc, sender, receiver, "egress") if _has_egress_rules(vpc, sender) else _Allowed(EVERYTHING, ())

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows that are the same at several switches, made once: a port is the same destination wherever it is remote.
+"""Rows that are the same at several switches, made once: a port is the same destination wherever it is remote, and what
+one label may send to another is the same wherever it enters.
 
 That is most of what all switches hold together, so it is neither made nor kept once for each of them.
 """
@@ -34,10 +35,12 @@ class Shared:
 
     Attributes:
         remote: ports as destinations where they are not.
+        pairs: what one label of a VPC may send to another.
         items: what a row comes to alone, by the `id` of the row; those rows are all in `remote`.
     """
 
     remote: dict[ObjectId, Destination] = field(default_factory=dict)
+    pairs: dict[tuple[ObjectId, int, int], tuple[Row, ...]] = field(default_factory=dict)
     items: dict[int, tuple[Identity, DesiredEntry]] = field(default_factory=dict)
 
     def put(self, port: ObjectId, destination: Destination) -> None:
@@ -51,4 +54,5 @@ class Shared:
     def clear(self) -> None:
         """Forget everything: nobody will ask for most of it again."""
         self.items.clear()
+        self.pairs.clear()
         self.remote.clear()

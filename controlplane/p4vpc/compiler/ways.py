@@ -9,14 +9,14 @@ lost, and if it is right, nothing more is.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from functools import cached_property
 from typing import NamedTuple
 
-from p4vpc.compiler.distances import FAR, Distances, link_ends
+from p4vpc.compiler.distances import FAR, Distances, Hops, Shift
 from p4vpc.compiler.entries import Origin
 from p4vpc.intent import IpAddress, IpNetwork, ObjectId
-from p4vpc.model import Model, Vtep
+from p4vpc.model import FabricPort, Model, Vtep
 
 
 class Way(NamedTuple):
@@ -29,6 +29,23 @@ class Way(NamedTuple):
 NO_PORTS: frozenset[int] = frozenset()
 
 
+class OtherWays(NamedTuple):
+    """What may be reached in another way than before, at the switches that there were and still are.
+
+    Attributes:
+        to: by switch the destinations to which its ways may be other ones, or that it may be transit for or be no more.
+            Destinations that come or go are not in it.
+        prefixes: the switches that may reach prefixes behind neighbours in another way.
+    """
+
+    to: Mapping[str, Set[str]]
+    prefixes: Set[str]
+
+
+SAME_WAYS = OtherWays({}, frozenset())
+"""Nothing is reached in another way."""
+
+
 class Paths:
     """What the ways of all switches have in common: the distances, with all links and without those that are down."""
 
@@ -37,12 +54,25 @@ class Paths:
         self.wired = Distances(model)
         self.alive = Distances(model, down_links) if down_links else self.wired
 
-    def after(self, down_links: Collection[ObjectId]) -> "Paths":
-        """Return those of the same model with other links down."""
+    def after(self, model: Model, down_links: Collection[ObjectId]) -> tuple["Paths", "OtherWays"]:
+        """Return those of another model, or with other links down, and which ways may be other ones then."""
         result: Paths = object.__new__(Paths)
-        result.model, result.wired = self.model, self.wired
-        result.alive = self.alive.after(down_links) if down_links else self.wired
-        return result
+        result.model = model
+        steps = []
+        known = self.model.leaf_vteps.keys() | self.announcing.keys()
+        result.wired = self.wired
+        if self.model.fabric_ports != model.fabric_ports:
+            self.wired.find(known)
+            result.wired, shift = self.wired.after(model, ())
+            steps.append((self.wired, result.wired, shift))
+        result.alive = result.wired
+        if down_links or self.alive is not self.wired:
+            self.alive.find(known)
+            alive, shift = self.alive.after(model, down_links)
+            steps.append((self.alive, alive, shift))
+            if down_links:
+                result.alive = alive
+        return result, _other_ways(self, result, steps)
 
     @cached_property
     def announcing(self) -> Mapping[str, tuple[tuple[int, Origin, tuple[IpNetwork, ...]], ...]]:
@@ -112,7 +142,7 @@ class Ways:
 
     @cached_property
     def _is_border(self) -> bool:
-        return any(end.peer_switch is None for end in self._ends)
+        return _is_border(self._ends)
 
     def transit_to(self, names: Iterable[str]) -> Iterable[str]:
         """Return those of the switches that `is_transit` is true of; while no link is down, without much ado."""
@@ -143,33 +173,76 @@ class Ways:
         return False
 
 
-def changed_ways(old: Paths, new: Paths) -> Mapping[str, Set[str]]:
-    """Return the destinations to which each switch's ways may differ, and what it is transit for; the model is one.
+def _other_ways(old: Paths, new: Paths, steps: Sequence[tuple[Distances, Distances, Shift]]) -> OtherWays:
+    both = old.model.switches.keys() & new.model.switches.keys()
+    to: defaultdict[str, set[str]] = defaultdict(set)
+    kept = (old.model.leaf_vteps.keys() | old.announcing.keys()) & (new.model.leaf_vteps.keys() | new.announcing.keys())
+    kept &= both
+    for before, after, shift in steps:
+        step = _Step(before, after, shift, is_last=after is steps[-1][1])
+        for destination in kept:
+            for number in step.concerned(destination, (old.wired, new.wired)):
+                name = after.names.get(number)
+                if name in both:
+                    to[name].add(destination)
+    for name in both:
+        one, other = old.model.fabric_ports[name], new.model.fabric_ports[name]
+        if one is not other and _is_border(one) != _is_border(other):
+            to[name] |= new.model.leaf_vteps.keys() | old.model.leaf_vteps.keys()
+    announcing = old.announcing.keys() | new.announcing.keys()
+    prefixes = {name for name, destinations in to.items() if not destinations.isdisjoint(announcing)}
+    differing = old.alive.without ^ new.alive.without
+    if old.announcing != new.announcing or any(
+        link in differing for ends in new.announcing.values() for _, link, _ in ends
+    ):
+        prefixes |= both
+    return OtherWays(to, prefixes)
 
-    A switch is there with no destination if only prefixes behind neighbours may be reached in another way.
-    """
-    numbers = old.wired.numbers
-    names = list(numbers)
-    changed: defaultdict[str, set[str]] = defaultdict(set)
-    ends = link_ends(old.model, old.alive.without ^ new.alive.without)
-    for switches in ends.values():
-        for name in names if len(switches) == 1 else switches:
-            changed[name] = set()
-    destinations = old.model.leaf_vteps.keys() | old.announcing.keys()
-    for destination in destinations:
-        before, after = old.alive.to(destination), new.alive.to(destination)
-        for switches in ends.values():
-            if len(switches) > 1:
-                one, other = (numbers[name] for name in switches)
-                if before[one] != before[other] or after[one] != after[other]:
-                    for name in switches:
-                        changed[name].add(destination)
-        if before is not after and before != after:
-            for number, (one, other) in enumerate(zip(before, after, strict=True)):
-                if one != other:
-                    for near in (number, *(far for _, far in old.wired.links(number))):
-                        changed[names[near]].add(destination)
-    return changed
+
+class _Step(NamedTuple):
+    """Distances that differ. `is_last`: they are those of the links that are up."""
+
+    before: Distances
+    after: Distances
+    shift: Shift
+    is_last: bool
+
+    def concerned(self, destination: str, wired: Iterable[Distances]) -> Set[int]:
+        """Return the switches that may reach a destination by other ports, or be transit to it or be no more."""
+        one, other = self.before.to(destination), self.after.to(destination)
+        moved = self.shift.moved.get(destination, frozenset[int]())
+        found = set(moved)
+        beside: set[int] = set()
+        for hops, legs in ((one, self.shift.gone), (other, self.shift.come)):
+            for near, _, far in legs:
+                if hops[far] + 1 == hops[near]:
+                    found.add(near)
+                    beside.add(far)
+        for number in moved:
+            was, now = _at(one, number), _at(other, number)
+            for far in {far for it in wired for _, far in it.links(number)} - found:
+                far_was, far_now = _at(one, far), _at(other, far)
+                if (was + 1 == far_was) != (now + 1 == far_now):
+                    found.add(far)
+                elif FAR in (was, now) or (far_was + 1 == was) != (far_now + 1 == now):
+                    beside.add(far)
+        return found | {number for number in beside - found if not self._stays_transit(number, one, other)}
+
+    def _stays_transit(self, number: int, one: Hops, other: Hops) -> bool:
+        """Whether a neighbour sends through a switch before and after: then no other one makes a difference."""
+        if not self.is_last:
+            return False
+        kept = (leg for leg in self.after.links(number) if (number, *leg) not in self.shift.come)
+        beyond, beyond_after = _at(one, number) + 1, _at(other, number) + 1
+        return any(_at(one, far) == beyond and _at(other, far) == beyond_after for _, far in kept)
+
+
+def _at(hops: Hops, number: int) -> int:
+    return hops[number] if number < len(hops) else FAR
+
+
+def _is_border(ends: Iterable[FabricPort]) -> bool:
+    return any(end.peer_switch is None for end in ends)
 
 
 def _nearest(ways: Iterable[tuple[int, frozenset[int], Origin]]) -> Way:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What all intent objects have in common."""
 
+from functools import cached_property
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -27,12 +28,12 @@ class Intent(Part):
     collection: ClassVar[str]
     name_fields: ClassVar[tuple[str, ...]] = ("name",)
 
-    @property
+    @cached_property
     def key(self) -> str:
-        """Identifies the object among its kind: ``red/prod/web-1``."""
+        """Identifies the object among its kind: ``red/prod/web-1``. No copy with another name is ever made."""
         return "/".join(getattr(self, field) for field in self.name_fields)
 
-    @property
+    @cached_property
     def id(self) -> ObjectId:
         """Kind and key: identifies the object among all."""
         return ObjectId(self.kind, self.key)

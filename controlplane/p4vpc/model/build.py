@@ -12,23 +12,22 @@ How a commit goes, with nothing but pure functions around the store::
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set
-from dataclasses import replace
 
 from p4vpc.errors import InternalError, ModelError, Problem
 from p4vpc.intent import (
+    Fabric,
     IdentifierPlan,
     Identifiers,
     Intent,
-    LinkEnd,
     Malformed,
     ObjectId,
     Port,
     SwitchAttachment,
     VtepAttachment,
-    ip_order,
 )
 from p4vpc.model import numbers
-from p4vpc.model.defaults import gateway_mac, gateway_v4, gateway_v6, router_mac, tier
+from p4vpc.model.defaults import gateway_mac, gateway_v4, gateway_v6
+from p4vpc.model.fabric import FabricPieces, fabric_of
 from p4vpc.model.fabric_checks import check_fabric
 from p4vpc.model.index import Index
 from p4vpc.model.labels import LabelSet, cidr_peers, label_of_port, label_of_route
@@ -36,9 +35,8 @@ from p4vpc.model.limits import check_acls, check_mirrors, check_qos
 from p4vpc.model.places import foreign_vteps, places_of
 from p4vpc.model.references import check_references
 from p4vpc.model.tenant_checks import check_attachments, check_vpc
-from p4vpc.model.tunnels import check_tunnels, modes_between_leaves, modes_to
+from p4vpc.model.tunnels import check_tunnels, modes_to
 from p4vpc.model.types import (
-    FabricPort,
     LocalPlace,
     Model,
     ModelAcl,
@@ -48,7 +46,6 @@ from p4vpc.model.types import (
     ModelQos,
     ModelRoute,
     ModelSubnet,
-    ModelSwitch,
     ModelVpc,
     Vtep,
 )
@@ -68,7 +65,7 @@ def check_objects(
 
     Raises ModelError with all problems.
     """
-    problems = list(_problems(Index(objects), deleted, malformed))
+    problems = list(find_problems(Index(objects), deleted, malformed))
     if problems:
         raise ModelError(problems)
 
@@ -88,17 +85,18 @@ def build_model(objects: Iterable[Intent], identifiers: Identifiers, revision: i
     Raises ModelError with all problems, InternalError if a number is missing that `plan_identifiers` asks for.
     """
     index = Index(objects)
-    problems = list(_problems(index))
+    problems = list(find_problems(index))
     if problems:
         raise ModelError(problems)
     builder = Builder(index, identifiers)
+    pieces = fabric_of(index, builder.number)
     vpcs = {key: builder.vpc(key) for key in index.vpcs}
     return Model(
         revision,
         index.fabric.tenant_mtu,
-        builder.switches,
-        builder.fabric_ports(),
-        builder.leaf_vteps,
+        pieces.switches,
+        pieces.fabric_ports,
+        pieces.leaf_vteps,
         vpcs,
         _vpcs_of_switch({}, {}, vpcs, vpcs),
         index.fabric.drop_samples,
@@ -106,10 +104,21 @@ def build_model(objects: Iterable[Intent], identifiers: Identifiers, revision: i
     )
 
 
-def model_of(before: Model, vpcs: Mapping[str, ModelVpc], changed: Iterable[str], revision: int) -> Model:
-    """Return a model with the same fabric and other VPCs, of which only those in `changed` are not as before."""
-    of_switch = _vpcs_of_switch(before.vpcs_of_switch, before.vpcs, vpcs, changed)
-    return replace(before, revision=revision, vpcs=vpcs, vpcs_of_switch=of_switch)
+def model_of(
+    before: Model, pieces: FabricPieces, fabric: Fabric, vpcs: Mapping[str, ModelVpc], changed: Iterable[str]
+) -> Model:
+    """Return a model with other pieces, and other VPCs, of which only those in `changed` are not as before."""
+    return Model(
+        before.revision,
+        fabric.tenant_mtu,
+        pieces.switches,
+        pieces.fabric_ports,
+        pieces.leaf_vteps,
+        vpcs,
+        _vpcs_of_switch(before.vpcs_of_switch, before.vpcs, vpcs, changed),
+        fabric.drop_samples,
+        fabric.acl_log,
+    )
 
 
 def _vpcs_of_switch(
@@ -143,9 +152,10 @@ def _leaves(vpc: ModelVpc | None) -> Set[str]:
     return frozenset() if vpc is None else vpc.switches | vpc.candidate_switches
 
 
-def _problems(
+def find_problems(
     index: Index, deleted: Collection[ObjectId] = (), malformed: Malformed | None = None
 ) -> Iterator[Problem]:
+    """Yield every problem of these objects; see `check_objects`."""
     yield from check_references(index, deleted, malformed)
     yield from check_fabric(index)
     yield from check_tunnels(index)
@@ -165,38 +175,6 @@ class Builder:
     def __init__(self, index: Index, identifiers: Identifiers):
         self._index = index
         self.identifiers = identifiers
-        self.switches = {
-            switch.name: ModelSwitch(
-                switch.name,
-                switch.role == "leaf",
-                switch.vtep,
-                router_mac(switch),
-                switch.p4runtime,
-                switch.device_id,
-                tier(switch),
-            )
-            for switch in index.switches.values()
-        }
-        modes = modes_between_leaves(index.fabric)
-        self.leaf_vteps = {
-            name: Vtep(switch.vtep, self.number(numbers.TUNNEL, str(switch.vtep)), name, modes)
-            for name, switch in self.switches.items()
-            if switch.vtep is not None
-        }
-
-    def fabric_ports(self) -> Mapping[str, tuple[FabricPort, ...]]:
-        """Return the ends of links by switch."""
-        ports: dict[str, list[FabricPort]] = {name: [] for name in self.switches}
-        for link in self._index.links.values():
-            a, b = link.a, link.b
-            if isinstance(b, LinkEnd):
-                mac_a, mac_b = self.switches[a.switch].router_mac, self.switches[b.switch].router_mac
-                ports[a.switch].append(FabricPort(a.port, link.id, a.address, mac_b, b.switch))
-                ports[b.switch].append(FabricPort(b.port, link.id, b.address, mac_a, a.switch))
-            else:
-                prefixes = tuple(sorted(b.prefixes, key=ip_order))
-                ports[a.switch].append(FabricPort(a.port, link.id, a.address, b.mac, None, prefixes))
-        return {name: tuple(sorted(ends, key=lambda end: end.port)) for name, ends in ports.items()}
 
     def vpc(self, key: str) -> ModelVpc:
         """Return one VPC with everything in it."""

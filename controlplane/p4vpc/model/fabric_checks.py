@@ -82,8 +82,8 @@ def _check_vtep_family(index: Index) -> Iterator[Problem]:
     first = leaves[0].vtep
     ends = [(str(leaf), "vtep", leaf.vtep) for leaf in leaves]
     ends += [(str(vtep), "address", vtep.address) for vtep in index.vteps.values()]
-    for members in index.members.values():
-        for port in members.ports.values():
+    for key in sorted(index.members):
+        for port in index.members[key].ports.values():
             if isinstance(port.attachment, VtepAttachment):
                 ends.append((str(port), "attachment.vtep", port.attachment.vtep))
     for name, field, vtep in ends:
@@ -98,8 +98,8 @@ def _check_mtu(index: Index) -> Iterator[Problem]:
     """Yield a problem if IPv6 cannot work at the fabric's MTU (RFC 8200 section 5)."""
     if index.fabric.tenant_mtu >= IPV6_LEAST_MTU:
         return
-    for members in index.members.values():
-        for subnet in members.subnets.values():
+    for key in sorted(index.members):
+        for subnet in index.members[key].subnets.values():
             if subnet.ipv6 is not None:
                 message = f"subnet {subnet.key} has IPv6, which needs an MTU of {IPV6_LEAST_MTU} at least"
                 yield Problem(str(index.fabric), "tenant_mtu", message, f"at least {IPV6_LEAST_MTU}")

@@ -100,16 +100,28 @@ class Index:
                 raise TypeError(f"no place for {intent}")
 
     def put(self, object_id: ObjectId, intent: Intent | None) -> None:
-        """Put an object in, or take it out (None); what belongs to VPCs is sorted no more, see `sort_members`."""
+        """Put an object in, or take it out (None); what is of its kind is sorted no more, see `sort_`...."""
         before: Intent | None = self.by_id.pop(object_id, None)
         if before is not None:
             self._unfile(before)
         if intent is not None:
             self.by_id[object_id] = intent
             self._file(intent)
+        if object_id.kind == "vtep":
+            self.__dict__.pop("vtep_at", None)
 
     def _unfile(self, before: Intent) -> None:
         match before:
+            case Fabric():
+                self.fabric = Fabric()
+            case Switch():
+                del self.switches[before.name]
+            case Link():
+                del self.links[before.name]
+            case ForeignVtep():
+                del self.vteps[before.name]
+            case QosPolicy():
+                del self.qos_policies[before.key]
             case Tenant():
                 del self.tenants[before.name]
             case Vpc():
@@ -122,7 +134,11 @@ class Index:
                 if not any(members.all):
                     del self.members[before.vpc_key]
             case _:
-                raise TypeError(f"more than {before} is concerned")
+                raise TypeError(f"no place for {before}")
+
+    def sort_switches(self) -> None:
+        """Sort the switches by name."""
+        self.switches = dict(sorted(self.switches.items()))
 
     def sort_members(self, vpc_key: str) -> None:
         """Sort what belongs to the VPC by name."""
@@ -152,6 +168,18 @@ class Index:
 
     def names(self, kind: str, scope: str = "") -> list[str]:
         """Return the names of one kind, of one VPC or tenant if the kind belongs to those: for remedies."""
-        prefix = f"{scope}/" if scope else ""
-        keys = (object_id.key for object_id in self.by_id if object_id.kind == kind)
-        return [key.removeprefix(prefix) for key in keys if key.startswith(prefix)]
+        members = self.members_of(scope)
+        by_kind: Mapping[str, Iterable[str]] = {
+            "subnet": members.subnets,
+            "security_group": members.groups,
+            "port": members.ports,
+            "mirror": members.mirrors,
+            "switch": self.switches,
+            "tenant": self.tenants,
+            "vpc": self.vpcs,
+            "qos_policy": self.qos_policies,
+        }
+        known = by_kind[kind]
+        if kind != "qos_policy":
+            return list(known)
+        return [key.removeprefix(f"{scope}/") for key in known if key.startswith(f"{scope}/")]

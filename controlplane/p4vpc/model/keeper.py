@@ -1,21 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """The model of one revision made from that of another: only what has changed is made again (docs/adr/0019).
 
-Ports alone are replaced one by one; any other object of a VPC makes its VPC again; an object of the fabric, or one that
-several VPCs share, makes everything again. What is not made again is the same object in both models. `build_model` says
-what must come out.
+Ports alone are replaced one by one; any other object of a VPC makes its VPC again. A QoS policy or a VTEP makes the
+ports that use it again, an object of the fabric what depends on it there (`fabric`). What is not made again is the same
+object in both models. `build_model` says what must come out.
 """
 
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 
-from p4vpc.intent import Identifiers, Intent, IpNetwork, ObjectId, Port, Tenant, Vpc, VpcMember
+from p4vpc.intent import ForeignVtep, Identifiers, Intent, IpNetwork, ObjectId, Port, Vpc, VpcMember
 from p4vpc.model import numbers
 from p4vpc.model.build import Builder, build_model, model_of
+from p4vpc.model.fabric import Changes, FabricPieces, fabric_after
 from p4vpc.model.index import Index
 from p4vpc.model.labels import cidr_peers, label_of_port
 from p4vpc.model.places import PortChanges, foreign_vteps, places_after, ports_after
-from p4vpc.model.types import Model, ModelPort, ModelVpc
+from p4vpc.model.types import Model, ModelPort, ModelVpc, Vtep
+
+_OF_THE_FABRIC = frozenset({"fabric", "switch", "link"})
 
 
 class ModelKeeper:
@@ -46,20 +49,21 @@ class ModelKeeper:
     ) -> Model | None:
         """Return the model after some objects have changed (None: deleted), which go together with all others.
 
-        None if that takes everything; whoever has it calls `whole`.
+        None before the first model, and after an error; whoever has everything calls `whole`.
         """
         before = self.model
-        if before is None or any(_is_wide(self._index, key, intent) for key, intent in changes.items()):
-            self.model = None
+        if before is None:
             return None
         self.model = None  # whatever goes wrong now leaves us in between
+        both = {object_id: (self._index.by_id.get(object_id), intent) for object_id, intent in changes.items()}
         by_vpc: dict[str, set[ObjectId]] = {}
-        for object_id, intent in changes.items():
-            known = self._index.by_id.get(object_id)
+        for object_id, (known, intent) in both.items():
             key = _vpc_key(intent or known)
             if key is not None:
                 by_vpc.setdefault(key, set()).add(object_id)
             self._index.put(object_id, intent)
+        for key, ports in _dependents(before, both).items():
+            by_vpc.setdefault(key, set()).update(ports)
         self._builder.identifiers = identifiers
         vpcs = dict(before.vpcs)
         for key, ids in by_vpc.items():
@@ -73,7 +77,10 @@ class ModelKeeper:
                 self._index.sort_members(key)
                 self._cidrs.pop(key, None)
                 vpcs[key] = _sharing(self._builder.vpc(key), known_vpc)
-        self.model = model_of(before, vpcs, by_vpc.keys(), revision)
+        pieces = FabricPieces(before.switches, before.fabric_ports, before.leaf_vteps)
+        if any(object_id.kind in _OF_THE_FABRIC for object_id in both):
+            pieces = fabric_after(pieces, self._index, both, self._builder.number)
+        self.model = replace(model_of(before, pieces, self._index.fabric, vpcs, by_vpc.keys()), revision=revision)
         return self.model
 
     def _with_ports(self, key: str, vpc: ModelVpc, ids: Set[ObjectId]) -> ModelVpc:
@@ -105,12 +112,22 @@ class ModelKeeper:
         )
 
 
-def _is_wide(index: Index, object_id: ObjectId, intent: Intent | None) -> bool:
-    """Whether more than one VPC is concerned."""
-    known = intent or index.by_id.get(object_id)
-    if isinstance(known, Tenant):
-        return False
-    return known is not None and not isinstance(known, Vpc | VpcMember)
+def _dependents(model: Model, both: Changes) -> Mapping[str, Set[ObjectId]]:
+    """Return the ports, by VPC, that are not the same when QoS policies or VTEPs which they use are not."""
+    policies = {object_id for object_id in both if object_id.kind == "qos_policy"}
+    vteps = {it.address for pair in both.values() for it in pair if isinstance(it, ForeignVtep)}
+    tenants = {object_id.key.partition("/")[0] for object_id in policies}
+    found: dict[str, Set[ObjectId]] = {}
+    for key, vpc in model.vpcs.items() if policies or vteps else ():
+        ports = set()
+        if key.partition("/")[0] in tenants:
+            ports |= {port.id for port in vpc.ports if port.qos is not None and port.qos.id in policies}
+        if any(vtep.address in vteps for vtep in vpc.foreign_vteps):
+            some = ((port.id, port.place) for port in vpc.places.foreign)
+            ports |= {port_id for port_id, place in some if isinstance(place, Vtep) and place.address in vteps}
+        if ports:
+            found[key] = ports
+    return found
 
 
 def _vpc_key(intent: Intent | None) -> str | None:

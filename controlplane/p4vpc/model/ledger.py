@@ -1,41 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
 """What consistent objects use and need, so that a change is checked, and given its numbers, by what it touches.
 
-The ledger says yes, or that it does not know; then everything is to be looked at, and that says what is wrong. It knows
-about ports one by one, about other objects of a VPC by looking at the whole VPC, and nothing about other changes
-(docs/adr/0019). `check_objects` and `plan_identifiers` say what must come out.
+The ledger says yes, or what is wrong, or that it does not know; then everything is to be looked at. It knows about
+ports one by one; of other changes it checks an `excerpt` of the objects (docs/adr/0019, docs/adr/0027).
+`check_objects` and `plan_identifiers` say what must come out.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from p4vpc.errors import ModelError, Problem
 from p4vpc.intent import (
     Claim,
     ClaimId,
+    Fabric,
     IdentifierPlan,
     Identifiers,
     Intent,
     IpAddress,
     Mac,
+    Malformed,
     ObjectId,
     Port,
     Subnet,
+    Switch,
     SwitchAttachment,
     Vpc,
     VpcMember,
     VtepAttachment,
 )
 from p4vpc.model import numbers
-from p4vpc.model.fabric_checks import IPV6_LEAST_MTU
+from p4vpc.model.build import find_problems
+from p4vpc.model.excerpt import Changes, excerpt, vpc_key
 from p4vpc.model.index import Index, VpcIndex
 from p4vpc.model.labels import cidr_peers
-from p4vpc.model.limits import check_acls, check_mirrors
 from p4vpc.model.references import references
-from p4vpc.model.tenant_checks import check_port, check_switch_port, check_vpc, links_at, switch_places
+from p4vpc.model.tenant_checks import check_port, check_switch_port, switch_places
+from p4vpc.model.users import Users
 
 _SwitchPort = tuple[str, int]
-_OF_A_VPC = frozenset({"subnet", "port", "security_group", "route", "network_acl", "mirror"})
+_FABRIC = ObjectId("fabric", "fabric")
 
 
 @dataclass(slots=True)
@@ -69,9 +74,8 @@ class Ledger:
 
     def __init__(self, objects: Iterable[Intent]):
         self._index = Index(objects)
-        self._links = links_at(self._index)
-        self._vteps = {switch.vtep for switch in self._index.switches.values() if switch.vtep is not None}
-        self._family = next((vtep.version for vtep in self._vteps), None)
+        self._users = Users(self._index.by_id)
+        self._family = self._first_family()
         self._owners: dict[Hashable, ObjectId] = {}
         self._sharers: dict[_SwitchPort, dict[ObjectId, bool]] = defaultdict(dict)
         self._needs = Counter(claim.id for claim in numbers.claims(self._index))
@@ -80,25 +84,50 @@ class Ledger:
             for port in members.ports.values():
                 self._count_mac(port, 1)
                 is_transparent = members.subnets[port.subnet].vlan_transparent
+                port_id = port.id
                 for token in _tokens(port):
-                    self._owners[token] = port.id
+                    self._owners[token] = port_id
                 for place in _switch_ports(port):
-                    self._sharers[place][port.id] = is_transparent
+                    self._sharers[place][port_id] = is_transparent
 
-    @staticmethod
-    def is_known(object_id: ObjectId) -> bool:
-        """Whether a ledger may know what a change of this object comes to."""
-        return object_id.kind in _OF_A_VPC or object_id.kind in ("vpc", "tenant")
+    def _first_family(self) -> int | None:
+        return next((it.vtep.version for it in self._index.switches.values() if it.vtep is not None), None)
 
-    def step(self, changes: Mapping[ObjectId, Intent | None], held: Identifiers) -> Step | None:
-        """Return what the changes come to; None if everything has to be looked at for that."""
-        step = Step(changes)
-        if any(intent is None and object_id.kind == "tenant" for object_id, intent in changes.items()):
+    def problems(self, changes: Changes, malformed: Malformed | None = None) -> Sequence[Problem] | None:
+        """Return what `check_objects` says of all objects as they are after the changes; None: ask that.
+
+        Args:
+            changes: objects after them; None: deleted, of which references to them are told.
+            malformed: see `check_objects`.
+        """
+        some = excerpt(self._index, self._users, self._sharers, changes, malformed)
+        if some is None:
             return None
+        deleted = {object_id for object_id, intent in changes.items() if intent is None}
+        return tuple(find_problems(some, deleted, malformed))
+
+    def step(self, changes: Changes, held: Identifiers) -> Step | None:
+        """Return what the changes come to; None if everything has to be looked at for that.
+
+        Raises ModelError with all problems if they do not go together with everything else.
+        """
+        is_narrow = self._are_single_ports(changes)
+        step = self._step(changes, held, is_checked=False) if is_narrow else None
+        if step is not None:
+            return step
+        problems = self.problems(changes)
+        if problems:
+            raise ModelError(problems)
+        return None if problems is None or is_narrow else self._step(changes, held, is_checked=True)
+
+    def _step(self, changes: Changes, held: Identifiers, *, is_checked: bool) -> Step | None:
+        step = Step(changes)
         try:
-            for key in sorted({self._vpc_key(object_id) for object_id in changes} - {""}):
-                self._step_vpc(step, key)
+            for key in sorted({vpc_key(object_id) for object_id in changes} - {""}):
+                self._step_vpc(step, key, is_checked=is_checked)
+            self._step_switches(step)
             self._check_sharing(step)
+            self._check_vnis(step, held)
             step.plan = self._plan(step, held)
         except _UnsureError:
             return None
@@ -107,9 +136,14 @@ class Ledger:
     def take(self, step: Step) -> None:
         """The change has happened."""
         for object_id, intent in step.changes.items():
-            self._count_mac(self._index.by_id.get(object_id), -1)
+            before = self._index.by_id.get(object_id)
+            self._count_mac(before, -1)
             self._count_mac(intent, 1)
+            self._users.put(object_id, before, intent)
             self._index.put(object_id, intent)
+        if any(object_id.kind == "switch" for object_id in step.changes):
+            self._index.sort_switches()
+            self._family = self._first_family()
         for token in step.given:
             del self._owners[token]
         self._owners.update(step.taken)
@@ -138,68 +172,83 @@ class Ledger:
             if not self._macs[intent.mac]:
                 del self._macs[intent.mac]
 
-    def _vpc_key(self, object_id: ObjectId) -> str:
-        """The VPC that an object belongs to, as its key says; none for a tenant that comes or stays."""
-        match object_id.kind:
-            case "vpc":
-                return object_id.key
-            case "tenant":
-                return ""
-            case kind if kind in _OF_A_VPC:
-                return object_id.key.rpartition("/")[0]
-        raise _UnsureError
+    def _are_single_ports(self, changes: Changes) -> bool:
+        """Whether nothing but ports changes, and none is one that a route or a mirror leads to."""
+        if any(object_id.kind != "port" for object_id in changes):
+            return False
+        for key in {vpc_key(object_id) for object_id in changes}:
+            members = self._index.members_of(key)
+            some = [object_id for object_id in changes if vpc_key(object_id) == key]
+            both = (*map(self._index.by_id.get, some), *map(changes.get, some))
+            if key not in self._index.vpcs or not _are_free(members, both):
+                return False
+        return True
+
+    def _step_vpc(self, step: Step, key: str, *, is_checked: bool) -> None:
+        ids = sorted(object_id for object_id in step.changes if vpc_key(object_id) == key)
+        members = self._index.members_of(key)
+        before = [self._index.by_id.get(object_id) for object_id in ids]
+        after = [step.changes[object_id] for object_id in ids]
+        if is_checked:
+            self._step_whole_vpc(step, key, members)
+            return
+        cidrs = cidr_peers(members)
+        for port in before:
+            if isinstance(port, Port):
+                self._give(step, port, numbers.port_claims(port, cidrs))
+        for port in after:
+            if isinstance(port, Port):
+                self._check_references(step, port)
+                subnet = self._index.by_id[ObjectId("subnet", f"{key}/{port.subnet}")]
+                if not isinstance(subnet, Subnet) or any(check_port(port, subnet)):
+                    raise _UnsureError
+                self._check_attachment(port, is_transparent=subnet.vlan_transparent)
+                self._take(step, port, subnet, numbers.port_claims(port, cidrs))
+
+    def _step_whole_vpc(self, step: Step, key: str, members: VpcIndex) -> None:
+        after = _members_after(members, key, step.changes)
+        vpc = self._index.vpcs.get(key)
+        for port in members.ports.values():
+            self._give(step, port, ())
+        for claim in numbers.vpc_claims(self._index.fabric, vpc, members) if vpc is not None else ():
+            step.needs[claim.id] -= 1
+        new_vpc = self._after(step, ObjectId("vpc", key))
+        if not isinstance(new_vpc, Vpc):
+            return
+        for port in after.ports.values():
+            self._take(step, port, after.subnets[port.subnet], ())
+        for claim in numbers.vpc_claims(self._fabric_after(step), new_vpc, after):
+            step.needs[claim.id] += 1
+            step.claims[claim.id] = claim
 
     def _after(self, step: Step, object_id: ObjectId) -> Intent | None:
         if object_id in step.changes:
             return step.changes[object_id]
         return self._index.by_id.get(object_id)
 
-    def _step_vpc(self, step: Step, key: str) -> None:
-        ids = sorted(object_id for object_id in step.changes if self._vpc_key(object_id) == key)
-        members = self._index.members_of(key)
-        before = [it for object_id in ids if (it := self._index.by_id.get(object_id)) is not None]
-        after = [it for object_id in ids if (it := step.changes[object_id]) is not None]
-        if key in self._index.vpcs and _are_single_ports(members, [*before, *after]):
-            cidrs = cidr_peers(members)
-            for port in before:
-                if isinstance(port, Port):
-                    self._give(step, port, numbers.port_claims(port, cidrs))
-            for port in after:
-                if isinstance(port, Port):
-                    self._check_references(step, port)
-                    subnet = self._index.by_id[ObjectId("subnet", f"{key}/{port.subnet}")]
-                    if not isinstance(subnet, Subnet) or any(check_port(port, subnet)):
-                        raise _UnsureError
-                    self._take(step, port, subnet, numbers.port_claims(port, cidrs))
-        else:
-            self._step_whole_vpc(step, key, members)
+    def _fabric_after(self, step: Step) -> Fabric:
+        fabric = self._after(step, _FABRIC)
+        return fabric if isinstance(fabric, Fabric) else Fabric()
 
-    def _step_whole_vpc(self, step: Step, key: str, members: VpcIndex) -> None:
-        after = _members_after(members, key, step.changes)
-        fabric = self._index.fabric
-        vpc = self._index.vpcs.get(key)
-        for port in members.ports.values():
-            self._give(step, port, ())
-        for claim in numbers.vpc_claims(fabric, vpc, members) if vpc is not None else ():
-            step.needs[claim.id] -= 1
-        new_vpc = self._after(step, ObjectId("vpc", key))
-        if new_vpc is None and any(after.all):
-            raise _UnsureError
-        if not isinstance(new_vpc, Vpc):
+    def _step_switches(self, step: Step) -> None:
+        for object_id, after in step.changes.items():
+            if object_id.kind != "switch":
+                continue
+            before = self._index.by_id.get(object_id)
+            for claim in numbers.switch_claims(before) if isinstance(before, Switch) else ():
+                step.needs[claim.id] -= 1
+            for claim in numbers.switch_claims(after) if isinstance(after, Switch) else ():
+                step.needs[claim.id] += 1
+                step.claims[claim.id] = claim
+
+    def _check_vnis(self, step: Step, held: Identifiers) -> None:
+        """A range that was narrowed must have all VNIs that are in use."""
+        low, high = self._fabric_after(step).vni_range
+        if (low, high) == self._index.fabric.vni_range:
             return
-        self._check_references(step, new_vpc)
-        for some in after.all:
-            for intent in some.values():
-                self._check_references(step, intent)
-        if any(check_vpc(after)) or any(check_acls(after)) or any(check_mirrors(after)):
+        beyond = (it for it, number in held.numbers.items() if it.pool == numbers.VNI and not low <= number <= high)
+        if any(self._needs[claim_id] + step.needs[claim_id] > 0 for claim_id in beyond):
             raise _UnsureError
-        if fabric.tenant_mtu < IPV6_LEAST_MTU and any(it.ipv6 is not None for it in after.subnets.values()):
-            raise _UnsureError
-        for port in after.ports.values():
-            self._take(step, port, after.subnets[port.subnet], ())
-        for claim in numbers.vpc_claims(fabric, new_vpc, after):
-            step.needs[claim.id] += 1
-            step.claims[claim.id] = claim
 
     def _check_references(self, step: Step, intent: Intent) -> None:
         if any(self._after(step, reference.target) is None for reference in references(intent)):
@@ -213,13 +262,13 @@ class Ledger:
             step.needs[claim.id] -= 1
 
     def _take(self, step: Step, port: Port, subnet: Subnet, claims: Iterable[Claim]) -> None:
-        self._check_attachment(port, is_transparent=subnet.vlan_transparent)
+        port_id = port.id
         for token in _tokens(port):
             if token in step.taken:
                 raise _UnsureError
-            step.taken[token] = port.id
+            step.taken[token] = port_id
         for place in _switch_ports(port):
-            self._sharing(step, place)[port.id] = subnet.vlan_transparent
+            self._sharing(step, place)[port_id] = subnet.vlan_transparent
         for claim in claims:
             step.needs[claim.id] += 1
             step.claims[claim.id] = claim
@@ -231,14 +280,14 @@ class Ledger:
 
     def _check_attachment(self, port: Port, *, is_transparent: bool) -> None:
         for name, place in switch_places(port):
-            if any(check_switch_port(self._index, self._links, port, place, name)):
+            if any(check_switch_port(self._index, self._users.links, port, place, name)):
                 raise _UnsureError
             if is_transparent and place.vlan is not None:
                 raise _UnsureError
         if isinstance(port.attachment, VtepAttachment):
             vtep = port.attachment.vtep
-            prefixes = (prefix for _, neighbor in self._index.neighbors for prefix in neighbor.prefixes)
-            if vtep in self._vteps or not any(vtep in prefix for prefix in prefixes):
+            prefixes = (prefix for neighbor in self._users.neighbors.values() for prefix in neighbor.prefixes)
+            if vtep in self._users.vteps or not any(vtep in prefix for prefix in prefixes):
                 raise _UnsureError
             if self._family not in (None, vtep.version):
                 raise _UnsureError
@@ -264,16 +313,15 @@ class Ledger:
         return IdentifierPlan(tuple(sorted(allocate, key=lambda claim: claim.id)), tuple(sorted(retire)))
 
 
-def _are_single_ports(members: VpcIndex, objects: Iterable[Intent]) -> bool:
-    """Whether all of them are ports, and none is one that a route or a mirror leads to."""
+def _are_free(members: VpcIndex, objects: Iterable[Intent | None]) -> bool:
+    """Whether none of the ports is one that a route or a mirror leads to."""
     next_hops = {route.next_hop for route in members.routes.values()}
     mirrored = {name for mirror in members.mirrors.values() for name in mirror.ports}
-    return all(
-        isinstance(it, Port) and next_hops.isdisjoint(it.addresses) and it.name not in mirrored for it in objects
-    )
+    ports = (it for it in objects if isinstance(it, Port))
+    return all(next_hops.isdisjoint(port.addresses) and port.name not in mirrored for port in ports)
 
 
-def _members_after(members: VpcIndex, key: str, changes: Mapping[ObjectId, Intent | None]) -> VpcIndex:
+def _members_after(members: VpcIndex, key: str, changes: Changes) -> VpcIndex:
     """Return what belongs to the VPC after the changes, in the order of the names."""
     index = Index(())
     kept = [it for some in members.all for it in some.values() if it.id not in changes]

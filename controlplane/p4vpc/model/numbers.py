@@ -13,6 +13,7 @@ from p4vpc.intent import (
     IpNetwork,
     ObjectId,
     Port,
+    Switch,
     SwitchAttachment,
     Vpc,
     VtepAttachment,
@@ -49,10 +50,15 @@ def port_index_pool(switch: str) -> str:
 def claims(index: Index) -> Iterator[Claim]:
     """Yield a claim for every number that the objects need, some of them more than once."""
     for switch in index.switches.values():
-        if switch.vtep is not None:
-            yield _claim(TUNNEL, str(switch.vtep), _MAX_15, switch.id)
+        yield from switch_claims(switch)
     for key, vpc in index.vpcs.items():
         yield from vpc_claims(index.fabric, vpc, index.members_of(key))
+
+
+def switch_claims(switch: Switch) -> Iterator[Claim]:
+    """Yield a claim for every number that a switch needs."""
+    if switch.vtep is not None:
+        yield _claim(TUNNEL, str(switch.vtep), _MAX_15, switch.id)
 
 
 def vpc_claims(fabric: Fabric, vpc: Vpc, members: VpcIndex) -> Iterator[Claim]:

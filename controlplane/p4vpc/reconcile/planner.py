@@ -14,10 +14,10 @@ deleted with it, and put back in the second pass if it is still wanted. No batch
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, overload
 
 from p4vpc.compiler.entries import (
     CLONE_TABLE,
@@ -61,7 +61,7 @@ Batch: TypeAlias = tuple[Change, ...]
 class Plan:
     """What to write, batch after batch, and what will not be written."""
 
-    batches: tuple[Batch, ...]
+    batches: Sequence[Batch]
     left_out: tuple[LeftOut, ...] = ()
 
     @property
@@ -85,11 +85,100 @@ def plan(
         schema: tables, sizes and references of the pipeline that runs there.
         batch_size: most updates in one batch.
     """
+    additions = _additions(desired, actual, schema)
+    if additions is not None:
+        return Plan(_Additions(additions, batch_size) if additions else ())
     canonical, ambiguous = _normalised(desired, actual, schema)
     wanted, unfit = fit(canonical, actual, schema)
     difference = _Difference(wanted, actual, schema)
     difference.make_room()
     return Plan(tuple(difference.batches(batch_size)), (*ambiguous, *unfit))
+
+
+class _Additions(Sequence[Batch]):
+    """Batches of inserts and modifies; made when they are written, as a plan for an empty switch is as big as it."""
+
+    def __init__(self, groups: Iterable[tuple[Operation, list[DesiredEntry]]], size: int):
+        self._slices = [
+            (operation, items[start : start + size])
+            for operation, items in groups
+            for start in range(0, len(items), size)
+        ]
+
+    def __len__(self) -> int:
+        return len(self._slices)
+
+    @overload
+    def __getitem__(self, position: int) -> Batch: ...
+    @overload
+    def __getitem__(self, position: slice) -> Sequence[Batch]: ...
+    def __getitem__(self, position: int | slice) -> Batch | Sequence[Batch]:
+        if isinstance(position, slice):
+            return [_batch(*some) for some in self._slices[position]]
+        return _batch(*self._slices[position])
+
+
+def _batch(operation: Operation, items: Iterable[DesiredEntry]) -> Batch:
+    return tuple([Change(operation, entry, origins) for entry, origins in items])
+
+
+def _additions(
+    desired: Mapping[Identity, DesiredEntry], actual: Mapping[Identity, Entry], schema: Schema
+) -> list[tuple[Operation, list[DesiredEntry]]] | None:
+    """What is missing or different, by rising rank, if that is all: nothing is to be deleted, and everything fits.
+
+    So it is with a switch that is empty, or settled, or has lost entries. None if it takes a closer look.
+    """
+    by_table: defaultdict[str, list[tuple[Identity, DesiredEntry]]] = defaultdict(list)
+    for pair in desired.items():
+        by_table[pair[0][0]].append(pair)
+    if not all(_fits(name, [item for _, item in pairs], schema) for name, pairs in by_table.items()):
+        return None
+    inserts: defaultdict[int, list[DesiredEntry]] = defaultdict(list)
+    modifies: defaultdict[int, list[DesiredEntry]] = defaultdict(list)
+    there = 0
+    for name, pairs in by_table.items():
+        rank = schema.ranks.get(name, 0)
+        if not actual:
+            inserts[rank] += [item for _, item in pairs]
+            continue
+        for identity, item in pairs:
+            have = actual.get(identity)
+            if have is None:
+                inserts[rank].append(item)
+                continue
+            there += 1
+            if have is not item.entry and have != item.entry:
+                modifies[rank].append(item)
+    if there < len(actual):
+        return None
+    return [
+        (operation, some[rank])
+        for rank in sorted({*inserts, *modifies})
+        for operation, some in ((Operation.INSERT, inserts), (Operation.MODIFY, modifies))
+        if rank in some
+    ]
+
+
+def _fits(name: str, items: Collection[DesiredEntry], schema: Schema) -> bool:
+    """Whether the table takes all of the entries, and they are in canonical form."""
+    table = schema.tables.get(name)
+    if table is not None and table.is_plain:
+        return not table.is_const and not 0 < table.size < len(items) and not any(map(_has_action_set, items))
+    if not _is_plain(name, schema) or (table is not None and 0 < table.size < len(items)):
+        return False
+    if not all(normalise(item.entry, schema) is item.entry and _has_its_cell(item.entry, schema) for item in items):
+        return False
+    if table is None or table.selector is None:
+        return True
+    members = [members_of(item.entry) for item in items]
+    size, most = table.selector.size, table.selector.max_group_size
+    is_alone = sum(it.selector == table.selector for it in schema.tables.values()) == 1
+    return is_alone and not 0 < size < sum(members) and not 0 < most < max(members)
+
+
+def _has_action_set(item: DesiredEntry) -> bool:
+    return isinstance(item.entry, TableEntry) and isinstance(item.entry.action, ActionSet)
 
 
 def plan_some(

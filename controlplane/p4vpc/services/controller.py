@@ -9,13 +9,13 @@ the last good revision is compiled again.
 
 import asyncio
 import contextlib
+import math
 import os
 import socket
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from functools import partial
 from typing import Self
 
@@ -31,12 +31,16 @@ from p4vpc.services.announced_moves import AnnouncedMoves
 from p4vpc.services.blocking import Blocking
 from p4vpc.services.concern import Concern
 from p4vpc.services.damping import DampingOptions
+from p4vpc.services.fleet import Fleet, Running, cancel
 from p4vpc.services.intents import IntentService
-from p4vpc.services.leases import Cluster, Hooks, LeaseOptions, election_id_of, epoch_of
+from p4vpc.services.leases import Cluster, LeaseOptions, election_id_of, epoch_of
 from p4vpc.services.links import Discovery, LinkMonitor, LinkOptions, LinkState, LinkStatus
+from p4vpc.services.membership import Membership, Surroundings
 from p4vpc.services.models import Models
 from p4vpc.services.moves import Moves, first_places
 from p4vpc.services.origins import OriginIndex
+from p4vpc.services.outcomes import Outcome, Outcomes
+from p4vpc.services.progress import Progress
 from p4vpc.services.responder import (
     Announcement,
     Attachment,
@@ -44,9 +48,8 @@ from p4vpc.services.responder import (
     OnAnnouncement,
     Responder,
     log_announcement,
-    view_of_model,
 )
-from p4vpc.services.samples import Sampler, SampleRing, SampleView
+from p4vpc.services.samples import Sampler, SampleRing
 from p4vpc.southbound import (
     Agent,
     AgentOptions,
@@ -54,7 +57,6 @@ from p4vpc.southbound import (
     Packet,
     Pipeline,
     Rollout,
-    SwitchState,
     SwitchStatus,
     Target,
 )
@@ -82,14 +84,6 @@ class MobilityOptions:
     damping: DampingOptions = field(default_factory=DampingOptions)
 
 
-class Outcome(StrEnum):
-    """What waiting for a revision came to."""
-
-    REALISED = "realised"
-    DEGRADED = "degraded"
-    TIMEOUT = "timeout"
-
-
 @dataclass(frozen=True, slots=True)
 class ControllerStatus:
     """The whole at one moment.
@@ -111,18 +105,6 @@ class ControllerStatus:
     name: str = ""
     controllers: Mapping[str, Member] = field(default_factory=dict)
     owners: Mapping[str, tuple[str, int]] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class _Running:
-    """A switch's agent, responder and sampler, and the tasks that run the first two and its discovery."""
-
-    agent: Agent
-    responder: Responder
-    sampler: Sampler
-    tasks: tuple[asyncio.Task[None], ...]
-    is_connected: bool = False
-    is_deposed: bool = False
 
 
 class Controller:
@@ -162,37 +144,42 @@ class Controller:
         self._moves = Moves(time.monotonic, self._mobility.redirect_limit)
         self.samples = SampleRing()
         self._feed_interval = feed_interval
+        self._progress = Progress()
+        self._fleet = Fleet(self._progress)
         self._dirty = asyncio.Event()
         self._blocking = Blocking()
         self.intents = IntentService(store, self._blocking, self._dirty.set, pipeline.architecture)
         self.access = AccessService(store, self._blocking)
         self._announced_moves = AnnouncedMoves(self.intents, options=self._mobility.damping)
-        self._rollout = Rollout(self._notify)
         self._pace = Pace()
         self.origins = OriginIndex()
-        self._running: dict[str, _Running] = {}
-        self._compiled: Compilation | None = None
+        self._outcomes = Outcomes(self._fleet, self._progress)
         self._models = Models()
-        self._behind: set[str] = set()
         self._is_link_news = True
         self._links_due: float | None = None
         self._release_due = 0.0
         self._is_new_whole = False
-        self._links = LinkMonitor(self._link_options, self._session_of, self._link_changed)
-        self._compiled_revision = 0
-        self._is_ready = False
-        self._store_error = ""
-        self._model_error = ""
-        self._failed_revision = -1
+        self._links = LinkMonitor(self._link_options, self._fleet.session_of, self._link_changed)
         self._released_revision = 0
-        self._may_own = False
+        self._asked_at = -math.inf
         self._sole_use: SoleUse | None = None
-        self._cluster: Cluster | None = None
+        self._membership: Membership | None = None
         if store.is_shared:
-            self._cluster = Cluster(
-                store, leases or LeaseOptions(f"{socket.gethostname()}:{os.getpid()}"), self._hooks()
+            self._membership = Membership(
+                leases or LeaseOptions(f"{socket.gethostname()}:{os.getpid()}"),
+                Surroundings(
+                    store=store,
+                    blocking=self._blocking,
+                    fleet=self._fleet,
+                    progress=self._progress,
+                    down_links=self._links.down_links,
+                    on_commit=self._dirty.set,
+                    on_change=self._others_changed,
+                    retry_seconds=feed_interval,
+                ),
             )
-        self._changed = asyncio.Event()
+            self._fleet.cluster = self._membership.cluster
+        self._rollout = Rollout(self._progress.notify) if self._membership is None else self._membership.cluster.rollout
         self._own_tasks: tuple[asyncio.Task[None], ...] = ()
         self._log = structlog.get_logger().bind(switch="-")
 
@@ -210,8 +197,8 @@ class Controller:
 
     async def __aexit__(self, *_: object) -> None:
         """End all sessions. The switches keep what they have."""
-        await _cancel(*self._own_tasks, *(task for running in self._running.values() for task in running.tasks))
-        self._running.clear()
+        await cancel(*self._own_tasks)
+        await self._fleet.close()
         if self._cluster is not None:
             await self._cluster.leave()
         await self._blocking.close()
@@ -219,9 +206,13 @@ class Controller:
             self._sole_use.close()
 
     @property
+    def _cluster(self) -> Cluster | None:
+        return self._fleet.cluster
+
+    @property
     def is_ready(self) -> bool:
         """Whether a revision has been compiled since the start."""
-        return self._is_ready
+        return self._progress.is_ready
 
     @property
     def lease_error(self) -> str:
@@ -231,63 +222,49 @@ class Controller:
     @property
     def status(self) -> ControllerStatus:
         """The whole at this moment."""
-        status = ControllerStatus(self._compiled_revision, self.error, self._switches(), self._links.status())
+        status = ControllerStatus(
+            self._progress.compiled_revision, self.error, self._fleet.statuses(), self._links.status()
+        )
         cluster = self._cluster
         if cluster is None:
             return status
-        owners = {name: (cluster.owner(name) or "", cluster.epoch(name)) for name in sorted(self._running)}
+        owners = {name: (cluster.owner(name) or "", cluster.epoch(name)) for name in sorted(self._fleet)}
         return replace(status, name=cluster.name, controllers=cluster.members, owners=owners)
 
     @property
     def error(self) -> str:
         """Why the last revision was not handed to the agents; empty if it was."""
-        return self._store_error or self._model_error or self.lease_error
+        return self._progress.store_error or self._progress.model_error or self.lease_error
 
     @property
     def compiled_revision(self) -> int:
         """The last revision that was handed to the agents."""
-        return self._compiled_revision
+        return self._progress.compiled_revision
 
     @property
     def compilation(self) -> Compilation | None:
         """What the switches shall hold, and what it was made from; None before the first."""
-        return self._compiled
+        return self._progress.compiled
 
     def switch_status(self, name: str) -> SwitchStatus | None:
         """One switch at this moment; None if there is no agent for it."""
-        running = self._running.get(name)
-        return None if running is None else self._status_of(name)
-
-    def _switches(self) -> tuple[SwitchStatus, ...]:
-        return tuple(self._status_of(name) for name in sorted(self._running))
-
-    def _status_of(self, name: str) -> SwitchStatus:
-        """One switch at this moment, as its owner tells; KeyError if there is none of that name."""
-        agent = self._running[name].agent
-        if agent.is_owner or self._cluster is None:
-            return agent.status
-        return self._cluster.status(name) or agent.status
-
-    def _progress_of(self, name: str) -> Agent | SwitchStatus:
-        """What tells how far one switch is, as `_status_of`; an agent of ours does so without making a status."""
-        agent = self._running[name].agent
-        return agent if agent.is_owner or self._cluster is None else self._status_of(name)
+        return self._fleet.status_of(name) if name in self._fleet else None
 
     def agents(self) -> Mapping[str, Agent]:
         """The agents by name of their switch."""
-        return {name: running.agent for name, running in sorted(self._running.items())}
+        return {name: running.agent for name, running in sorted(self._fleet.items())}
 
     def responders(self) -> Mapping[str, Responder]:
         """The responders by name of their switch."""
-        return {name: running.responder for name, running in sorted(self._running.items())}
+        return {name: running.responder for name, running in sorted(self._fleet.items())}
 
     def samplers(self) -> Mapping[str, Sampler]:
         """The samplers by name of their switch."""
-        return {name: running.sampler for name, running in sorted(self._running.items())}
+        return {name: running.sampler for name, running in sorted(self._fleet.items())}
 
     def desired(self, switch: str) -> DesiredState | None:
         """What a switch shall hold, sorted by identity; None if it is not known."""
-        state = None if self._compiled is None else self._compiled.states.get(switch)
+        state = None if self._progress.compiled is None else self._progress.compiled.states.get(switch)
         if state is None:
             return None
         return DesiredState(switch, state.revision, {identity: state[identity] for identity in sorted(state)})
@@ -295,103 +272,33 @@ class Controller:
     @property
     def down_links(self) -> frozenset[ObjectId]:
         """The links that the desired states go round."""
-        return frozenset() if self._compiled is None else self._compiled.input.down_links
+        return frozenset() if self._progress.compiled is None else self._progress.compiled.input.down_links
 
     async def changed(self) -> None:
         """Wait until the status is another one."""
-        await self._changed.wait()
-
-    def _notify(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
+        await self._progress.changed()
 
     def _agent_changed(self, name: str) -> None:
-        self._weigh(name)
-        if self._cluster is not None:
-            self._cluster.mark(name)
-            self._look_after(name, self._cluster)
-        self._notify()
+        self._fleet.weigh(name)
+        if self._membership is not None:
+            self._membership.look_after(name)
+        self._progress.notify()
         if self._moves:
             self._dirty.set()
 
-    def _weigh(self, name: str) -> None:
-        """See whether a switch shows all that it was ever meant to, and is then as far as its owner."""
-        running = self._running.get(name)
-        if running is None:
-            return
-        if running.agent.is_owner:
-            is_realised = running.agent.is_realised
-        else:
-            status = None if self._cluster is None else self._cluster.status(name)
-            is_realised = status is not None and 0 < status.desired_revision <= status.realised_revision
-            is_realised = is_realised and status is not None and status.state is SwitchState.READY
-        if is_realised:
-            self._behind.discard(name)
-        else:
-            self._behind.add(name)
-
-    def _look_after(self, name: str, cluster: Cluster) -> None:
-        """Let the leases follow where we have sessions, and whom a switch obeys."""
-        running = self._running.get(name)
-        if running is None:
-            return
-        agent = running.agent
-        is_connected, is_deposed = agent.status.is_connected, agent.is_owner and agent.is_deposed
-        if (is_connected, is_deposed) != (running.is_connected, running.is_deposed):
-            running.is_connected, running.is_deposed = is_connected, is_deposed
-            cluster.look()
-
-    def _hooks(self) -> Hooks:
-        def sessions() -> Mapping[str, bool] | None:
-            running = self._running
-            return {name: it.agent.status.is_connected for name, it in running.items()} if self._may_own else None
-
-        def own(name: str, election_id: int) -> None:
-            if name in self._running:
-                self._running[name].agent.own(election_id)
-
-        def lose(name: str) -> None:
-            if name in self._running:
-                self._running[name].agent.stand_by()
-
-        def status(name: str) -> SwitchStatus | None:
-            running = self._running.get(name)
-            return running.agent.own_status if running is not None and running.agent.is_owner else None
-
-        def progress() -> tuple[int, frozenset[ObjectId]]:
-            return self._compiled_revision, self._links.down_links()
-
-        return Hooks(sessions, own, lose, status, progress, self._dirty.set, self._others_changed)
-
     def _others_changed(self) -> None:
-        for name, running in self._running.items():
-            if not running.agent.is_owner:
-                self._weigh(name)
+        self._fleet.weigh_others()
         if self._down_links() != self.down_links:
             self._is_link_news = True
             self._dirty.set()
         if self._moves:
             self._dirty.set()
-        self._notify()
+        self._progress.notify()
 
     def _down_links(self) -> frozenset[ObjectId]:
         """The links that somebody has evidence against."""
         own = self._links.down_links()
         return own if self._cluster is None else own | self._cluster.down_links()
-
-    async def _catch_up(self, name: str) -> None:
-        """Wait until a switch of ours is to be as far as the store: no other owner can have given it anything later."""
-        while True:
-            try:
-                revision = await self._blocking.run(lambda: self._store.revision)
-                break
-            except StoreError:  # until we know, the switch keeps what it has
-                await asyncio.sleep(self._feed_interval)
-        self._dirty.set()
-        agent = self._running[name].agent
-        # The new switch of a port that moves is given its revision before everybody else.
-        while max(self._compiled_revision, self._failed_revision, agent.given_revision) < revision:
-            await self._changed.wait()
 
     def _announced(self, switch: str, attachment: Attachment, announcement: Announcement) -> None:
         self._announced_moves.hear(switch, attachment, announcement)
@@ -417,45 +324,9 @@ class Controller:
             REALISED; DEGRADED as soon as nothing is left to try, but something is refused, left out or did not
             compile; TIMEOUT otherwise.
         """
-        outcome = self._outcome(revision, is_every_switch_ready, concern)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_seconds):
-                while outcome is Outcome.TIMEOUT:
-                    await self._changed.wait()
-                    outcome = self._outcome(revision, is_every_switch_ready, concern)
-        return outcome
-
-    def _outcome(self, revision: int, is_every_switch_ready: bool, concern: Concern | None) -> Outcome:
-        if self._model_error and self._failed_revision >= revision > self._compiled_revision:
-            return Outcome.DEGRADED
-        if not self._is_ready or self._compiled_revision < revision:
-            return Outcome.TIMEOUT
-        names: Set[str] = self._running.keys()
-        if concern is not None and self._compiled is not None:
-            names &= concern.switches(self._compiled.input.model)
-        if is_every_switch_ready and not all(map(self._is_ready_somewhere, names)):
-            return Outcome.TIMEOUT
-        if (elsewhere := self._revision_elsewhere()) is not None and elsewhere < revision:
-            return Outcome.TIMEOUT
-        switches = [self._progress_of(name) for name in self._behind & names]
-        if not all(switch.has_settled(revision) for switch in switches):
-            return Outcome.TIMEOUT
-        if concern is not None:
-            behind = map(self._status_of, self._behind & names)
-            is_realised = not any(concern.is_about(problem) for status in behind for problem in status.problems)
-        else:
-            is_realised = all(switch.has_realised(revision) for switch in switches)
-        return Outcome.REALISED if is_realised else Outcome.DEGRADED
-
-    def _is_ready_somewhere(self, name: str) -> bool:
-        """Whether a switch's owner, us or another controller, has it ready."""
-        if self._cluster is None or self._running[name].agent.is_owner:
-            return self._session_of(name) is not None
-        return self._status_of(name).state is SwitchState.READY
-
-    def _revision_elsewhere(self) -> int | None:
-        """The last revision that all other owners have given to their switches; None if there are no others."""
-        return None if self._cluster is None else self._cluster.least_revision()
+        return await self._outcomes.wait(
+            revision, timeout_seconds, is_every_switch_ready=is_every_switch_ready, concern=concern
+        )
 
     async def _run_announced_moves(self) -> None:
         """Move what announces itself, for ever; a bug in that must not end it."""
@@ -471,14 +342,14 @@ class Controller:
         while True:
             self._dirty.clear()
             try:
-                await self._follow()
-                self._store_error = ""
+                await self._follow(await self._news())
+                self._progress.store_error = ""
             except StoreError as error:
                 # The switches keep forwarding what they have; as soon as the database is back we go on.
-                if str(error) != self._store_error:
+                if str(error) != self._progress.store_error:
                     self._log.error("the store cannot be read", reason=str(error))
-                self._store_error = str(error)
-                self._notify()
+                self._progress.store_error = str(error)
+                self._progress.notify()
             await self._go_round()  # also while the database is away
             now = time.monotonic()
             pause = self._feed_interval if self._links_due is None else min(self._feed_interval, self._links_due - now)
@@ -486,10 +357,17 @@ class Controller:
                 async with asyncio.timeout(max(0.0, pause)):
                     await self._dirty.wait()
 
-    async def _follow(self) -> None:
+    async def _news(self) -> Snapshot:
+        """The last revision; the database is asked for others' commits now and then."""
+        if self._asked_at + self._feed_interval > time.monotonic():
+            return await self.intents.latest()
         snapshot = await self.intents.snapshot()
-        if snapshot.revision != self._failed_revision and not (
-            self._is_ready and snapshot.revision == self._compiled_revision
+        self._asked_at = time.monotonic()
+        return snapshot
+
+    async def _follow(self, snapshot: Snapshot) -> None:
+        if snapshot.revision != self._progress.failed_revision and not (
+            self._progress.is_ready and snapshot.revision == self._progress.compiled_revision
         ):
             try:
                 compiled = await self._compile(snapshot)
@@ -497,11 +375,11 @@ class Controller:
                 raise
             except Exception as error:  # whatever is wrong with this revision, the last good one goes on
                 self._log.exception("the last revision cannot be realised", revision=snapshot.revision)
-                self._model_error = f"revision {snapshot.revision} cannot be realised: {error}"
-                self._failed_revision = snapshot.revision
-                self._notify()
+                self._progress.model_error = f"revision {snapshot.revision} cannot be realised: {error}"
+                self._progress.failed_revision = snapshot.revision
+                self._progress.notify()
             else:
-                self._model_error = ""
+                self._progress.model_error = ""
                 await self._hand_out(compiled)
                 await self.intents.prepare()
         await self._release_identifiers()
@@ -509,7 +387,7 @@ class Controller:
 
     async def _compile(self, snapshot: Snapshot) -> Compilation:
         departures, model = await self._blocking.run(self._read, snapshot)
-        if not self._is_ready:
+        if not self._progress.is_ready:
             await self._first_look(model)
         # What was committed since the snapshot was taken comes with the next one.
         self._moves.follow(model, (it for it in departures if it.revision <= snapshot.revision))
@@ -517,19 +395,24 @@ class Controller:
         confirmed = self._moves.redirects()
         ahead = {switch: confirmed.get(switch, NOBODY) for switch in self._moves.awaited()}
         moved = {**self._moves.prospects(), **ahead}
-        down_links = self._down_links() if self._compiled is None else self._compiled.input.down_links
-        return await self._recompile(self._compiled, Input(model, moved, down_links))
+        down_links = self._down_links() if self._progress.compiled is None else self._progress.compiled.input.down_links
+        return await self._recompile(self._progress.compiled, Input(model, moved, down_links))
 
     def _read(self, snapshot: Snapshot) -> tuple[Sequence[Departure], Model]:
         """What has left since the last revision, and the snapshot's model; both in one turn beside the event loop."""
-        departures = self._store.departures(self._compiled_revision if self._is_ready else None)
+        since = self._progress.compiled_revision if self._progress.is_ready else None
+        departures = None
+        if since is not None and not self._store.is_shared:  # else others may have told switches what we never did
+            departures = self._models.departures(snapshot, since)
+        if departures is None:
+            departures = self._store.departures(since)
         return departures, self._models.of(snapshot, self.pipeline.architecture)
 
     async def _recompile(self, before: Compilation | None, of: Input) -> Compilation:
         if before is None or before.input.model.switches is not of.model.switches:
             self._is_new_whole = True
         if before is None:
-            return await self._blocking.run(compile_all, of)
+            return await self._blocking.run(_compile_all, of)
         return await self._blocking.run(recompile, before, of)
 
     async def _go_round(self) -> None:
@@ -541,45 +424,43 @@ class Controller:
         if not self._is_link_news and (self._links_due is None or time.monotonic() < self._links_due):
             return
         self._is_link_news = False
-        while self._compiled is not None and (down_links := self._down_links()) != self.down_links:
-            it = self._compiled
+        while self._progress.compiled is not None and (down_links := self._down_links()) != self.down_links:
+            it = self._progress.compiled
             dead = down_links - it.input.down_links
             step = it.input.down_links | dead if dead else down_links
             of = Input(it.input.model, it.input.moved, step)
             try:
-                self._compiled = await self._recompile(it, of)
+                self._progress.compiled = await self._recompile(it, of)
             except Exception:
                 self._log.exception("unexpected error, please report it", down_links=sorted(map(str, step)))
-                self._compiled = replace(it, input=of, changed={})  # not again before anything else changes
+                self._progress.compiled = replace(it, input=of, changed={})  # not again before anything else changes
             self._log.info("going round links", down_links=sorted(link.key for link in step))
-            for tier in _tiers(of.model, self._compiled.changed, is_downwards=not dead):
-                self._hand_to(tier, self._compiled)
-                await self._settled(tier, of.model.revision)
+            back = it.input.down_links - step
+            for tier, names in _tiers(of.model, self._progress.compiled.changed, is_downwards=not dead):
+                self._fleet.hand_to(names, self._progress.compiled)
+                has_followed = partial(self._told_round, tier, names, dead, back)
+                await self._fleet.settled(names, of.model.revision, _TIER_SECONDS, has_followed)
+            self._tell_tiers(of)
         to_next = self._links.seconds_to_next()
         self._links_due = None if to_next is None else time.monotonic() + to_next
 
-    async def _settled(self, names: Collection[str], revision: int) -> None:
-        """Wait, not for long, until those of the switches that take writes now have taken them."""
-        agents = [self._running[name].agent for name in names]
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_TIER_SECONDS):
-                while agents := [it for it in agents if it.ready_session is not None and not it.has_settled(revision)]:
-                    await self._changed.wait()
+    def _told_round(self, tier: int, names: Collection[str], dead: Set[ObjectId], back: Set[ObjectId]) -> bool:
+        return self._membership is None or self._membership.told_round(tier, names, dead, back)
+
+    def _tell_tiers(self, of: Input) -> None:
+        if self._membership is not None:
+            self._membership.tell_tiers(of)
 
     async def _first_look(self, model: Model) -> None:
         """Find out about links before anything is written: dead ones shall not come back with the controller."""
         self._links.set_links(model)
         for name, switch in model.switches.items():
-            if name not in self._running:
+            if name not in self._fleet:
                 self._add(switch)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._link_options.first_look):
-                while not all(running.agent.is_looked_at for running in self._running.values()):
-                    await self._changed.wait()
-
-    def _session_of(self, switch: str) -> int | None:
-        running = self._running.get(switch)
-        return None if running is None else running.agent.ready_session
+                while not all(running.agent.is_looked_at for running in self._fleet.values()):
+                    await self._progress.changed()
 
     def _link_changed(self, link: LinkStatus) -> None:
         if link.detail:
@@ -591,28 +472,29 @@ class Controller:
         self._dirty.set()
         if self._cluster is not None:
             self._cluster.mark_progress()
-        self._notify()
+        self._progress.notify()
 
     async def _hand_out(self, compiled: Compilation) -> None:
         model = compiled.input.model
-        if not self._may_own and self._cluster is not None:
-            self._may_own = True
-            self._cluster.look()
-        if self._compiled is None or self._compiled.input.model.fabric_ports is not model.fabric_ports:
+        if self._membership is not None:
+            self._membership.may_own()
+        before = None if self._progress.compiled is None else self._progress.compiled.input.model
+        if before is None or before.fabric_ports is not model.fabric_ports:
             self._links.set_links(model)
             self._is_link_news = True
-        if self._compiled is None or self._compiled.input.model.switches is not model.switches:
+        if before is None or before.switches is not model.switches:
             await self._follow_switches(model)
+            self._tell_tiers(compiled.input)
         self._announced_moves.set_model(model)
         ahead = self._moves.awaited().keys() & compiled.states.keys()
         if ahead:
             await self._announce_places(compiled, ahead)
-            self._hand_to(ahead, compiled)
+            self._fleet.hand_to(ahead, compiled)
             await self._wait_for_new_places()
-        self._compiled = await self._with_redirects(compiled)
-        self._hand_to(compiled.concerned | self._compiled.concerned, self._compiled)
-        self._compiled_revision = model.revision
-        self._is_ready = True
+        self._progress.compiled = await self._with_redirects(compiled)
+        self._fleet.hand_to(compiled.concerned | self._progress.compiled.concerned, self._progress.compiled)
+        self._progress.compiled_revision = model.revision
+        self._progress.is_ready = True
         if self._cluster is not None:
             self._cluster.mark_progress()
         self._log.info(
@@ -622,37 +504,29 @@ class Controller:
             entries=sum(len(it or ()) for it in compiled.changed.values()),
             down_links=sorted(link.key for link in compiled.input.down_links),
         )
-        self._notify()
+        self._progress.notify()
 
     async def _follow_switches(self, model: Model) -> None:
         """Let go of switches that are no more, or elsewhere, and take up new ones."""
         gone = [
-            name for name, running in self._running.items() if running.agent.target != _target(model.switches.get(name))
+            name for name, running in self._fleet.items() if running.agent.target != _target(model.switches.get(name))
         ]
         for name in gone:
             await self._remove(name)
         for name, switch in model.switches.items():
-            if name not in self._running:
+            if name not in self._fleet:
                 self._add(switch)
-
-    def _hand_to(self, switches: Iterable[str], compiled: Compilation) -> None:
-        model = compiled.input.model
-        for name in switches:
-            state, running = compiled.states[name], self._running[name]
-            running.agent.set_desired(replace(state, revision=model.revision))
-            running.responder.set_view_source(partial(view_of_model, model, name))
-            running.sampler.set_view(SampleView(model, name))
 
     async def _announce_places(self, compiled: Compilation, ahead: Set[str]) -> None:
         """Let a VPC's leaves take frames from one that is new to it, before a port sends from there (ADR 22)."""
-        before = self._compiled
+        before = self._progress.compiled
         places = first_places(before.input.model, compiled.input.model, ahead) if before is not None else {}
         if before is None or not places:
             return
         it = before.input
         prepared = await self._recompile(before, Input(it.model, it.moved, it.down_links, places))
-        self._hand_to(prepared.changed, prepared)
-        await self._settled(prepared.changed, it.model.revision)
+        self._fleet.hand_to(prepared.changed, prepared)
+        await self._fleet.settled(prepared.changed, it.model.revision, _TIER_SECONDS)
 
     async def _wait_for_new_places(self) -> None:
         """Wait until the new switch of every port that moves is ready; not for one that is known to be away."""
@@ -662,36 +536,23 @@ class Controller:
         try:
             async with asyncio.timeout(patience):
                 while True:
-                    self._moves.confirm(self._realised())
-                    if all(self._is_away(switch) for switch in self._moves.awaited()):
+                    self._moves.confirm(self._fleet.realised(self._moves.awaited().keys()))
+                    if all(self._fleet.is_away(switch) for switch in self._moves.awaited()):
                         return
-                    await self._changed.wait()
+                    await self._progress.changed()
         except TimeoutError:
             self._log.warning("ports move to where nothing is ready yet", switches=sorted(self._moves.awaited()))
             self._moves.give_up_waiting()
 
-    def _is_away(self, switch: str) -> bool:
-        if switch not in self._running:
-            return True
-        if self._cluster is not None and self._cluster.is_between_owners(switch):
-            return False
-        status = self._status_of(switch)
-        return bool(status.error) and not status.is_connected
-
-    def _realised(self) -> Mapping[str, int]:
-        """What is realised at the switches that are waited for."""
-        awaited = self._moves.awaited().keys() & self._running.keys()
-        return {name: self._status_of(name).realised_revision for name in awaited}
-
     async def _redirect(self) -> None:
         """Let switches redirect as soon as there is somebody to redirect to, and as long as somebody may need it."""
-        if self._compiled is None:
+        if self._progress.compiled is None:
             return
         self._moves.expire()
-        self._moves.confirm(self._realised())
-        before, self._compiled = self._compiled, await self._with_redirects(self._compiled)
-        if self._compiled is not before:
-            self._hand_to(self._compiled.changed, self._compiled)
+        self._moves.confirm(self._fleet.realised(self._moves.awaited().keys()))
+        before, self._progress.compiled = self._progress.compiled, await self._with_redirects(self._progress.compiled)
+        if self._progress.compiled is not before:
+            self._fleet.hand_to(self._progress.compiled.changed, self._progress.compiled)
 
     async def _with_redirects(self, compiled: Compilation) -> Compilation:
         """Return it with the redirects that are right at the moment."""
@@ -716,7 +577,7 @@ class Controller:
         sampler = Sampler(target.name, self.samples)
 
         def is_ready() -> bool:
-            return self._session_of(target.name) is not None
+            return self._fleet.session_of(target.name) is not None
 
         def is_ready_elsewhere() -> bool:
             return cluster is not None and cluster.is_ready_elsewhere(target.name)
@@ -733,8 +594,8 @@ class Controller:
             self.pipeline,
             next_election_id,
             standby_id=None if cluster is None else cluster.standby_id,
-            catch_up=None if cluster is None else partial(self._catch_up, target.name),
-            current_revision=lambda: self._compiled_revision,
+            catch_up=None if self._membership is None else partial(self._membership.catch_up, target.name),
+            current_revision=lambda: self._progress.compiled_revision,
             on_change=partial(self._agent_changed, target.name),
             on_packet=on_packet,
             on_ports=self._links.set_ports,
@@ -747,16 +608,10 @@ class Controller:
             asyncio.create_task(responder.run(agent.packet_out), name=f"{target.name} responder"),
             asyncio.create_task(discovery.run(agent.packet_out), name=f"{target.name} discovery"),
         )
-        self._behind.add(target.name)
-        self._running[target.name] = _Running(agent, responder, sampler, tasks)
+        self._fleet.add(target.name, Running(agent, responder, sampler, tasks))
 
     async def _remove(self, name: str) -> None:
-        """Let go of a switch. It keeps what it holds: whoever takes it over decides."""
-        running = self._running.pop(name)
-        await _cancel(*running.tasks)
-        self._behind.discard(name)
-        if self._cluster is not None:
-            self._cluster.forget(name)
+        await self._fleet.remove(name)
         self.origins.forget([name])
         self._log.info("let go", switch=name)
 
@@ -774,12 +629,13 @@ class Controller:
 
     async def _release_identifiers(self) -> None:
         """Free numbers that no switch can hold any more; who has moved is known everywhere by then."""
-        behind = (self._status_of(name).realised_revision for name in self._behind)
-        elsewhere = self._revision_elsewhere()
-        whole = self._compiled_revision if elsewhere is None else min(self._compiled_revision, elsewhere)
+        behind = (self._fleet.status_of(name).realised_revision for name in self._fleet.behind)
+        elsewhere = self._fleet.revision_elsewhere()
+        compiled = self._progress.compiled_revision
+        whole = compiled if elsewhere is None else min(compiled, elsewhere)
         realised = min((whole, *behind))
         self._moves.acknowledge(realised)
-        if self._is_new_whole and realised == self._compiled_revision:
+        if self._is_new_whole and realised == compiled:
             garbage.keep()
             self._is_new_whole = False
         if realised > self._released_revision and time.monotonic() >= self._release_due:
@@ -788,20 +644,18 @@ class Controller:
             self._release_due = time.monotonic() + self._feed_interval
 
 
-def _tiers(model: Model, switches: Collection[str], *, is_downwards: bool) -> list[list[str]]:
-    """Return the switches in the order in which they are told of links."""
+def _compile_all(of: Input) -> Compilation:
+    with garbage.paused():
+        return compile_all(of)
+
+
+def _tiers(model: Model, switches: Collection[str], *, is_downwards: bool) -> list[tuple[int, list[str]]]:
+    """Return the switches in the order in which they are told of links, by tier."""
     tiers: defaultdict[int, list[str]] = defaultdict(list)
     for name in switches:
         tiers[model.switches[name].tier].append(name)
-    return [tiers[tier] for tier in sorted(tiers, reverse=is_downwards)]
+    return sorted(tiers.items(), reverse=is_downwards)
 
 
 def _target(switch: ModelSwitch | None) -> Target | None:
     return None if switch is None else Target(switch.name, switch.p4runtime, switch.device_id)
-
-
-async def _cancel(*tasks: asyncio.Task[None]) -> None:
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.wait(tasks)

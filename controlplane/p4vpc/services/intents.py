@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading and committing intent. Nothing is committed that does not go together with everything else.
 
-The service keeps the last snapshot in memory, and a ledger of what it uses and needs, so a commit of tenants' objects
-costs what it touches; a commit of another process is noticed by its revision. Blocking work runs in threads, one
-transaction at a time: requests that come while it runs share the next one, each with a revision of its own.
+The service keeps the last snapshot in memory, and a ledger of what it uses and needs, so a commit costs what it
+touches, and a request that is refused no more. A commit of another process is noticed by its revision. Blocking work
+runs in threads, one transaction at a time: requests that come while it runs share the next one, each with a revision of
+its own.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias, TypeVar
@@ -29,6 +31,7 @@ from p4vpc.model import (
     subnet_id,
 )
 from p4vpc.persistent import PersistentMap
+from p4vpc.services import garbage
 from p4vpc.services.abilities import refuse_inability
 from p4vpc.services.access import tenant_of
 from p4vpc.services.blocking import Blocking
@@ -53,6 +56,9 @@ _ATTEMPTS = 500
 
 _MOST_NEWS = 5_000
 """Changes of others that are followed one by one; after more everything is read."""
+
+_MANY = 1_000
+"""Changes of one request that make so much at once that the garbage collector shall not look at it."""
 
 _AT_ONCE = 64
 """Requests in one transaction, at most: none of them is answered before all are committed."""
@@ -143,6 +149,20 @@ class IntentService:
         self._saw(snapshot.revision)
         return snapshot
 
+    async def latest(self) -> Snapshot:
+        """Everything as our own last commit left it, without asking the database, if nobody else commits there.
+
+        Whoever does so all the same, to a database that is not shared, is noticed by the next `snapshot`.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        return await self.snapshot() if self._store.is_shared or self._snapshot is None else self._snapshot
+
+    def _known(self) -> Snapshot:
+        """The same where the caller has the lock; a commit finds out if there is a later revision."""
+        return self._refresh() if self._store.is_shared or self._snapshot is None else self._snapshot
+
     def _refresh(self) -> Snapshot:
         known = self._snapshot
         if known is None or known.revision != self._store.revision:
@@ -172,10 +192,11 @@ class IntentService:
     @staticmethod
     def _foreign_step(ledger: Ledger, news: News, known: Snapshot) -> Step | None:
         """What commits of others come to, if we should have given the same numbers; None: look at everything again."""
-        if not all(map(Ledger.is_known, news.objects)):
-            return None
         changes = {key: None if stored is None else stored.object for key, stored in news.objects.items()}
-        step = ledger.step(changes, known.identifiers)
+        try:
+            step = ledger.step(changes, known.identifiers)
+        except ModelError:
+            return None
         held = known.identifiers.numbers
         given = {claim: number for claim, number in news.numbers.items() if held.get(claim) != number}
         if step is None or {claim.id for claim in step.plan.allocate} != {it for it in given if given[it] is not None}:
@@ -300,13 +321,13 @@ class IntentService:
 
         None of them if one fails that ought not to: then each is tried alone.
         """
-        before = snapshot = self._refresh()
+        before = snapshot = self._known()
         drafts: list[Draft] = []
         applied: list[Applied] = []
         for request in requests:
             try:
                 changes = request.changes(snapshot) if callable(request.changes) else request.changes
-                if request.is_dry_run or not all(Ledger.is_known(change.id) for change in changes):
+                if request.is_dry_run:
                     break
                 _check_expectations(changes, snapshot)
                 given, changes = changes, self._completed(changes, snapshot)
@@ -343,45 +364,66 @@ class IntentService:
         return applied
 
     def _apply(self, request: "_Request") -> Applied:
+        if not callable(request.changes) and len(request.changes) >= _MANY:
+            with garbage.paused():
+                return self._apply_one(request)
+        return self._apply_one(request)
+
+    def _apply_one(self, request: "_Request") -> Applied:
+        guess = self._known()
+        try:
+            result = self._attempt(request, guess)
+        except UserError:
+            if self._refresh() is guess:
+                raise
+        else:
+            if isinstance(result, Applied) and (result.revision > guess.revision or self._refresh() is guess):
+                return result
         for attempt in range(1, _ATTEMPTS + 1):
-            snapshot = self._refresh()
-            changes = request.changes(snapshot) if callable(request.changes) else request.changes
-            _check_expectations(changes, snapshot)
-            given, changes = changes, self._completed(changes, snapshot)
-            step = None if request.malformed else self._step(changes, snapshot)
-            after = {} if step is not None else _apply_to(snapshot.objects, changes)
-            if step is None:
-                deleted = {change.id for change in changes if isinstance(change, Delete)}
-                _check(after, deleted, request.malformed)
-                refuse_inability(after.values(), self._architecture)
-            edits = tuple(_edits(changes, given, snapshot))
-            if request.is_dry_run:
-                return Applied(snapshot.revision, edits)
-            identifiers = step.plan if step is not None else plan_identifiers(after.values(), snapshot.identifiers)
-            try:
-                commit = self._store.commit(
-                    changes,
-                    request.who,
-                    summary=_summary(edits),
-                    expected_revision=snapshot.revision,
-                    identifiers=identifiers,
-                )
-            except RevisionConflictError:
-                if attempt == _ATTEMPTS:
-                    raise
-                continue
-            for edit in edits:
-                self._resting.given_back(edit.before, edit.after)
-            numbers = _after(snapshot.identifiers.numbers, commit.allocated, identifiers.retire)
-            edited = _edited(snapshot, edits, commit.revision)
-            self._snapshot = replace(edited, revision=commit.revision, identifiers=Identifiers(numbers))
-            if step is None:
-                self._planned = self._snapshot
-            elif self._ledger is not None:
-                self._ledger.take(step)
-                self._ledger_snapshot = self._snapshot
-            return Applied(commit.revision, edits)
+            result = self._attempt(request, self._refresh())
+            if isinstance(result, Applied):
+                return result
+            if attempt == _ATTEMPTS:
+                raise result
         raise AssertionError("the loop returns or raises")
+
+    def _attempt(self, request: "_Request", snapshot: Snapshot) -> Applied | RevisionConflictError:
+        """What the request comes to at this snapshot; the error if there is a later revision."""
+        changes = request.changes(snapshot) if callable(request.changes) else request.changes
+        _check_expectations(changes, snapshot)
+        given, changes = changes, self._completed(changes, snapshot)
+        step = None if request.malformed else self._step(changes, snapshot)
+        is_checked = step is not None or self._is_checked(changes, snapshot, request.malformed)
+        after = {} if is_checked else _apply_to(snapshot.objects, changes)
+        if not is_checked:
+            deleted = {change.id for change in changes if isinstance(change, Delete)}
+            _check(after, deleted, request.malformed)
+            refuse_inability(after.values(), self._architecture)
+        edits = tuple(_edits(changes, given, snapshot))
+        if request.is_dry_run:
+            return Applied(snapshot.revision, edits)
+        identifiers = step.plan if step is not None else plan_identifiers(after.values(), snapshot.identifiers)
+        try:
+            commit = self._store.commit(
+                changes,
+                request.who,
+                summary=_summary(edits),
+                expected_revision=snapshot.revision,
+                identifiers=identifiers,
+            )
+        except RevisionConflictError as error:
+            return error
+        for edit in edits:
+            self._resting.given_back(edit.before, edit.after)
+        numbers = _after(snapshot.identifiers.numbers, commit.allocated, identifiers.retire)
+        edited = _edited(snapshot, edits, commit.revision)
+        self._snapshot = replace(edited, revision=commit.revision, identifiers=Identifiers(numbers))
+        if step is None:
+            self._planned = self._snapshot
+        elif self._ledger is not None:
+            self._ledger.take(step)
+            self._ledger_snapshot = self._snapshot
+        return Applied(commit.revision, edits)
 
     def _completed(self, changes: Sequence[Change], snapshot: Snapshot) -> Sequence[Change]:
         """The changes with MACs and addresses for the ports that do not say theirs.
@@ -398,36 +440,82 @@ class IntentService:
             subnet = subnet_id(port)
             known[port.id] = _stored(snapshot, port.id)
             known[subnet] = None if subnet in deleted else puts.get(subnet) or _stored(snapshot, subnet)
-        owners = self._ledger_at(changes, snapshot) or PortOwners(it.object for it in snapshot.objects.values())
+        owners = self._ledger_at(snapshot) or PortOwners(it.object for it in snapshot.objects.values())
         completed = complete(ports, known, owners, self._resting)
         return [
             Put(completed[change.id], change.if_revision) if change.id in completed else change for change in changes
         ]
 
-    def _ledger_at(self, changes: Sequence[Change], snapshot: Snapshot) -> Ledger | None:
-        """The ledger of the snapshot; None if there is none that may know what the changes come to."""
-        if not all(Ledger.is_known(change.id) for change in changes):
-            return None
+    def _ledger_at(self, snapshot: Snapshot) -> Ledger | None:
+        """The ledger of the snapshot; None if its objects do not go together."""
         if self._ledger_snapshot is not snapshot:
             self._open_ledger(snapshot)
         return self._ledger
 
     def _step(self, changes: Sequence[Change], snapshot: Snapshot) -> Step | None:
-        """What the changes come to, without looking at what they do not touch; None if that cannot be told."""
-        ledger = self._ledger_at(changes, snapshot)
-        by_id = {change.id: change.object if isinstance(change, Put) else None for change in changes}
-        if ledger is None or len(by_id) < len(changes):
+        """What the changes come to, without looking at what they do not touch; None if that cannot be told.
+
+        ModelError with all that is wrong, if that can be told.
+        """
+        ledger, by_id = self._ledger_for(changes, snapshot)
+        if ledger is None:
             return None
-        return ledger.step(by_id, snapshot.identifiers)
+        with self._saying_all(by_id):
+            step = ledger.step(by_id, snapshot.identifiers)
+        if step is not None:
+            self._check_alone(by_id)
+        return step
+
+    def _is_checked(self, changes: Sequence[Change], snapshot: Snapshot, malformed: Malformed | None) -> bool:
+        """Whether the changes, with what cannot be read, go together with everything; ModelError if they do not.
+
+        False if that cannot be told without looking at what they do not touch.
+        """
+        ledger, by_id = self._ledger_for(changes, snapshot)
+        if not malformed or ledger is None:
+            return False
+        found = ledger.problems(by_id, malformed)
+        if found is None:
+            return False
+        with self._saying_all(by_id):
+            if found:
+                raise ModelError(found)
+        self._check_alone(by_id)
+        return True
+
+    def _ledger_for(
+        self, changes: Sequence[Change], snapshot: Snapshot
+    ) -> tuple[Ledger | None, Mapping[ObjectId, Intent | None]]:
+        """The ledger, unless a look at everything costs less, or is wanted for what is odd; and the changes by id."""
+        by_id = {change.id: change.object if isinstance(change, Put) else None for change in changes}
+        is_odd = len(by_id) < len(changes)
+        return (None if is_odd or len(by_id) > len(snapshot.objects) else self._ledger_at(snapshot)), by_id
+
+    @contextmanager
+    def _saying_all(self, changes: Mapping[ObjectId, Intent | None]) -> Iterator[None]:
+        """Let a ModelError also say what is wrong with objects alone."""
+        try:
+            yield
+        except ModelError as error:
+            raise ModelError([*error.problems, *_problems_of_samples(changes.values())]) from None
+
+    def _check_alone(self, changes: Mapping[ObjectId, Intent | None]) -> None:
+        """ModelError with what is wrong with objects that go together with all others."""
+        problems = _problems_of_samples(changes.values())
+        if problems:
+            raise ModelError(problems)
+        refuse_inability((it for it in changes.values() if it is not None), self._architecture)
 
     def _open_ledger(self, snapshot: Snapshot) -> None:
-        self._ledger = _ledger_of(snapshot, is_planned=self._planned is snapshot)
+        with garbage.paused():
+            self._ledger = _ledger_of(snapshot, is_planned=self._planned is snapshot)
         self._ledger_snapshot, self._planned = snapshot, None
 
     async def prepare(self) -> None:
         """Open the ledger if there has been none, or our last commit took everything: the next one shall not wait."""
-        async with self._lock:
-            await self._blocking.run(self._prepare)
+        if self._ledger_snapshot is None or self._planned is not None:
+            async with self._lock:
+                await self._blocking.run(self._prepare)
 
     def _prepare(self) -> None:
         snapshot = self._refresh()
@@ -491,13 +579,17 @@ def _check_expectations(changes: Iterable[Change], snapshot: Snapshot) -> None:
 
 def _check(after: Mapping[ObjectId, Intent], deleted: Collection[ObjectId], malformed: Malformed | None) -> None:
     """ModelError with all that is wrong: between objects, and with names that only the compiler knows."""
-    problems = [problem for intent in after.values() if isinstance(intent, Fabric) for problem in check_samples(intent)]
+    problems = _problems_of_samples(after.values())
     try:
         check_objects(after.values(), deleted, malformed)
     except ModelError as error:
         raise ModelError([*error.problems, *problems]) from None
     if problems:
         raise ModelError(problems)
+
+
+def _problems_of_samples(objects: Iterable[Intent | None]) -> Sequence[Problem]:
+    return [problem for intent in objects if isinstance(intent, Fabric) for problem in check_samples(intent)]
 
 
 def _apply_to(objects: Mapping[ObjectId, StoredObject], changes: Iterable[Change]) -> dict[ObjectId, Intent]:

@@ -3,8 +3,8 @@
 
 `agent` owns the life of a switch, `session` one connection, `port_states` what gNMI
 tells, `pipeline` what the switches run, `codec` entries as
-messages, `readback` what switches hold and count, `inspection` whether they still hold it, `refusals` what they would
-not take, `rollout` who gets a new pipeline when, `quirks` where targets differ.
+messages, `readback` what switches hold and count, `inspection` whether they still hold it (`inspector` when to look),
+`refusals` what they would not take, `rollout` who gets a new pipeline when, `quirks` where targets differ.
 """
 
 from p4vpc.southbound.agent import Agent, AgentOptions, NotConnectedError, Target

@@ -4,13 +4,12 @@
 An agent connects, arbitrates, makes sure of the pipeline, reads back what the switch holds, and from then on writes the
 difference whenever there is one. The picture it has of the switch (`Image`) lives as long as the session: after
 every reconnect it is read anew, so a restarted switch is filled again and a restarted controller finds nothing to do.
-Meanwhile the switch is inspected, one table after the other (`Inspection`): what has been changed behind our back, or
+Meanwhile the switch is inspected, one table after the other (`Inspector`): what has been changed behind our back, or
 lost, is put right; what gets lost again is reported like a refusal.
 """
 
 import asyncio
 import contextlib
-import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
@@ -18,7 +17,7 @@ import structlog
 from finsy import GRPCStatusCode
 from finsy.proto import p4r
 
-from p4vpc.compiler.entries import DesiredEntry, DesiredState, Entry, Identity
+from p4vpc.compiler.entries import DesiredState, Entry, Identity, table_of
 from p4vpc.errors import SouthboundError
 from p4vpc.persistent import PersistentMap
 from p4vpc.reconcile import Batch, Change, LeftOut, Operation, Plan, plan, plan_some
@@ -26,18 +25,14 @@ from p4vpc.reconcile.planner import DEFAULT_BATCH_SIZE
 from p4vpc.southbound import quirks
 from p4vpc.southbound.describe import describe
 from p4vpc.southbound.image import Image
-from p4vpc.southbound.inspection import Inspection, Pace
+from p4vpc.southbound.inspection import Pace
+from p4vpc.southbound.inspector import Inspector
 from p4vpc.southbound.match_codec import EncodeError
 from p4vpc.southbound.packets import Packet, decode_packet_in, encode_packet_out
 from p4vpc.southbound.pipeline import Pipeline
 from p4vpc.southbound.readback import (
-    Part,
-    decode_part,
     holds_anything,
-    parts_of,
     read_entries,
-    read_part,
-    unrounded,
 )
 from p4vpc.southbound.refusals import Refusal, Refusals, left_out_problems
 from p4vpc.southbound.rollout import Rollout
@@ -48,9 +43,6 @@ from p4vpc.southbound.tls import SwitchTls
 
 _BATCHES_BETWEEN_LOOKS = 20
 """A long plan is dropped for a newer one after so many batches; a short one is finished, so that revisions settle."""
-
-_ENTRIES_LOGGED = 5
-"""Of those that were found wrong together."""
 
 
 class NotConnectedError(SouthboundError):
@@ -136,7 +128,6 @@ class Agent:
         self._on_packet = on_packet
         self._on_ports = on_ports
         self._rollout = rollout or Rollout()
-        self._pace = pace or Pace()
         self._options = options or AgentOptions()
         self._log = structlog.get_logger().bind(switch=target.name)
         self._wake = asyncio.Event()
@@ -146,11 +137,15 @@ class Agent:
         self._image: Image | None = None
         self._cookie = 0
         self._had_pipeline = False
-        self._parts = parts_of(pipeline.codec)
-        self._inspection = Inspection(pipeline.codec)
-        self._drift: dict[Identity, Entry | None] = {}
-        self._doubtful: set[Identity] = set()
-        self._unreadable: Sequence[tuple[str, str]] = ()
+        self._inspector = Inspector(
+            target.name,
+            pipeline,
+            pace or Pace(),
+            self._options.inspection_round,
+            image=lambda: self._image,
+            on_drift=self._wake.set,
+            on_unreadable=self._report_unreadable,
+        )
         self._refusals = Refusals()
         self._left_out: tuple[LeftOut, ...] = ()
         self._left_out_problems: tuple[SwitchProblem, ...] = ()
@@ -159,7 +154,6 @@ class Agent:
         self._port_states = PortStates.UNKNOWN
         self._changed_revision = self._settled_revision = self._realised_revision = 0
         self._updates_written = self._updates_refused = self._connections = self._packets_in = 0
-        self._rounds_inspected = self._entries_drifted = 0
         self._error = ""
 
     @property
@@ -183,13 +177,13 @@ class Agent:
             changed_revision=self._changed_revision,
             settled_revision=reached(self._settled_revision),
             realised_revision=reached(self._realised_revision),
-            entries=len(self._image.entries) if self._image else 0,
+            entries=0 if self._image is None else len(self._image),
             updates_written=self._updates_written,
             updates_refused=self._updates_refused,
             connections=self._connections,
             packets_in=self._packets_in,
-            rounds_inspected=self._rounds_inspected,
-            entries_drifted=self._entries_drifted,
+            rounds_inspected=self._inspector.rounds,
+            entries_drifted=self._inspector.entries_drifted,
             problems=(*self._left_out_problems, *self._refusals.problems(schema)),
             port_states=self._port_states,
             error=self._error or (self._rollout.describe() if self._pipeline_state is PipelineState.OUTDATED else ""),
@@ -228,6 +222,12 @@ class Agent:
         return self._connections if self._state is SwitchState.READY else None
 
     @property
+    def held(self) -> Mapping[Identity, Entry] | None:
+        """A copy of what the switch holds, as far as it has acknowledged it; None if that is not known now."""
+        image = self._image
+        return None if image is None or image.is_stale else dict(image)
+
+    @property
     def is_looked_at(self) -> bool:
         """Whether the ports' states have been asked for, with whatever success."""
         return bool(self._error) or self._port_states is not PortStates.UNKNOWN
@@ -251,6 +251,7 @@ class Agent:
         """Leave the switch to another owner. The session stays open; the switch refuses what is on its way."""
         self._election_id = None
         self._forget()
+        self._rollout.withdraw(self.target.name)
 
     def _forget(self) -> None:
         """What the switch holds has been, or may be, another's work."""
@@ -374,7 +375,7 @@ class Agent:
             work = asyncio.create_task(self._work(session))
             closed = asyncio.create_task(session.closed())
             ports = asyncio.create_task(self._follow_ports(session))
-            inspection = asyncio.create_task(self._inspect(session))
+            inspection = asyncio.create_task(self._inspector.run(session))
             tasks = (closed, work, ports, inspection)
             try:
                 await asyncio.wait((work, closed, inspection), return_when=asyncio.FIRST_COMPLETED)
@@ -452,11 +453,14 @@ class Agent:
             return
         if self._image is None or self._image.is_stale:
             self._change_state(SwitchState.SYNCHRONISING)
-            await self._ensure_pipeline(session)
+            if not await self._ensure_pipeline(session):
+                return
             await self._read_back(session, self._desired, term)
             if self._term != term or self._image is None:
                 return
-        self._take_drift(self._image)
+        taken = self._inspector.take_drift(self._image)
+        if self._differing is not None:
+            self._differing |= taken
         await self._reconcile(session, self._image, self._desired)
 
     async def _read_back(self, session: Session, desired: DesiredState, term: int) -> None:
@@ -465,20 +469,15 @@ class Agent:
             return
         self._image = Image(found.entries)
         self._differing = None
-        self._drift.clear()
-        self._inspection.forget()
         self._log.info("read back", entries=len(found.entries))
-        self._report_unreadable(None, found.unreadable)
+        self._inspector.forget(found.unreadable)
 
-    def _report_unreadable(self, part: str | None, unreadable: Sequence[tuple[str, str]]) -> None:
-        """Tell what in the answer about one part, or about all, its pipeline does not have."""
-        kept = [it for it in self._unreadable if it[0] != part] if part is not None else []
-        self._unreadable = [*kept, *unreadable]
-        number = len(self._unreadable)
-        error = f"{number} entries make no sense; the first: {self._unreadable[0][1]}" if number else ""
+    def _report_unreadable(self, unreadable: Sequence[tuple[str, str]]) -> None:
+        number = len(unreadable)
+        error = f"{number} entries make no sense; the first: {unreadable[0][1]}" if number else ""
         if error != self._error:
             if error:
-                self._log.error("unreadable entries", number=number, first=self._unreadable[0][1])
+                self._log.error("unreadable entries", number=number, first=unreadable[0][1])
             self._error = error
             self._on_change()
 
@@ -503,8 +502,11 @@ class Agent:
             self._image = None
             self._wake.set()
 
-    async def _ensure_pipeline(self, session: Session) -> None:
-        """Push the pipeline only if the switch does not run it: a push empties all tables."""
+    async def _ensure_pipeline(self, session: Session) -> bool:
+        """Push the pipeline only if the switch does not run it: a push empties all tables.
+
+        Whether it runs the pipeline now; else it is not ours any more.
+        """
         config = await session.pipeline(is_complete=False)
         if config.cookie.cookie != self._pipeline.cookie:
             config = await session.pipeline(is_complete=True)
@@ -513,9 +515,12 @@ class Agent:
             self._had_pipeline = True
             self._pipeline_state = PipelineState.SAME
             self._log.info("pipeline is there, not pushed", cookie=f"{self._cookie:#x}")
-            return
+            return True
         is_other = config.HasField("p4info") or bool(config.cookie.cookie)
-        if is_other and await self._may_lose(session) and await self._replace_keeping_entries(session):
+        is_rollout = is_other and await self._may_lose(session)
+        if is_rollout and not await self._is_at_turn():
+            return False
+        if is_rollout and await session.reconcile_pipeline(self._pipeline):
             self._pipeline_state = PipelineState.RECONCILED
         else:
             found = f"another one, cookie {config.cookie.cookie:#x}" if is_other else "none"
@@ -526,6 +531,7 @@ class Agent:
         self._had_pipeline = True
         self._on_change()
         self._log.info("pipeline set", cookie=f"{self._cookie:#x}", how=self._pipeline_state.value)
+        return True
 
     async def _may_lose(self, session: Session) -> bool:
         """Whether the switch forwards anything with its other pipeline: then that is replaced in a roll-out.
@@ -534,12 +540,12 @@ class Agent:
         """
         return not self._had_pipeline and await holds_anything(session)
 
-    async def _replace_keeping_entries(self, session: Session) -> bool:
-        """Wait for our turn in the roll-out; whether the switch has taken the pipeline without emptying its tables."""
+    async def _is_at_turn(self) -> bool:
+        """Wait for the switch's turn in the roll-out; whether it has come, and the switch is still ours."""
+        term = self._term
         self._pipeline_state = PipelineState.OUTDATED
         self._on_change()
-        await self._rollout.turn(self.target.name)
-        return await session.reconcile_pipeline(self._pipeline)
+        return await self._rollout.turn(self.target.name) and self._term == term
 
     async def _reconcile(self, session: Session, image: Image, desired: DesiredState) -> None:
         """Write the difference."""
@@ -557,9 +563,10 @@ class Agent:
             if position % _BATCHES_BETWEEN_LOOKS == 0 and self._desired is not desired:
                 break
         else:
-            await self._verify(session, image, desired)
+            for change in await self._inspector.verify(session, image, desired):
+                self._refuse(change, "it was acknowledged, but not done")
             self._settle(desired, image)
-        self._refusals.forget_settled(desired, image.entries)
+        self._refusals.forget_settled(desired, image)
         if image.is_stale:
             self._wake.set()
         if self._updates_written > written or self._updates_refused > refused:
@@ -568,7 +575,7 @@ class Agent:
                 revision=desired.revision,
                 updates=self._updates_written - written,
                 refused=self._updates_refused - refused,
-                entries=len(image.entries),
+                entries=len(image),
             )
         self._change_state(SwitchState.READY)
 
@@ -576,15 +583,15 @@ class Agent:
         schema, batch_size = self._pipeline.info.schema, self._options.batch_size
         if differing is not None and not self._left_out and not len(self._refusals):
             planned = plan_some(
-                differing, desired, image.entries, image.sizes, schema, members=image.members, batch_size=batch_size
+                differing, desired, image, image.sizes, schema, members=image.members, batch_size=batch_size
             )
             if planned is not None:
                 return planned
-        wanted = self._refusals.hold_back(desired, image.entries, asyncio.get_running_loop().time())
-        return plan(wanted, image.entries, schema, batch_size=batch_size)
+        wanted = self._refusals.hold_back(desired, image, asyncio.get_running_loop().time())
+        return plan(wanted, image, schema, batch_size=batch_size)
 
     def _settle(self, desired: DesiredState, image: Image) -> None:
-        self._refusals.forget_settled(desired, image.entries)
+        self._refusals.forget_settled(desired, image)
         if image.is_stale:
             return
         # A state that came meanwhile with the same entries is as settled as the one that was written.
@@ -593,6 +600,7 @@ class Agent:
         latest = self._desired if self._desired is not None and since is not None and not since else desired
         self._settled_revision = latest.revision
         if not self._left_out and not len(self._refusals):
+            image.settled(desired.entries)
             self._realised_revision = latest.revision
             self._rollout.done(self.target.name)
         else:
@@ -617,7 +625,7 @@ class Agent:
     async def _write(self, session: Session, image: Image, batch: Batch) -> None:
         """Write one batch; what cannot be encoded is refused without asking the switch."""
         changes: list[Change] = []
-        updates: list[p4r.Update] = []
+        updates: list[bytes] = []
         for change in batch:
             try:
                 update = self._pipeline.codec.update(change.operation, change.entry)
@@ -629,13 +637,9 @@ class Agent:
         if updates:
             await self._send(session, image, changes, updates)
 
-    async def _send(
-        self, session: Session, image: Image, changes: Sequence[Change], updates: Sequence[p4r.Update]
-    ) -> None:
+    async def _send(self, session: Session, image: Image, changes: Sequence[Change], updates: Sequence[bytes]) -> None:
         """Send updates; halves of them if they are refused as a whole, until it is clear which one is meant."""
-        self._inspection.sending(change.entry.identity for change in changes)
-        for change in changes:
-            self._drift.pop(change.entry.identity, None)
+        self._inspector.sending(changes)
         try:
             errors = await session.write(updates)
         except RpcError as error:
@@ -648,25 +652,14 @@ class Agent:
                 return
             errors = {0: UpdateError(error.code, error.reason)}
         finally:
-            self._inspection.sent()
+            self._inspector.sent()
         self._updates_written += len(changes) - len(errors)
-        emptied: set[str] = set()
-        for position, change in enumerate(changes):
-            error_of_update = errors.get(position)
-            if error_of_update is None:
-                self._applied(image, change, emptied)
-            else:
-                self._failed(image, change, error_of_update)
-        if emptied:
-            self._refusals.try_now(emptied)
-
-    def _applied(self, image: Image, change: Change, emptied: set[str]) -> None:
-        identity = change.entry.identity
-        if change.operation is Operation.DELETE:
-            image.drop(identity)
-            emptied.add(identity[0])
-        else:
-            image.put(change.entry)
+        done = changes if not errors else [it for position, it in enumerate(changes) if position not in errors]
+        image.written(done)
+        for position, error_of_update in errors.items():
+            self._failed(image, changes[position], error_of_update)
+        if len(self._refusals):
+            self._refusals.try_now({table_of(it.entry) for it in done if it.operation is Operation.DELETE})
 
     def _failed(self, image: Image, change: Change, error: UpdateError) -> None:
         if error.code is GRPCStatusCode.NOT_FOUND and change.operation is Operation.DELETE:
@@ -690,95 +683,6 @@ class Agent:
             reason=reason,
         )
         return refusal
-
-    async def _inspect(self, session: Session) -> None:
-        """Look at one part of the switch after the other as long as the session lasts."""
-        if not self._options.inspection_round:
-            await asyncio.Event().wait()
-        pause = self._options.inspection_round / len(self._parts)
-        await asyncio.sleep(pause * _share(self.target.name))
-        while True:
-            for part in self._parts:
-                await asyncio.sleep(pause)
-                await self._pace.turn()
-                image = self._image
-                if session.is_primary and image is not None and not image.is_stale:
-                    await self._inspect_part(session, part, image)
-            self._rounds_inspected += 1
-
-    async def _inspect_part(self, session: Session, part: Part, image: Image) -> None:
-        self._inspection.begin()
-        try:
-            responses = await read_part(session, part)
-        except RpcError as error:
-            log = self._log.debug if error.code is GRPCStatusCode.UNAVAILABLE else self._log.warning
-            log("cannot be inspected", table=part.name, reason=str(error))
-            return
-        drift = await self._inspection.compare(part, responses, image)
-        if self._image is not image or image.is_stale:
-            return
-        self._report_unreadable(part.name, drift.unreadable)
-        if drift.found:
-            self._report_drift(part, drift.found, image)
-            self._drift |= drift.found
-            self._wake.set()
-
-    def _report_drift(self, part: Part, found: Mapping[Identity, Entry | None], image: Image) -> None:
-        self._entries_drifted += len(found)
-        missing = [image.entries[identity] for identity, have in found.items() if have is None]
-        foreign = [have for identity, have in found.items() if have is not None and identity not in image.entries]
-        changed = [have for identity, have in found.items() if have is not None and identity in image.entries]
-        schema = self._pipeline.info.schema
-        self._log.warning(
-            "entries are not as written: putting them right",
-            table=part.name,
-            missing=len(missing),
-            changed=len(changed),
-            foreign=len(foreign),
-            entries=[describe(entry, schema) for entry in (*missing, *changed, *foreign)[:_ENTRIES_LOGGED]],
-        )
-
-    def _take_drift(self, image: Image) -> None:
-        """From now on go by what was found."""
-        for identity, have in self._drift.items():
-            image.correct(identity, have)
-        self._doubtful |= self._drift.keys()
-        if self._differing is not None:
-            self._differing |= self._drift.keys()
-        self._drift.clear()
-
-    async def _verify(self, session: Session, image: Image, desired: DesiredState) -> None:
-        """See whether what has been put right stays so: what the switch acknowledges and does not do is a refusal."""
-        due = {it for it in self._doubtful if image.entries.get(it) == _entry(desired, it)}
-        for part in (part for part in self._parts if any(identity[0] == part.name for identity in due)):
-            found = (await decode_part(await read_part(session, part), self._pipeline.codec)).entries
-            for identity in [it for it in due if it[0] == part.name]:
-                want = _entry(desired, identity)
-                have = found.get(identity)
-                if (have if have is None else unrounded(have, want)) == want:
-                    self._doubtful.discard(identity)
-                    continue
-                image.correct(identity, have)
-                self._refuse(_change(want, have, desired.get(identity)), "it was acknowledged, but not done")
-
-
-def _entry(desired: DesiredState, identity: Identity) -> Entry | None:
-    item = desired.get(identity)
-    return item.entry if item else None
-
-
-def _change(want: Entry | None, have: Entry | None, item: DesiredEntry | None) -> Change:
-    """What would make `want` of `have`, which differ."""
-    if want is None:
-        assert have is not None
-        return Change(Operation.DELETE, have)
-    operation = Operation.INSERT if have is None else Operation.MODIFY
-    return Change(operation, want, item.origins if item else ())
-
-
-def _share(name: str) -> float:
-    """A number from 0 to 1 of each switch's own, so that not all are asked at the same moments."""
-    return zlib.crc32(name.encode()) / 2**32
 
 
 def _differing(before: DesiredState, after: DesiredState) -> set[Identity] | None:

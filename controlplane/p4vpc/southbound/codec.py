@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Neutral entries to P4Runtime messages and back.
 
-One `TableCodec` per table holds a prototype message for each action, with all numbers filled in; encoding copies the
-prototype and sets the values, which is several times faster than building nested messages. Everything that the schema
+Updates are encoded to bytes at once (`wire`), from what is always the same and the values. Everything that the schema
 says is checked on the way, so that no target sees an entry that can only be refused.
 """
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from finsy.proto import p4r
 
@@ -15,18 +15,18 @@ from p4vpc.compiler.entries import (
     ActionSet,
     CloneEntry,
     Entry,
-    Exact,
     Match,
     MeterEntry,
     MulticastEntry,
     TableEntry,
     WeightedAction,
 )
-from p4vpc.reconcile import MatchKind, Operation, TableSchema
+from p4vpc.reconcile import Operation, TableSchema
 from p4vpc.reconcile.normalise import normalise_action_set
-from p4vpc.southbound.match_codec import DecodeError, EncodeError, canonical, getter, misfit, number, setter
+from p4vpc.southbound.match_codec import DecodeError, EncodeError, canonical, getter, number, setter
 from p4vpc.southbound.meter_codec import MeterCodec
 from p4vpc.southbound.p4info import PipelineInfo, TableIds
+from p4vpc.southbound.wire import Wrap, delimited, heads, number_tag, tag, varint
 
 _MAX_PRIORITY = 2**31 - 1
 _MAX_GROUP_ID = 2**32 - 1
@@ -34,11 +34,19 @@ _MAX_LENGTH_BYTES = 2**31 - 1
 _MOST_SHARED = 20_000
 """Messages that are kept for other switches: what ten leaves write at a time, in batches of 500, and some more."""
 
-_UPDATE_TYPES = {
+_UPDATE_NUMBERS = {
     Operation.INSERT: p4r.Update.INSERT,
     Operation.MODIFY: p4r.Update.MODIFY,
     Operation.DELETE: p4r.Update.DELETE,
 }
+_UPDATE_TYPES = {it: number_tag(p4r.Update, "type") + varint(number) for it, number in _UPDATE_NUMBERS.items()}
+
+_ENTITY, _TABLE_ENTRY = tag(p4r.Update, "entity"), tag(p4r.Entity, "table_entry")
+_TABLE_ID, _PRIORITY = number_tag(p4r.TableEntry, "table_id"), number_tag(p4r.TableEntry, "priority")
+_TABLE_ACTION, _ACTION = tag(p4r.TableEntry, "action"), tag(p4r.TableAction, "action")
+_ACTION_SET = tag(p4r.TableAction, "action_profile_action_set")
+_ACTION_ID, _PARAM = number_tag(p4r.Action, "action_id"), tag(p4r.Action, "params")
+_PARAM_ID, _PARAM_VALUE = number_tag(p4r.Action.Param, "param_id"), tag(p4r.Action.Param, "value")
 
 
 class Codec:
@@ -48,11 +56,11 @@ class Codec:
         self._tables = {name: TableCodec(table, info.ids[name]) for name, table in info.schema.tables.items()}
         self._by_id = {info.ids[name].table: table for name, table in self._tables.items()}
         self.meters = MeterCodec(info)
-        self._shared: dict[tuple[int, Operation], tuple[Entry, p4r.Update]] = {}
+        self._shared: dict[tuple[int, Operation], tuple[Entry, bytes]] = {}
         self._read: dict[bytes, Entry | None] = {}
 
-    def update(self, operation: Operation, entry: Entry) -> p4r.Update:
-        """The message for an update, which the caller must not change.
+    def update(self, operation: Operation, entry: Entry) -> bytes:
+        """The encoded message for an update.
 
         An entry that has just been encoded for another switch - the very same object, see `compiler.shared` - is not
         encoded again. EncodeError as by `encode`.
@@ -60,33 +68,31 @@ class Codec:
         known = self._shared.get((id(entry), operation))
         if known is not None:
             return known[1]
-        update = p4r.Update()
-        self.encode(operation, entry, update)
+        update = self.encode(operation, entry)
         if len(self._shared) >= _MOST_SHARED:
             self._shared.clear()
         self._shared[id(entry), operation] = (entry, update)
         return update
 
-    def encode(self, operation: Operation, entry: Entry, into: p4r.Update) -> None:
-        """Fill an empty update message.
+    def encode(self, operation: Operation, entry: Entry) -> bytes:
+        """The encoded message for an update, made now.
 
         Raises:
-            EncodeError: the entry does not fit; `into` is then in an undefined state.
+            EncodeError: the entry does not fit.
         """
+        if isinstance(entry, TableEntry):
+            table = self._tables.get(entry.table)
+            if table is None:
+                raise EncodeError(f"the pipeline has no table {entry.table}")
+            return _UPDATE_TYPES[operation] + delimited(_ENTITY, delimited(_TABLE_ENTRY, table.encode(entry)))
+        update = p4r.Update(type=_UPDATE_NUMBERS[operation])
         if isinstance(entry, MeterEntry):
-            self.meters.encode(operation, entry, into)
-            return
-        into.type = _UPDATE_TYPES[operation]
-        if isinstance(entry, MulticastEntry):
-            _encode_multicast(entry, into.entity.packet_replication_engine_entry.multicast_group_entry)
-            return
-        if isinstance(entry, CloneEntry):
-            _encode_session(entry, into.entity.packet_replication_engine_entry.clone_session_entry)
-            return
-        table = self._tables.get(entry.table)
-        if table is None:
-            raise EncodeError(f"the pipeline has no table {entry.table}")
-        table.encode(entry, into.entity.table_entry)
+            self.meters.encode(operation, entry, update)
+        elif isinstance(entry, MulticastEntry):
+            _encode_multicast(entry, update.entity.packet_replication_engine_entry.multicast_group_entry)
+        else:
+            _encode_session(entry, update.entity.packet_replication_engine_entry.clone_session_entry)
+        return update.SerializeToString()
 
     def decode_shared(self, entity: p4r.Entity) -> Entry | None:
         """As `decode`; an entry that has just been read from another switch is not decoded again."""
@@ -144,77 +150,54 @@ class TableCodec:
         self.is_const = schema.is_const
         self._actions = {name: _ActionCodec(schema.name, name, schema, ids) for name in schema.actions}
         self._actions_by_id = {ids.actions[name]: action for name, action in self._actions.items()}
-        self._is_exact = all(column.kind is MatchKind.EXACT for column in schema.key)
-        self._maxima = tuple(column.maximum for column in schema.key)
+        self._id_field = _TABLE_ID + varint(ids.table)
         self._setters = tuple(
             setter(schema.name, column, field_id) for column, field_id in zip(schema.key, ids.fields, strict=True)
         )
         self._getters = dict(zip(ids.fields, map(getter, schema.key), strict=True))
         self._positions = {field_id: position for position, field_id in enumerate(ids.fields)}
-        self._field_ids = ids.fields
         self._wildcards: list[Match] = [column.wildcard() for column in schema.key]
-        self._prototypes = {name: self._prototype(action) for name, action in self._actions.items()}
-        self._set_prototype = self._prototype(None)
 
-    def _prototype(self, action: "_ActionCodec | None") -> p4r.TableEntry:
-        message = p4r.TableEntry(table_id=self.table_id)
-        if self._is_exact:
-            for field_id in self._field_ids:
-                message.match.add(field_id=field_id).exact.value = b"\0"
-        if action is not None:
-            message.action.action.CopyFrom(action.prototype)
-        return message
-
-    def encode(self, entry: TableEntry, into: p4r.TableEntry) -> None:
-        """Fill `into`.
+    def encode(self, entry: TableEntry) -> bytes:
+        """The encoded `p4r.TableEntry`.
 
         Raises:
             EncodeError: something does not fit.
         """
-        action = entry.action
-        if isinstance(action, ActionCall):
-            prototype = self._prototypes.get(action.name)
-            if prototype is None or self._schema.selector is not None:
-                raise self._wrong_action(action)
-            into.CopyFrom(prototype)
-            self._actions[action.name].fill(action.params, into.action.action)
+        called = entry.action
+        if isinstance(called, ActionCall):
+            action = self._actions.get(called.name)
+            if action is None or self._schema.selector is not None:
+                raise self._wrong_action(called)
+            run = delimited(_TABLE_ACTION, delimited(_ACTION, action.encode(called.params)))
         else:
-            into.CopyFrom(self._set_prototype)
-            self._encode_set(action, into.action.action_profile_action_set)
-        if entry.priority or self._schema.has_priority:
-            self._check_priority(entry.priority)
-            into.priority = entry.priority
-        self._encode_key(entry, into)
+            run = delimited(_TABLE_ACTION, delimited(_ACTION_SET, self._encode_set(called).SerializeToString()))
+        key, setters = entry.key, self._setters
+        if len(key) != len(setters):
+            raise EncodeError(f"table {entry.table}: the key has {len(setters)} fields, the entry {len(key)}")
+        matches = [encode_match(match) for encode_match, match in zip(setters, key, strict=True)]
+        if not entry.priority and not self._schema.has_priority:
+            return b"".join((self._id_field, *matches, run))
+        self._check_priority(entry.priority)
+        return b"".join((self._id_field, *matches, run, _PRIORITY, varint(entry.priority)))
 
-    def _encode_key(self, entry: TableEntry, into: p4r.TableEntry) -> None:
-        key = entry.key
-        if len(key) != len(self._setters):
-            raise EncodeError(f"table {entry.table}: the key has {len(self._setters)} fields, the entry {len(key)}")
-        if not self._is_exact:
-            for set_match, match in zip(self._setters, key, strict=True):
-                set_match(into, match)
-            return
-        for position, (slot, match, maximum) in enumerate(zip(into.match, key, self._maxima, strict=True)):
-            if type(match) is not Exact or not 0 <= match.value <= maximum:
-                raise misfit(entry.table, self._schema.key[position], match)
-            slot.exact.value = canonical(match.value)
-
-    def _encode_set(self, actions: ActionSet, into: p4r.ActionProfileActionSet) -> None:
+    def _encode_set(self, actions: ActionSet) -> p4r.ActionProfileActionSet:
         if self._schema.selector is None:
             raise EncodeError(f"table {self._schema.name} has no action selector: it takes one action, not a set")
         if not actions.members:
             raise EncodeError(f"table {self._schema.name}: an action set needs at least one member")
+        result = p4r.ActionProfileActionSet()
         for member in actions.members:
             action = self._actions.get(member.action.name)
             if action is None:
                 raise self._wrong_action(member.action)
             if not 1 <= member.weight <= _MAX_PRIORITY:
                 raise EncodeError(f"table {self._schema.name}: weight {member.weight} is not positive")
-            message = into.action_profile_actions.add(weight=member.weight)
-            message.action.CopyFrom(action.prototype)
-            action.fill(member.action.params, message.action)
+            message = result.action_profile_actions.add(weight=member.weight)
+            message.action.MergeFromString(action.encode(member.action.params))
             if member.watch_port is not None:
                 message.watch_port = canonical(member.watch_port)
+        return result
 
     def _check_priority(self, priority: int) -> None:
         if self._schema.has_priority:
@@ -275,21 +258,33 @@ class _ActionCodec:
         self._name = name
         self._where = f"table {table}, action {name}"
         self._params = schema.actions[name].params
-        self._maxima = tuple(param.maximum for param in self._params)
         self._param_ids = ids.params[name]
-        self.prototype = p4r.Action(action_id=ids.actions[name])
-        for param_id in self._param_ids:
-            self.prototype.params.add(param_id=param_id, value=b"\0")
+        self._id_field = _ACTION_ID + varint(ids.actions[name])
+        self._fields = tuple(
+            (param.maximum, heads((param.width + 7) // 8, *_param_wraps(param_id)))
+            for param, param_id in zip(self._params, self._param_ids, strict=True)
+        )
 
-    def fill(self, values: tuple[int, ...], into: p4r.Action) -> None:
-        """Set the parameters of a copy of the prototype."""
-        if len(values) != len(self._maxima):
-            raise EncodeError(f"{self._where} takes {len(self._maxima)} parameters, the entry has {len(values)}")
-        for position, (slot, value, maximum) in enumerate(zip(into.params, values, self._maxima, strict=True)):
+    def encode(self, values: tuple[int, ...]) -> bytes:
+        """The encoded `p4r.Action`.
+
+        Raises:
+            EncodeError: a value does not fit.
+        """
+        if len(values) != len(self._fields):
+            raise EncodeError(f"{self._where} takes {len(self._fields)} parameters, the entry has {len(values)}")
+        pieces = [self._id_field]
+        for (maximum, before), value in zip(self._fields, values, strict=True):
             if not 0 <= value <= maximum:
-                param = self._params[position]
-                raise EncodeError(f"{self._where}: parameter {param.name} is {value}, beyond its {param.width} bits")
-            slot.value = canonical(value)
+                raise self._misfit(values)
+            size = (value.bit_length() + 7) >> 3 or 1
+            pieces += (before[size], value.to_bytes(size, "big"))
+        return b"".join(pieces)
+
+    def _misfit(self, values: tuple[int, ...]) -> EncodeError:
+        wrong = ((param, value) for param, value in zip(self._params, values, strict=True))
+        param, value = next(it for it in wrong if not 0 <= it[1] <= it[0].maximum)
+        return EncodeError(f"{self._where}: parameter {param.name} is {value}, beyond its {param.width} bits")
 
     def decode(self, message: p4r.Action) -> ActionCall:
         values = {param.param_id: param.value for param in message.params}
@@ -297,6 +292,12 @@ class _ActionCodec:
             return ActionCall(self._name, tuple([int.from_bytes(values[key], "big") for key in self._param_ids]))
         except KeyError:
             raise DecodeError(f"the switch has sent {self._where} without all parameters") from None
+
+
+def _param_wraps(param_id: int) -> tuple[Wrap, Wrap]:
+    """From a parameter's value to its field in an action."""
+    id_field = _PARAM_ID + varint(param_id)
+    return partial(delimited, _PARAM_VALUE), lambda data: delimited(_PARAM, id_field + data)
 
 
 def _watch_port(member: p4r.ActionProfileAction) -> int | None:

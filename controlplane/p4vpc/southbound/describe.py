@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Entries in words, for logs, problems and counters: names from the P4Info, addresses as people write them."""
 
+from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address
 
 from p4vpc.compiler.entries import ActionCall, CloneEntry, Entry, Exact, Lpm, Match, MeterEntry, TableEntry, Ternary
@@ -37,6 +38,21 @@ def describe(entry: Entry, schema: Schema) -> str:
         )
     )
     return f"{entry.table}[{key}]{priority} -> {entry.action.name}({params})"
+
+
+def describe_key(table: str, values: Sequence[int], schema: Schema) -> str:
+    """Return what a table was asked for, field by field; empty for a table that the schema does not know."""
+    known = schema.tables.get(table)
+    fields = () if known is None else known.key
+    return ", ".join(f"{field.name}={_value(value, field)}" for field, value in zip(fields, values, strict=False))
+
+
+def describe_action(table: str, action: str, params: Sequence[int], schema: Schema) -> str:
+    """Return an action of a table with its parameters; with its name only if the schema does not know it."""
+    known = schema.tables.get(table)
+    fields = known.actions[action].params if known is not None and action in known.actions else ()
+    told = ", ".join(f"{field.name}={_value(value, field)}" for field, value in zip(fields, params, strict=False))
+    return f"{action}({told})"
 
 
 def _padded(fields: tuple[FieldSchema, ...], count: int) -> tuple[FieldSchema, ...]:

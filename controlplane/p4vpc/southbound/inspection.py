@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from finsy.proto import p4r
 
-from p4vpc.compiler.entries import Entry, Identity
+from p4vpc.compiler.entries import Entry, Identity, table_of
+from p4vpc.reconcile import Change
 from p4vpc.southbound.codec import Codec
 from p4vpc.southbound.image import Image
 from p4vpc.southbound.readback import Part, decode_part, unrounded
@@ -61,20 +62,20 @@ class Inspection:
     def __init__(self, codec: Codec):
         self._codec = codec
         self._digests: dict[str, bytes] = {}
-        self._in_flight: frozenset[Identity] = frozenset()
+        self._in_flight: Sequence[Change] = ()
         self._uncertain: set[Identity] | None = None
 
-    def sending(self, identities: Iterable[Identity]) -> None:
+    def sending(self, changes: Sequence[Change]) -> None:
         """A write of these begins."""
-        self._in_flight = frozenset(identities)
+        self._in_flight = changes
         if self._uncertain is not None:
-            self._uncertain |= self._in_flight
-        for name in {identity[0] for identity in self._in_flight}:
+            self._uncertain.update(change.entry.identity for change in changes)
+        for name in {table_of(change.entry) for change in changes} if self._digests else ():
             self._digests.pop(name, None)
 
     def sent(self) -> None:
         """The write has ended, one way or the other."""
-        self._in_flight = frozenset()
+        self._in_flight = ()
 
     def forget(self) -> None:
         """The switch is read as a whole."""
@@ -82,7 +83,7 @@ class Inspection:
 
     def begin(self) -> None:
         """A part is about to be read."""
-        self._uncertain = set(self._in_flight)
+        self._uncertain = {change.entry.identity for change in self._in_flight}
 
     async def compare(self, part: Part, responses: Sequence[p4r.ReadResponse], image: Image) -> Drift:
         """What differs between the answer to a read since `begin` and the image, leaving out what was written since."""
@@ -93,11 +94,13 @@ class Inspection:
         answer = await decode_part(responses, self._codec)
         uncertain, self._uncertain = self._uncertain or set(), None
         found: dict[Identity, Entry | None] = {}
+        there = 0
         for identity, have in answer.entries.items():
-            known = image.entries.get(identity)
-            if identity not in uncertain and unrounded(have, known) != known:
+            known = image.get(identity)
+            there += known is not None
+            if have is not known and identity not in uncertain and unrounded(have, known) != known:
                 found[identity] = have
-        for identity in image.entries:
+        for identity in image if there < image.sizes[part.name] else ():
             if identity[0] == part.name and identity not in answer.entries and identity not in uncertain:
                 found[identity] = None
         if not found and not answer.unreadable and not any(identity[0] == part.name for identity in uncertain):

@@ -6,6 +6,7 @@ send back may be padded; decoding does not mind. A wildcard is left out of the m
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TypeAlias
 
 from finsy.proto import p4r
@@ -14,6 +15,7 @@ from p4vpc.compiler.entries import Exact, Lpm, Match, Range, Ternary
 from p4vpc.errors import SouthboundError
 from p4vpc.reconcile import FieldSchema, MatchKind
 from p4vpc.reconcile.normalise import normalise_match
+from p4vpc.southbound.wire import Wrap, delimited, heads, number_tag, tag, varint
 
 
 class EncodeError(SouthboundError):
@@ -34,9 +36,16 @@ def number(data: bytes) -> int:
     return int.from_bytes(data, "big")
 
 
-Setter: TypeAlias = Callable[[p4r.TableEntry, Match], None]
+Setter: TypeAlias = Callable[[Match], bytes]
 Getter: TypeAlias = Callable[[p4r.FieldMatch], Match]
 
+
+_MATCH = tag(p4r.TableEntry, "match")
+_FIELD_ID = number_tag(p4r.FieldMatch, "field_id")
+_LPM_VALUE = tag(p4r.FieldMatch.LPM, "value")
+_LPM_PREFIX_LEN = number_tag(p4r.FieldMatch.LPM, "prefix_len")
+_TERNARY_VALUE, _TERNARY_MASK = tag(p4r.FieldMatch.Ternary, "value"), tag(p4r.FieldMatch.Ternary, "mask")
+_RANGE_LOW, _RANGE_HIGH = tag(p4r.FieldMatch.Range, "low"), tag(p4r.FieldMatch.Range, "high")
 
 _MATCH_TYPES: Mapping[MatchKind, type[Match]] = {
     MatchKind.EXACT: Exact,
@@ -68,43 +77,60 @@ def misfit(table: str, column: FieldSchema, match: Match) -> EncodeError:
 
 
 def setter(table: str, column: FieldSchema, field_id: int) -> Setter:
-    """A function that checks a match and adds it to a message, unless it is a wildcard."""
+    """A function that checks a match and gives its bytes in a table entry: none for a wildcard."""
     maximum, width = column.maximum, column.width
+    longest = (width + 7) // 8
+    id_field = _FIELD_ID + varint(field_id)
 
-    def set_exact(into: p4r.TableEntry, match: Match) -> None:
-        if not isinstance(match, Exact) or not 0 <= match.value <= maximum:
+    def in_entry(kind: str) -> Wrap:
+        of_kind = tag(p4r.FieldMatch, kind)
+        return lambda data: delimited(_MATCH, id_field + delimited(of_kind, data))
+
+    exact = heads(longest, partial(delimited, tag(p4r.FieldMatch.Exact, "value")), in_entry("exact"))
+    optional = heads(longest, partial(delimited, tag(p4r.FieldMatch.Optional, "value")), in_entry("optional"))
+
+    def set_exact(match: Match) -> bytes:
+        if type(match) is not Exact or not 0 <= match[0] <= maximum:
             raise misfit(table, column, match)
-        into.match.add(field_id=field_id).exact.value = canonical(match.value)
+        value = match[0]
+        size = (value.bit_length() + 7) >> 3 or 1
+        return exact[size] + value.to_bytes(size, "big")
 
-    def set_lpm(into: p4r.TableEntry, match: Match) -> None:
+    in_lpm, in_ternary, in_range = in_entry("lpm"), in_entry("ternary"), in_entry("range")
+
+    def set_lpm(match: Match) -> bytes:
         if not isinstance(match, Lpm) or not 0 <= match.value <= maximum or not 0 <= match.prefix_len <= width:
             raise misfit(table, column, match)
         if match.value & ((1 << (width - match.prefix_len)) - 1):
             raise misfit(table, column, match)
-        if match.prefix_len:
-            lpm = into.match.add(field_id=field_id).lpm
-            lpm.value, lpm.prefix_len = canonical(match.value), match.prefix_len
+        if not match.prefix_len:
+            return b""
+        return in_lpm(delimited(_LPM_VALUE, canonical(match.value)) + _LPM_PREFIX_LEN + varint(match.prefix_len))
 
-    def set_ternary(into: p4r.TableEntry, match: Match) -> None:
+    def set_ternary(match: Match) -> bytes:
         if not isinstance(match, Ternary) or not 0 <= match.mask <= maximum or match.value & ~match.mask:
             raise misfit(table, column, match)
-        if match.mask:
-            ternary = into.match.add(field_id=field_id).ternary
-            ternary.value, ternary.mask = canonical(match.value), canonical(match.mask)
+        if not match.mask:
+            return b""
+        value, mask = canonical(match.value), canonical(match.mask)
+        return in_ternary(delimited(_TERNARY_VALUE, value) + delimited(_TERNARY_MASK, mask))
 
-    def set_range(into: p4r.TableEntry, match: Match) -> None:
+    def set_range(match: Match) -> bytes:
         if not isinstance(match, Range) or not 0 <= match.low <= match.high <= maximum:
             raise misfit(table, column, match)
-        if match.low or match.high != maximum:
-            bounds = into.match.add(field_id=field_id).range
-            # In full width, see `quirks`: a range up to 255 is not the whole range of a wider field.
-            bounds.low, bounds.high = canonical(match.low), match.high.to_bytes((width + 7) // 8, "big")
+        if not match.low and match.high == maximum:
+            return b""
+        # In full width, see `quirks`: a range up to 255 is not the whole range of a wider field.
+        low, high = canonical(match.low), match.high.to_bytes(longest, "big")
+        return in_range(delimited(_RANGE_LOW, low) + delimited(_RANGE_HIGH, high))
 
-    def set_optional(into: p4r.TableEntry, match: Match) -> None:
+    def set_optional(match: Match) -> bytes:
         if not isinstance(match, Ternary) or match.mask not in (0, maximum) or match.value & ~match.mask:
             raise misfit(table, column, match)
-        if match.mask:
-            into.match.add(field_id=field_id).optional.value = canonical(match.value)
+        if not match.mask:
+            return b""
+        value = canonical(match.value)
+        return optional[len(value)] + value
 
     setters: Mapping[MatchKind, Setter] = {
         MatchKind.EXACT: set_exact,

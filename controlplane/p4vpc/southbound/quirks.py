@@ -16,6 +16,8 @@
   accepts by default (`CHANNEL_OPTIONS`).
 - gRPC servers with default settings cut off a client that sends keepalive pings more often than every five minutes; so
   a dead peer is found with a cheap call instead (`Agent` asks for the pipeline's cookie now and then).
+- `simple_switch_grpc` divides by the number of active members of a group: if all watched ports are down, the next
+  packet for it ends the process (SIGFPE). So a single next hop watches no port (`compiler.underlay`).
 - Not every target has multicast groups, clone sessions, or meters; one that has none says UNIMPLEMENTED when they are
   read (`HAS_NONE_CODES`).
 - `simple_switch_grpc` cuts no copies: it refuses a clone session with a length, which is then told as a problem of the

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import grpc
 from finsy import GRPCStatusCode
@@ -20,11 +21,17 @@ from p4vpc.southbound.pipeline import Pipeline
 from p4vpc.southbound.port_states import follow_ports
 from p4vpc.southbound.rpc import RpcError, UpdateError, rpc_error, update_errors
 from p4vpc.southbound.tls import SwitchTls
+from p4vpc.southbound.wire import delimited, tag
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 PROBE_TIMEOUT_SECONDS = 10.0
 CALL_TIMEOUT_SECONDS = 60.0
 PIPELINE_TIMEOUT_SECONDS = 120.0
+
+_WriteCall: TypeAlias = grpc.aio.UnaryUnaryMultiCallable[bytes, p4r.WriteResponse]
+
+_WRITE = "/p4.v1.P4Runtime/Write"
+_UPDATES = tag(p4r.WriteRequest, "updates")
 
 
 class ElectionIdUselessError(RpcError):
@@ -64,6 +71,9 @@ class Session:
     def __init__(self, channel: grpc.aio.Channel, device_id: int, election_id: int, listener: Listener):
         self._channel = channel
         self._stub: p4r_grpc.P4RuntimeAsyncStub = p4r_grpc.P4RuntimeStub(channel)
+        self._write_encoded: _WriteCall = channel.unary_unary(
+            _WRITE, response_deserializer=p4r.WriteResponse.FromString
+        )
         self._device_id = device_id
         self.election_id = election_id
         self.is_candidate = True
@@ -157,8 +167,8 @@ class Session:
         """Whether ports are up, by number, now and after each change; `follow_ports` says what it raises."""
         return follow_ports(self._channel)
 
-    async def write(self, updates: Sequence[p4r.Update]) -> Mapping[int, UpdateError]:
-        """Write a batch; what can be written is (CONTINUE_ON_ERROR).
+    async def write(self, updates: Sequence[bytes]) -> Mapping[int, UpdateError]:
+        """Write a batch of encoded updates (`Codec.update`); what can be written is (CONTINUE_ON_ERROR).
 
         Returns:
             The errors by position in `updates`; empty if all went well.
@@ -167,9 +177,9 @@ class Session:
             RpcError: the write failed as a whole; PERMISSION_DENIED: we are not primary (any more).
         """
         request = p4r.WriteRequest(device_id=self._device_id, election_id=U128.encode(self.election_id))
-        request.updates.extend(updates)
+        data = b"".join((request.SerializeToString(), *(delimited(_UPDATES, update) for update in updates)))
         try:
-            await self._stub.Write(request, timeout=CALL_TIMEOUT_SECONDS)
+            await self._write_encoded(data, timeout=CALL_TIMEOUT_SECONDS)
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.PERMISSION_DENIED:
                 self.is_primary = False

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Durable state: objects, revisions, audit records, identifiers, election ids, tokens."""
 
+from p4vpc.store.departures import departure_in
 from p4vpc.store.leases import ForgottenError, ReplacedError
 from p4vpc.store.listening import Listening
 from p4vpc.store.sole import SoleUse
@@ -21,6 +22,7 @@ from p4vpc.store.types import (
     LeaseTable,
     Member,
     News,
+    Progress,
     Put,
     Registration,
     Report,
@@ -30,6 +32,7 @@ from p4vpc.store.types import (
     StoredObject,
     Token,
     TokenEvent,
+    Turn,
 )
 
 __all__ = [
@@ -52,6 +55,7 @@ __all__ = [
     "Listening",
     "Member",
     "News",
+    "Progress",
     "Put",
     "Registration",
     "ReplacedError",
@@ -65,4 +69,6 @@ __all__ = [
     "Token",
     "TokenError",
     "TokenEvent",
+    "Turn",
+    "departure_in",
 ]

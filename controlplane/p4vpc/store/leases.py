@@ -7,15 +7,16 @@ election id, so the switch itself refuses whoever has an older one.
 """
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from sqlalchemy import Connection, Update, delete, func, insert, select, update
 
 from p4vpc.errors import StoreError
+from p4vpc.store import turns
 from p4vpc.store.schema import controllers, election_ids, leases
 from p4vpc.store.schema import reports as reports_table
-from p4vpc.store.types import Lease, LeaseChanges, LeaseTable, Member, Registration, Report
+from p4vpc.store.types import Lease, LeaseChanges, LeaseTable, Member, Progress, Registration, Report
 
 Decide: TypeAlias = Callable[[LeaseTable], LeaseChanges]
 """What a controller does, by what the table is like."""
@@ -122,26 +123,25 @@ def read(connection: Connection, now_us: int) -> LeaseTable:
             row.expires_us > now_us,
             row.compiled_revision,
             frozenset(json.loads(row.down_links)),
+            {int(tier): frozenset(links) for tier, links in json.loads(row.tiers).items()},
         )
         for row in connection.execute(select(controllers))
     }
     held = {
         row.switch: Lease(row.owner, row.epoch, bool(row.is_unreachable)) for row in connection.execute(select(leases))
     }
-    return LeaseTable(members, held)
+    return LeaseTable(members, held, turns.read(connection))
 
 
-def report(
-    connection: Connection,
-    me: Registration,
-    revision: int,
-    down_links: Collection[str],
-    bodies: Mapping[str, str],
-) -> None:
+def report(connection: Connection, me: Registration, progress: Progress, bodies: Mapping[str, str]) -> None:
     """Keep how far a controller and its switches are."""
     where = (controllers.c.name == me.name, controllers.c.instance == me.instance)
-    links = json.dumps(sorted(down_links))
-    done = connection.execute(update(controllers).where(*where).values(compiled_revision=revision, down_links=links))
+    values = {
+        "compiled_revision": progress.revision,
+        "down_links": json.dumps(sorted(progress.down_links)),
+        "tiers": json.dumps({tier: sorted(links) for tier, links in progress.tiers.items()}),
+    }
+    done = connection.execute(update(controllers).where(*where).values(**values))
     if not done.rowcount:
         raise ForgottenError("this controller is not registered")
     owned = set(connection.execute(select(leases.c.switch).where(leases.c.owner == me.name)).scalars())

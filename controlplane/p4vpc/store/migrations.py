@@ -31,6 +31,11 @@ STEPS: Mapping[int, Sequence[str]] = {
         "body TEXT NOT NULL, PRIMARY KEY (switch))",
         "CREATE INDEX reports_serial ON reports (serial)",
     ),
+    3: (
+        "ALTER TABLE controllers ADD COLUMN tiers TEXT NOT NULL DEFAULT '{}'",
+        "CREATE TABLE rollout_turn (id INTEGER NOT NULL, switch TEXT NOT NULL, revision BIGINT NOT NULL, "
+        "failure TEXT NOT NULL, PRIMARY KEY (id))",
+    ),
 }
 """By the version that they start from, the statements that lead to the next one."""
 

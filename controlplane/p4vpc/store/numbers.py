@@ -9,13 +9,26 @@ number rests as long as possible; only when the top is reached are the gaps used
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from p4vpc.errors import ExhaustedError, Problem
 from p4vpc.intent import Claim, ClaimId, IdentifierPlan, Identifiers
 from p4vpc.store.schema import identifier_changes, identifiers
 
 _ROWS_PER_QUERY = 400
+
+# Statements of every commit are made once.
+_IS_OF_POOL = identifiers.c.pool == bindparam("of_pool")
+_HIGHEST = select(func.max(identifiers.c.number)).where(_IS_OF_POOL)
+_HELD = select(identifiers.c.owner, identifiers.c.number, identifiers.c.retired).where(
+    _IS_OF_POOL, identifiers.c.owner.in_(bindparam("owners", expanding=True))
+)
+_RETIRE = (
+    update(identifiers)
+    .where(_IS_OF_POOL, identifiers.c.owner == bindparam("of_owner"), identifiers.c.retired.is_(None))
+    .values(retired=bindparam("by"))
+)
+_INSERT, _INSERT_CHANGE = insert(identifiers), insert(identifier_changes)
 
 
 def read_identifiers(connection: Connection) -> Identifiers:
@@ -27,13 +40,9 @@ def read_identifiers(connection: Connection) -> Identifiers:
 
 def apply_plan(connection: Connection, plan: IdentifierPlan, revision: int) -> Mapping[ClaimId, int]:
     """Retire and allocate; return what the claims got. ExhaustedError names every object that got no number."""
-    table = identifiers.c
     for claim_id in plan.retire:
-        connection.execute(
-            update(identifiers)
-            .where(table.pool == claim_id.pool, table.owner == claim_id.owner, table.retired.is_(None))
-            .values(retired=revision)
-        )
+        of = {"of_pool": claim_id.pool, "of_owner": claim_id.owner, "by": revision}
+        connection.execute(_RETIRE, of)
     pools: dict[str, list[Claim]] = defaultdict(list)
     for claim in plan.allocate:
         pools[claim.id.pool].append(claim)
@@ -62,7 +71,7 @@ def _keep_changes(connection: Connection, numbers: Mapping[ClaimId, int | None],
         for claim_id, number in numbers.items()
     ]
     if rows:
-        connection.execute(insert(identifier_changes), rows)
+        connection.execute(_INSERT_CHANGE, rows)
 
 
 def release(connection: Connection, realised: int) -> int:
@@ -100,16 +109,15 @@ def _allocate(
                 {"pool": pool, "number": taken, "owner": claim.id.owner, "allocated": revision, "retired": None}
             )
     if rows:
-        connection.execute(insert(identifiers), rows)
+        connection.execute(_INSERT, rows)
 
 
 def _held(connection: Connection, pool: str, owners: list[str]) -> dict[str, list[tuple[int, bool]]]:
     """Return (number, whether it is retired) for each of the owners that has or had some."""
-    table = identifiers.c
     found: dict[str, list[tuple[int, bool]]] = defaultdict(list)
     for start in range(0, len(owners), _ROWS_PER_QUERY):
-        some = table.owner.in_(owners[start : start + _ROWS_PER_QUERY])
-        for row in connection.execute(select(table.owner, table.number, table.retired).where(table.pool == pool, some)):
+        some = {"of_pool": pool, "owners": owners[start : start + _ROWS_PER_QUERY]}
+        for row in connection.execute(_HELD, some):
             found[row.owner].append((row.number, row.retired is not None))
     return found
 
@@ -120,8 +128,7 @@ class _FreeNumbers:
     def __init__(self, connection: Connection, pool: str):
         self._connection = connection
         self._pool = pool
-        top = select(func.max(identifiers.c.number)).where(identifiers.c.pool == pool)
-        highest: int | None = connection.execute(top).scalar()
+        highest: int | None = connection.execute(_HIGHEST, {"of_pool": pool}).scalar()
         self._next = (highest or 0) + 1
         self._given: set[int] = set()
         self._stored: set[int] | None = None

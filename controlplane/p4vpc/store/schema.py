@@ -3,7 +3,7 @@
 
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """To be raised with every change below, together with a step in `migrations`."""
 
 metadata = MetaData()
@@ -98,6 +98,7 @@ controllers = Table(
     Column("expires_us", BigInteger, nullable=False, doc="by the database's clock"),
     Column("compiled_revision", BigInteger, nullable=False, doc="the last that its switches were given"),
     Column("down_links", Text, nullable=False, doc="JSON: keys of the links that it has evidence against"),
+    Column("tiers", Text, nullable=False, server_default="{}", doc="JSON: of each tier, the links it goes round"),
 )
 
 leases = Table(
@@ -107,6 +108,15 @@ leases = Table(
     Column("owner", Text, doc="name of the controller; NULL: given up"),
     Column("epoch", BigInteger, nullable=False, doc="the owner's election id; grows with every owner"),
     Column("is_unreachable", Integer, nullable=False, doc="1: the owner has no session, whoever has one may take it"),
+)
+
+rollout_turn = Table(
+    "rollout_turn",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False, doc="1: at most one switch has its turn"),
+    Column("switch", Text, nullable=False, doc="it may be given another pipeline than it runs"),
+    Column("revision", BigInteger, nullable=False, doc="of the intent that had this switch"),
+    Column("failure", Text, nullable=False, doc="why it does not go on; empty if nothing is wrong"),
 )
 
 reports = Table(

@@ -2,7 +2,8 @@
 """The store: every method is one transaction; blocking, safe to call from several threads."""
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +14,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select,
 
 from p4vpc.errors import NotFoundError, Problem, RevisionConflictError, StoreError, UserError
 from p4vpc.intent import KINDS, IdentifierPlan, Intent, ObjectId, to_document
-from p4vpc.store import audit, departures, history, leases, numbers, tokens
+from p4vpc.store import audit, departures, history, leases, numbers, tokens, turns
 from p4vpc.store.database import Database, Lock
 from p4vpc.store.listening import Listening
 from p4vpc.store.schema import changes as changes_table
@@ -32,6 +33,7 @@ from p4vpc.store.types import (
     Draft,
     LeaseTable,
     News,
+    Progress,
     Put,
     Registration,
     Report,
@@ -40,6 +42,7 @@ from p4vpc.store.types import (
     Snapshot,
     StoredObject,
     Token,
+    Turn,
 )
 
 NO_IDENTIFIERS = IdentifierPlan()
@@ -47,6 +50,14 @@ NEW_COMMIT, NEW_LEASES, NEW_REPORTS = "commit", "leases", "reports"
 """What listeners are told."""
 
 _ROWS_PER_QUERY = 400
+
+# Statements of every commit are made once.
+_LAST_REVISION = select(func.max(revisions.c.number))
+_IS_IT = (objects.c.kind == bindparam("of_kind"), objects.c.key == bindparam("of_key"))
+_READ_ONE = select(objects).where(*_IS_IT)
+_READ_SOME = select(objects).where(tuple_(objects.c.kind, objects.c.key).in_(bindparam("ids", expanding=True)))
+_UPDATE, _DELETE = update(objects).where(*_IS_IT), delete(objects).where(*_IS_IT)
+_INSERT, _INSERT_REVISION, _INSERT_CHANGE = insert(objects), insert(revisions), insert(changes_table)
 
 
 class Store:
@@ -165,13 +176,13 @@ class Store:
                 ]
                 effective = [edit for edit in changes if edit.before is None or edit.before.body != edit.body]
                 if not effective and not plan.allocate and not plan.retire:
-                    commits.append(Commit(current, ()))
+                    commits.append(Commit(current))
                     continue
                 current += 1
                 commits.append(
                     Commit(
                         current,
-                        tuple(edit.record(current) for edit in effective),
+                        partial(_records, effective, current),
                         numbers.apply_plan(connection, plan, current),
                     )
                 )
@@ -306,15 +317,37 @@ class Store:
             leases.leave(connection, me)
             self._database.notify(connection, NEW_LEASES)
 
-    def report(self, me: Registration, revision: int, down_links: Collection[str], bodies: Mapping[str, str]) -> None:
+    def report(self, me: Registration, progress: Progress, bodies: Mapping[str, str]) -> None:
         """Tell how far a controller is, and how its switches are. What it says of others' switches is left out.
 
         Raises:
             ForgottenError: it is not registered, or another process is, by this name.
         """
         with self._database.write(Lock.LEASES) as connection:
-            leases.report(connection, me, revision, down_links, bodies)
+            leases.report(connection, me, progress, bodies)
             self._database.notify(connection, NEW_REPORTS)
+
+    def take_turn(self, me: Registration, switch: str, revision: int, switches: Container[str]) -> Turn | None:
+        """Ask for the turn of a switch of ours in the roll-out; return whose turn it is after that.
+
+        Args:
+            me: the controller.
+            switch: shall get another pipeline.
+            revision, switches: the last revision that we know, and all switches that it has: whoever is at its turn
+                and is no more has lost it.
+        """
+        with self._database.write(Lock.LEASES) as connection:
+            turn, is_news = turns.take(connection, me, switch, revision, switches)
+            if is_news:
+                self._database.notify(connection, NEW_REPORTS)
+            return turn
+
+    def end_turn(self, me: Registration, switch: str, failure: str = "") -> Turn | None:
+        """Tell that a switch of ours is done with the roll-out, or why not; return whose turn it is after that."""
+        with self._database.write(Lock.LEASES) as connection:
+            if turns.end(connection, me, switch, failure):
+                self._database.notify(connection, NEW_REPORTS)
+            return turns.read(connection)
 
     def reports(self, after: int) -> tuple[LeaseTable, Sequence[Report]]:
         """Return the leases, and the latest report of each switch that has one with a serial above `after`."""
@@ -377,7 +410,7 @@ class Store:
 
 
 def _current_revision(connection: Connection) -> int:
-    last: int | None = connection.execute(select(func.max(revisions.c.number))).scalar()
+    last: int | None = connection.execute(_LAST_REVISION).scalar()
     return last or 0
 
 
@@ -395,9 +428,12 @@ def _read_rows(
 ) -> dict[ObjectId, Row[tuple[str, str, str, int, int]]]:
     ordered = list(ids)
     found = {}
+    if len(ordered) == 1:
+        row = connection.execute(_READ_ONE, {"of_kind": ordered[0].kind, "of_key": ordered[0].key}).one_or_none()
+        return {} if row is None else {ordered[0]: row}
     for start in range(0, len(ordered), _ROWS_PER_QUERY):
         some = [tuple(object_id) for object_id in ordered[start : start + _ROWS_PER_QUERY]]
-        for row in connection.execute(select(objects).where(tuple_(objects.c.kind, objects.c.key).in_(some))):
+        for row in connection.execute(_READ_SOME, {"ids": some}):
             found[ObjectId(row.kind, row.key)] = row
     return found
 
@@ -426,6 +462,10 @@ class _Edit(NamedTuple):
         """What the change feed says of it."""
         new = self.change.object if isinstance(self.change, Put) else None
         return ChangeRecord(revision, self.key, self.before and _parse(self.key, self.before.body), new)
+
+
+def _records(edits: Iterable[_Edit], revision: int) -> tuple[ChangeRecord, ...]:
+    return tuple(edit.record(revision) for edit in edits)
 
 
 def _check_preconditions(by_id: dict[ObjectId, Change], before: Mapping[ObjectId, _Known]) -> None:
@@ -489,13 +529,12 @@ class _Writing:
                 created.append({"kind": key.kind, "key": key.key, **last._asdict()})
             elif is_there:
                 removed.append({"of_kind": key.kind, "of_key": key.key})
-        is_it = (objects.c.kind == bindparam("of_kind"), objects.c.key == bindparam("of_key"))
         for statement, rows in (
-            (insert(revisions), self._revisions),
-            (delete(objects).where(*is_it), removed),
-            (update(objects).where(*is_it), updated),
-            (insert(objects), created),
-            (insert(changes_table), self._log),
+            (_INSERT_REVISION, self._revisions),
+            (_DELETE, removed),
+            (_UPDATE, updated),
+            (_INSERT, created),
+            (_INSERT_CHANGE, self._log),
         ):
             if rows:
                 connection.execute(statement, rows)

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What goes into the store and what comes out of it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
 from p4vpc.intent import ClaimId, IdentifierPlan, Identifiers, Intent, ObjectId
@@ -186,19 +187,24 @@ class Draft:
     identifiers: IdentifierPlan = field(default_factory=IdentifierPlan)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Commit:
     """What a commit did.
 
     Attributes:
         revision: the new revision, or the current one if nothing differed from what is stored.
-        changes: what really changed, sorted by kind and key; empty if nothing did.
+        records: gives `changes`, which few ask for.
         allocated: the number of each claim of the plan.
     """
 
     revision: int
-    changes: tuple[ChangeRecord, ...]
+    records: Callable[[], tuple[ChangeRecord, ...]] = tuple
     allocated: Mapping[ClaimId, int] = field(default_factory=dict)
+
+    @cached_property
+    def changes(self) -> tuple[ChangeRecord, ...]:
+        """What really changed, sorted by kind and key; empty if nothing did."""
+        return self.records()
 
 
 class Role(StrEnum):
@@ -245,6 +251,7 @@ class Member:
         is_live: it has renewed its registration in time; its leases hold as long as that.
         revision: the last that its switches were given.
         down_links: keys of the links that it has evidence against.
+        tiers: the links that those of its switches go round which are of one tier, as far as it has told.
     """
 
     name: str
@@ -253,6 +260,7 @@ class Member:
     is_live: bool
     revision: int
     down_links: frozenset[str]
+    tiers: Mapping[int, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,11 +279,40 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """The one switch of the fabric that may be given another pipeline.
+
+    Attributes:
+        switch: its name.
+        failure: why it is not done; empty if nothing is wrong.
+    """
+
+    switch: str
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class LeaseTable:
-    """All controllers by name, and all leases by switch, at one moment."""
+    """All controllers by name, all leases by switch, and who is at its turn in the roll-out, at one moment."""
 
     members: Mapping[str, Member]
     leases: Mapping[str, Lease]
+    turn: Turn | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a controller is.
+
+    Attributes:
+        revision: the last that its switches were given.
+        down_links: keys of the links that it has evidence against.
+        tiers: the links that those of its switches go round which are of one tier.
+    """
+
+    revision: int
+    down_links: frozenset[str] = frozenset()
+    tiers: Mapping[int, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ POLICY = TABLES["policy"][0]
 
 def entity(entry: TableEntry) -> p4r.Entity:
     update = p4r.Update()
-    PIPELINE.codec.encode(Operation.INSERT, entry, update)
+    update.MergeFromString(PIPELINE.codec.encode(Operation.INSERT, entry))
     return update.entity
 
 

@@ -11,7 +11,7 @@ Whatever is not heard of by NOTIFY is found by asking, a few times in the time t
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import structlog
@@ -22,8 +22,9 @@ from p4vpc.services.blocking import Blocking
 from p4vpc.services.leases.elsewhere import Elsewhere, body_of
 from p4vpc.services.leases.keeper import LeaseKeeper
 from p4vpc.services.leases.options import LeaseOptions
+from p4vpc.services.leases.rollout import FabricRollout
 from p4vpc.southbound import SwitchState, SwitchStatus
-from p4vpc.store import NEW_COMMIT, NEW_LEASES, NEW_REPORTS, LeaseTable, Listening, Member, Report, Store
+from p4vpc.store import NEW_COMMIT, NEW_LEASES, NEW_REPORTS, LeaseTable, Listening, Member, Progress, Report, Store
 
 _REPORT_PAUSE_SECONDS = 0.02
 """What changes within this time is told together."""
@@ -49,7 +50,9 @@ class Hooks:
         sessions: the switches that there are, with whether there is a session; None: nothing can be owned yet.
         own, lose: a switch is ours from now on, with this election id; or is not any more.
         status: of a switch of ours, as it is to be told to others.
-        progress: the last revision that the switches were given, and links that we have evidence against.
+        owns, is_well: whether a switch is ours; whether it shows everything that it shall, too.
+        intent: the last revision that the switches were given, and the switches that it has.
+        progress: how far we are.
         commit: there may be a new revision.
         change: what others have told is different now.
     """
@@ -58,7 +61,10 @@ class Hooks:
     own: Callable[[str, int], None]
     lose: Callable[[str], None]
     status: Callable[[str], SwitchStatus | None]
-    progress: Callable[[], tuple[int, frozenset[ObjectId]]]
+    owns: Callable[[str], bool]
+    is_well: Callable[[str], bool]
+    intent: Callable[[], tuple[int, Container[str]]]
+    progress: Callable[[], Progress]
     commit: Callable[[], None]
     change: Callable[[], None]
 
@@ -86,6 +92,13 @@ class Cluster:
             on_table=self._took_notice,
         )
         self._blocking = Blocking(2)
+        self.rollout = FabricRollout(
+            *(store, self._keeper.me, self._blocking),
+            intent=hooks.intent,
+            is_ours=hooks.owns,
+            is_well=hooks.is_well,
+            on_change=hooks.change,
+        )
         self._listening: Listening | None = None
         self._unreported: set[str] = set()
         self._is_progress = False
@@ -108,6 +121,7 @@ class Cluster:
             asyncio.create_task(self._keeper.run(), name="leases"),
             asyncio.create_task(self._report(), name="reports"),
             asyncio.create_task(self._read(), name="other controllers"),
+            asyncio.create_task(self.rollout.run(), name="roll-out"),
         )
 
     async def leave(self) -> None:
@@ -171,6 +185,13 @@ class Cluster:
         """Links that other controllers have evidence against."""
         return self._elsewhere.down_links()
 
+    def have_followed(self, switches: Collection[str], tier: int, dead: Set[str], back: Set[str]) -> bool:
+        """Whether the other owners of some switches of one tier have told that these go round dead links by now, and
+        go over those that are back."""
+        owners = {self._elsewhere.owner(switch) for switch in switches}
+        told = [member.tiers.get(tier) for name, member in self._elsewhere.others.items() if name in owners]
+        return all(links is not None and dead <= links and not back & links for links in told)
+
     def least_revision(self) -> int | None:
         """The last revision that all other owners have given to their switches; None if there are no others."""
         owners = {lease.owner for lease in self._elsewhere.table.leases.values()}
@@ -214,6 +235,7 @@ class Cluster:
 
     def _took_notice(self, table: LeaseTable, reports: Sequence[Report] = ()) -> None:
         self._elsewhere.take(table, reports)
+        self.rollout.take(table.turn)
         if self._elsewhere.others:
             self._to_report.set()
         self._hooks.change()
@@ -229,10 +251,8 @@ class Cluster:
             told, self._unreported, self._is_progress = self._unreported, set(), False
             statuses = {switch: self._hooks.status(switch) for switch in told}
             bodies = {switch: body_of(status) for switch, status in statuses.items() if status is not None}
-            revision, links = self._hooks.progress()
-            down_links = [link.key for link in links]
             try:
-                await self._blocking.run(self._store.report, self._keeper.me, revision, down_links, bodies)
+                await self._blocking.run(self._store.report, self._keeper.me, self._hooks.progress(), bodies)
             except StoreError as error:
                 self._log.debug("not reported", reason=str(error))
                 self._unreported |= told

@@ -41,13 +41,15 @@ def parse_ipv4(data: bytes) -> IpPacket | None:
     )
 
 
-def build_ipv4(src: IPv4Address, dst: IPv4Address, protocol: int, upper: bytes, *, traffic_class: int = 0) -> bytes:
+def build_ipv4(
+    src: IPv4Address, dst: IPv4Address, protocol: int, upper: bytes, *, traffic_class: int = 0, ttl: int = DEFAULT_TTL
+) -> bytes:
     """Return a packet with DF, for which identification 0 is right (RFC 6864 section 4.1: it is atomic)."""
 
     def header(checksum: int) -> bytes:
         return _HEADER.pack(
             *(_VERSION_IHL, traffic_class, HEADER_BYTES + len(upper), 0, _DONT_FRAGMENT),
-            *(DEFAULT_TTL, protocol, checksum, src.packed, dst.packed),
+            *(ttl, protocol, checksum, src.packed, dst.packed),
         )
 
     return header(internet_checksum(header(0))) + upper

@@ -16,7 +16,7 @@ from p4vpc.cli.tokens import app as token_app
 PAGE = Path(__file__).parents[4] / "docs" / "cli.md"
 TOOL = Path(__file__).parents[4] / "tools" / "cli_page.py"
 OF_THE_DESIGN = {"apply", "get", "describe", "diff", "delete", "status", "migrate", "counters", "drops"} | {
-    *("snapshot", "rollback", "clone")
+    *("snapshot", "rollback", "clone", "trace")
 }
 
 

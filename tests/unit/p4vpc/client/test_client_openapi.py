@@ -58,6 +58,8 @@ def calls() -> Iterator[tuple[str, str, Call]]:
     yield "get", "/v1/drops/samples", samples
     yield "get", "/v1/counters", lambda api: api.counters(["leaf1"], ["policy"])
     yield "get", "/v1/identifiers", lambda api: api.identifiers(["vni"], owner="red/prod/web")
+    packet = {"protocol": "tcp", "source_port": 1, "destination_port": 2, "family": 4, "ttl": 9, "length": 99}
+    yield "post", "/v1/trace", lambda api: api.trace("red/prod/a", "b", **packet, reply=True)
     yield "get", "/healthz", lambda api: api.is_alive()
     yield "get", "/readyz", lambda api: api.is_ready()
     yield "get", "/metrics", lambda api: api.metrics()

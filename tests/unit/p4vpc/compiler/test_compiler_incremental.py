@@ -2,6 +2,7 @@
 """Compiling what differs gives what compiling everything gives, whatever has happened before."""
 
 from collections.abc import Mapping, Set
+from typing import TypeAlias
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from p4vpc.compiler import Compilation, Input, Moved, compile_all, compile_switch, recompile
 from p4vpc.errors import ModelError
 from p4vpc.intent import Identifiers, Intent, ObjectId, from_document
-from p4vpc.model import Model, build_model, check_objects
+from p4vpc.model import Model, ModelKeeper, build_model, check_objects
 from tests.unit.p4vpc.model.histories import Edit, edits, happen
 from tests.unit.p4vpc.model.world import number, world
 
@@ -47,6 +48,7 @@ _steps = st.lists(
     min_size=1,
     max_size=8,
 )
+_Step: TypeAlias = tuple[list[Edit], Mapping[str, Moved], frozenset[ObjectId], Mapping[str, Set[str]]]
 
 
 def check(compilation: Compilation, before: Compilation | None) -> None:
@@ -64,21 +66,24 @@ def check(compilation: Compilation, before: Compilation | None) -> None:
             assert (state is known) == (not differing)
 
 
-@settings(max_examples=120, deadline=None)
-@given(_steps)
-def test_what_differs_and_everything_compile_to_the_same(
-    steps: list[tuple[list[Edit], Mapping[str, Moved], frozenset[ObjectId], Mapping[str, Set[str]]]],
-) -> None:
-    objects = {intent.id: intent for intent in world(_WIDER)}
+@settings(max_examples=150, deadline=None)
+@given(_steps, st.booleans(), st.booleans())
+def test_what_differs_and_everything_compile_to_the_same(steps: list[_Step], is_wide: bool, is_kept: bool) -> None:
+    """Of models made of everything, in which nothing is the same object, and of those that are kept."""
+    objects = {intent.id: intent for intent in world(_WIDER if is_wide else "")}
     held = number(objects.values())
-    compilation = compile_all(Input(build_model(objects.values(), held)))
+    keeper = ModelKeeper()
+    compilation = compile_all(Input(keeper.whole(objects.values(), held, 0)))
     check(compilation, None)
     for revision, (some, moved, down_links, awaited) in enumerate(steps, start=1):
+        known = objects
         try:
             objects, held = after(objects, held, some)
         except ModelError as error:
             assert error.problems
-        model = build_model(objects.values(), held, revision)
+        differing = {key: objects.get(key) for key, _ in some if objects.get(key) is not known.get(key)}
+        model = keeper.advance(differing, held, revision) if is_kept else build_model(objects.values(), held, revision)
+        assert model is not None
         before, compilation = compilation, recompile(compilation, Input(model, moved, down_links, awaited))
         check(compilation, before)
 

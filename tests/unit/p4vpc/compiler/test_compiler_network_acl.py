@@ -262,5 +262,5 @@ def test_entries_fit_the_tables_of_the_contract(some: list[dict[str, object]]) -
     codec = acl_pipeline().codec
     for entry in acl_entries(model_with(subnets=["web", "db"], inbound=some, outbound=some)[1]):
         update = p4r.Update()
-        codec.encode(Operation.INSERT, entry, update)
+        update.MergeFromString(codec.encode(Operation.INSERT, entry))
         assert codec.decode(update.entity) == entry

@@ -3,7 +3,7 @@
 
 from p4vpc.compiler import DesiredState, Input, compile_all, recompile
 from p4vpc.compiler.entries import Exact
-from p4vpc.compiler.ways import Paths, changed_ways
+from p4vpc.compiler.ways import Paths
 from p4vpc.intent import ObjectId
 from p4vpc.model import Model
 from tests.unit.p4vpc.model.world import build, world
@@ -80,10 +80,10 @@ def test_a_dead_uplink_concerns_the_ways_to_its_leaf_and_the_leaf_itself() -> No
     paths = Paths(build(world(_FABRIC + _UPLINKS)))
     for leaf in ("leaf1", "leaf2", "leaf3"):
         paths.alive.to(leaf)
-    after = paths.after({ObjectId("link", "leaf3-spine2")})
+    after, other = paths.after(paths.model, {ObjectId("link", "leaf3-spine2")})
     assert after.alive.to("leaf1") is paths.alive.to("leaf1")
     assert after.alive.to("leaf3") is not paths.alive.to("leaf3")
-    ways = changed_ways(paths, after)
+    ways = other.to
     assert {"leaf1", "leaf2"} <= ways["leaf3"], "it has one way less to everybody"
     assert all(ways[name] == {"leaf3"} for name in ("leaf1", "leaf2"))
     assert ways.keys() == {"leaf1", "leaf2", "leaf3", "spine2"}

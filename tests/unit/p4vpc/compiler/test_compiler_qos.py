@@ -109,6 +109,6 @@ def test_cells_fit_the_meters_of_the_contract() -> None:
     assert len(written) == len(wanted)
     for entry in written:
         update = p4r.Update()
-        pipeline.codec.encode(Operation.INSERT, entry, update)
+        update.MergeFromString(pipeline.codec.encode(Operation.INSERT, entry))
         assert pipeline.codec.decode(update.entity) == entry
     assert {pipeline.info.schema.meters[entry.identity[0]].unit for entry in written} == {"bytes", "packets"}

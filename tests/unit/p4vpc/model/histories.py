@@ -13,7 +13,7 @@ Edit: TypeAlias = tuple[ObjectId, Intent | None]
 """An object, and what becomes of it; None: it is deleted."""
 
 LEAVES = ("leaf1", "leaf2", "leaf3")
-"""The third is not part of the world: what is plugged in there refers to nothing, unless a test adds it."""
+"""The third is not part of the world: what is plugged in there refers to nothing, unless a test or an edit adds it."""
 
 BASE = {intent.id: intent for intent in world()}
 OTHER = {intent.id: intent for intent in read(DUAL_STACK)}
@@ -69,16 +69,35 @@ mac: 02:00:00:00:01:09
 addresses: [10.0.1.19]
 security_groups: [web]
 attachment: {switch: leaf1, port: 39}
+---
+{kind: switch, name: leaf3, role: leaf, vtep: 10.255.0.3, p4runtime: "h:3"}
+---
+{kind: switch, name: spine2, role: spine, p4runtime: "h:4"}
+---
+{kind: link, name: leaf1-spine2, a: {switch: leaf1, port: 5}, b: {switch: spine2, port: 1}}
+---
+{kind: link, name: leaf2-spine2, a: {switch: leaf2, port: 5}, b: {switch: spine2, port: 2}}
+---
+{kind: link, name: leaf3-spine1, a: {switch: leaf3, port: 4}, b: {switch: spine1, port: 3}}
+---
+{kind: link, name: leaf3-spine2, a: {switch: leaf3, port: 5}, b: {switch: spine2, port: 3}}
+---
+{kind: qos_policy, tenant: red, name: fast, to_port: {rate_bps: 1000000000, burst_bytes: 100000}}
+---
+{kind: vtep, name: near, address: 10.255.9.2}
 """
 EXTRA = {intent.id: intent for intent in read(_EXTRA)}
 _KNOWN = [*BASE.values(), *OTHER.values(), *EXTRA.values()]
 _PORTS = [it for it in _KNOWN if it.kind == "port"]
+_OPERATORS = [it for it in _KNOWN if it.kind in ("fabric", "switch", "link", "vtep", "qos_policy")]
+LEAF3 = tuple(EXTRA[ObjectId(*name)] for name in (("switch", "leaf3"), ("link", "leaf3-spine1")))
+"""What makes a third leaf reachable."""
 
 
 @st.composite
 def edits(draw: st.DrawFn) -> Edit:
-    """A change of one object: put as one of the worlds has it, deleted, or changed; half of them are of ports."""
-    intent = draw(st.sampled_from(_PORTS if draw(st.booleans()) else _KNOWN))
+    """A change of one object: put as one of the worlds has it, deleted, or changed; many of ports and the fabric."""
+    intent = draw(st.sampled_from(draw(st.sampled_from((_PORTS, _PORTS, _OPERATORS, _KNOWN)))))
     kind_of_edit = draw(st.integers(0, 5))
     if kind_of_edit == 0:
         return intent.id, None
@@ -97,7 +116,7 @@ def _changed(draw: st.DrawFn, document: dict[str, Any]) -> dict[str, Any]:
                 document["candidates"] = [{"switch": draw(st.sampled_from(LEAVES)), "port": 50}]
             if document["vpc"] == "prod":
                 document["security_groups"] = draw(st.sampled_from([[], ["web"], ["app"], ["app", "web"]]))
-                document["qos"] = draw(st.sampled_from([None, None, "slow"]))
+                document["qos"] = draw(st.sampled_from([None, "slow", "fast"]))
             if draw(st.integers(0, 3)) == 0:
                 document["mac"] = draw(st.sampled_from(["02:00:00:00:01:01", "02:00:00:00:01:77"]))
                 document["addresses"] = draw(st.sampled_from([["10.0.1.11"], ["10.0.1.77"], ["10.0.2.21"]]))
@@ -111,11 +130,71 @@ def _changed(draw: st.DrawFn, document: dict[str, Any]) -> dict[str, Any]:
         case "subnet":
             document["broadcast"] = draw(st.booleans())
             document["vlan_transparent"] = draw(st.booleans())
-        case "link":
-            document["a"] = {**document["a"], "port": draw(st.sampled_from([1, 2, 3]))}
+        case "fabric" | "switch" | "link" | "vtep" | "qos_policy":
+            _change_fabric(draw, document)
         case "mirror":
             document["ports"] = draw(st.sampled_from([["web-1"], ["web-2"], ["web-1", "web-2"]]))
     return document
+
+
+def _change_fabric(draw: st.DrawFn, document: dict[str, Any]) -> None:
+    """Change one field, or a few; a document may ask for what is there already, or for what cannot be."""
+    match document["kind"]:
+        case "fabric":
+            some = {
+                "tenant_mtu": [1000, 1400, 1500, 9000],
+                "ecn": ["normal", "compatibility"],
+                "dscp": [{"mode": "uniform"}, {"mode": "pipe", "value": 46}],
+                "udp_checksum": ["zero", "computed"],
+                "drop_samples": [{}, {"policy": "10/s"}, {"policy": "20/s", "spoof": "5/s"}],
+                "acl_log": ["10/s", "20/s"],
+                "vni_range": [[4096, 0xFFFFFF], [4097, 5000], [1, 5000]],
+            }
+        case "switch":
+            some = {
+                "router_mac": ["02:00:00:00:aa:01", "02:00:00:00:aa:02"],
+                "p4runtime": ["h:3", "h:9"],
+                "device_id": [1, 2],
+            }
+            if document["role"] == "leaf":
+                some["vtep"] = ["10.255.0.1", "10.255.0.7", "10.255.9.2", "fd00::7"]
+            else:
+                some["tier"] = [1, 2]
+            if draw(st.integers(0, 4)) == 0:
+                document["role"] = "spine" if document["role"] == "leaf" else "leaf"
+                for name in ("vtep", "tier"):
+                    document.pop(name, None)
+                    some.pop(name, None)
+                if document["role"] == "leaf":
+                    document["vtep"] = "10.255.0.8"
+        case "link":
+            ends = [
+                {**document["a"], "port": draw(st.sampled_from([1, 2, 5, 11]))},
+                {**document["a"], "address": draw(st.sampled_from(["10.254.0.1", "10.254.0.3", "10.255.0.7"]))},
+            ]
+            some = {"a": ends}
+            if "mac" in document["b"]:
+                prefixes = draw(
+                    st.sampled_from([["10.255.9.0/24"], ["10.255.9.1/32", "10.255.7.0/24"], ["10.255.0.7/32"]])
+                )
+                some["b"] = [{**document["b"], "prefixes": prefixes}, {**document["b"], "mac": "02:00:00:00:99:07"}]
+        case "vtep":
+            some = {
+                "address": ["10.255.9.1", "10.255.9.2", "10.255.0.1", "fd00::9"],
+                "dscp": [{"mode": "uniform"}, {"mode": "pipe", "value": 46}],
+                "udp_checksum": ["zero", "computed"],
+            }
+            document["gbp"] = draw(st.booleans())
+            document["trust_gbp"] = document["gbp"] and draw(st.booleans())
+        case _:
+            bursts = [10_000, 100_000, 1_000]
+            limit = {
+                "rate_bps": draw(st.sampled_from([1_000_000, 2_000_000])),
+                "burst_bytes": draw(st.sampled_from(bursts)),
+            }
+            some = {"from_port": [limit], "to_port": [limit]}
+    for name in draw(st.lists(st.sampled_from(sorted(some)), min_size=1, max_size=2)):
+        document[name] = draw(st.sampled_from(some[name]))
 
 
 def happen(objects: Mapping[ObjectId, Intent], some: Iterable[Edit]) -> dict[ObjectId, Intent]:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from p4vpc.errors import ModelError, NotFoundError, RevisionConflictError
-from p4vpc.intent import Intent, ObjectId, load_yaml
-from p4vpc.services import Blocking, IntentService, Operation
+from p4vpc.intent import Intent, ObjectId, Reference, load_yaml
+from p4vpc.services import Blocking, IntentService, Operation, intents
 from p4vpc.store import Delete, Put, Store
 
 TENANT = ObjectId("tenant", "red")
@@ -50,6 +50,49 @@ async def blocking() -> AsyncIterator[Blocking]:
     threads = Blocking()
     yield threads
     await threads.close()
+
+
+_POLICY = "kind: qos_policy\ntenant: red\nname: tiny\nfrom_port: {rate_bps: 8000, burst_bytes: 100}\n"
+_SAMPLES = "kind: fabric\ndrop_samples: {nonsense: 1/s}\n"
+_CHECKSUM = "kind: vtep\nname: far\naddress: fd00::9\nudp_checksum: computed\n"
+_GROUP = "kind: security_group\ntenant: red\nvpc: prod\nname: web\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        (_POLICY, ["from_port.burst_bytes"]),
+        (f"{_POLICY}---\n{_SAMPLES}", ["from_port.burst_bytes", "drop_samples.nonsense"]),
+        (_SAMPLES, ["drop_samples.nonsense"]),
+        (_CHECKSUM, ["udp_checksum"]),
+        (f"{_POLICY}---\n{_SAMPLES}", ["subnet", "from_port.burst_bytes", "drop_samples.nonsense"]),
+        (_GROUP, ["subnet"]),
+    ],
+)
+async def test_a_refused_request_is_told_without_a_look_at_everything(
+    store: Store, blocking: Blocking, monkeypatch: pytest.MonkeyPatch, text: str, fields: list[str]
+) -> None:
+    service = IntentService(store, blocking, architecture="tna")
+    await service.apply(puts(), who="test")
+    await service.prepare()
+    missing = Reference("subnet", ObjectId("subnet", "red/prod/missing"))
+    # With an object that cannot be read, but whose reference to a subnet can be.
+    malformed = {ObjectId("port", "red/prod/web-1"): (missing,)} if "subnet" in fields else None
+
+    def everything(*_: object) -> None:
+        raise AssertionError("everything was looked at")
+
+    monkeypatch.setattr(intents, "check_objects", everything)
+    with pytest.raises(ModelError) as caught:
+        await service.apply(puts(text), who="test", malformed=malformed)
+    told = [problem.field for problem in caught.value.problems]
+    assert told == fields
+    monkeypatch.undo()
+    whole = IntentService(store, blocking, architecture="tna")
+    monkeypatch.setattr(whole, "_ledger_at", lambda _: None)
+    with pytest.raises(ModelError) as caught_whole:
+        await whole.apply(puts(text), who="test", malformed=malformed)
+    assert caught_whole.value.problems == caught.value.problems
 
 
 async def test_what_the_switches_cannot_do_is_refused_with_its_object(store: Store, blocking: Blocking) -> None:

@@ -114,7 +114,7 @@ entries: st.SearchStrategy[Entry] = st.one_of(
 
 def encoded(entry: Entry, operation: Operation = Operation.INSERT) -> p4r.Update:
     update = p4r.Update()
-    CODEC.encode(operation, entry, update)
+    update.MergeFromString(CODEC.encode(operation, entry))
     return update
 
 

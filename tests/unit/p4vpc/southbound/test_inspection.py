@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p4vpc.compiler.entries import ActionCall, Entry, Exact, TableEntry
-from p4vpc.reconcile import Operation, plan
+from p4vpc.reconcile import Change, Operation, plan
 from p4vpc.southbound import inspection
 from p4vpc.southbound.describe import describe
 from p4vpc.southbound.image import Image
@@ -36,7 +36,7 @@ def answer(*entries: TableEntry) -> list[p4r.ReadResponse]:
 
 def encoded(entry: TableEntry) -> p4r.Entity:
     update = p4r.Update()
-    CODEC.encode(Operation.INSERT, entry, update)
+    update.MergeFromString(CODEC.encode(Operation.INSERT, entry))
     return update.entity
 
 
@@ -60,7 +60,7 @@ async def test_missing_changed_and_foreign_entries_are_found_and_those_of_other_
 async def test_what_is_written_while_it_is_read_may_or_may_not_show(is_finished: bool) -> None:
     looking = Inspection(CODEC)
     looking.begin()
-    looking.sending([tunnel(1).identity])
+    looking.sending([Change(Operation.INSERT, tunnel(1))])
     if is_finished:
         looking.sent()
     assert not (await looking.compare(TUNNELS, answer(), image(tunnel(1)))).found
@@ -71,7 +71,7 @@ async def test_what_is_written_while_it_is_read_may_or_may_not_show(is_finished:
 
 async def test_a_write_that_was_under_way_before_the_read_began_may_or_may_not_show() -> None:
     looking = Inspection(CODEC)
-    looking.sending([tunnel(1).identity])
+    looking.sending([Change(Operation.INSERT, tunnel(1))])
     looking.begin()
     looking.sent()
     assert not (await looking.compare(TUNNELS, answer(tunnel(1)), image())).found
@@ -108,7 +108,7 @@ async def test_an_answer_that_was_right_is_not_decoded_again_until_something_is_
     assert decoding.count == 1
     assert await look(looking, TUNNELS, answer(tunnel(1), tunnel(2, 9)), of)
     assert decoding.count == 2
-    looking.sending([tunnel(2).identity])
+    looking.sending([Change(Operation.INSERT, tunnel(2))])
     looking.sent()
     assert not await look(looking, TUNNELS, right, of)
     assert decoding.count == 3
@@ -163,5 +163,5 @@ async def test_whatever_a_switch_sends_is_an_entry_or_unreadable(
     held = {identity: have for identity, have in drift.found.items() if have is not None}
     for change in plan({}, held, PIPELINE.info.schema).changes:
         with contextlib.suppress(EncodeError):
-            CODEC.encode(change.operation, change.entry, p4r.Update())
+            CODEC.encode(change.operation, change.entry)
         assert change.entry.identity[0] in describe(change.entry, PIPELINE.info.schema)

@@ -26,7 +26,7 @@ CELL = MeterEntry("port_egress_meter", 7, 1000, 2000, 3000, 4000)
 
 def encoded(entry: MeterEntry, operation: Operation = Operation.INSERT) -> p4r.Update:
     update = p4r.Update()
-    CODEC.encode(operation, entry, update)
+    update.MergeFromString(CODEC.encode(operation, entry))
     return p4r.Update.FromString(update.SerializeToString())
 
 

@@ -6,7 +6,7 @@ import asyncio
 from p4vpc.southbound import Rollout
 
 
-async def waiting(rollout: Rollout, name: str) -> asyncio.Task[None]:
+async def waiting(rollout: Rollout, name: str) -> asyncio.Task[bool]:
     """A switch that asks for its turn and does not get it now."""
     task = asyncio.create_task(rollout.turn(name))
     await asyncio.sleep(0)
@@ -53,6 +53,17 @@ async def test_one_that_is_somebody_elses_now_lets_the_next_one_on() -> None:
     rollout.withdraw("a")
     await b
     assert (rollout.at, rollout.failure) == ("b", "")
+
+
+async def test_one_that_becomes_somebody_elses_while_it_waits_has_no_turn() -> None:
+    rollout = Rollout()
+    assert await rollout.turn("a")
+    b, c = await waiting(rollout, "b"), await waiting(rollout, "c")
+    rollout.withdraw("b")
+    assert await b is False
+    assert (rollout.at, rollout.waiting) == ("a", ("c",))
+    rollout.done("a")
+    assert await c is True
 
 
 async def test_one_that_gives_up_waiting_is_left_out() -> None:

@@ -19,6 +19,7 @@ from p4vpc.store import (
     Lease,
     LeaseChanges,
     LeaseTable,
+    Progress,
     Put,
     Registration,
     ReplacedError,
@@ -85,7 +86,7 @@ def test_a_name_is_the_later_ones_whose_leases_are_free(url: str) -> None:
         with pytest.raises(ReplacedError):
             store.renew(ONE, 60, nothing)
         with pytest.raises(ForgottenError):
-            store.report(ONE, 1, (), {})
+            store.report(ONE, Progress(1), {})
         store.leave(ONE)
         assert store.renew(again, 60, nothing).leases == {"leaf1": Lease(None, 1, False)}
         store.leave(again)
@@ -107,14 +108,17 @@ def test_reports_of_own_switches_are_read_once(url: str) -> None:
         store.join(ONE, "", 60)
         store.join(TWO, "", 60)
         store.renew(ONE, 60, lambda _: LeaseChanges(take=["leaf1", "leaf2"]))
-        store.report(ONE, 7, ["leaf1-leaf2"], {"leaf1": "a", "leaf2": "b", "leaf3": "not its own"})
+        progress = Progress(7, frozenset({"leaf1-leaf2"}), {0: frozenset({"leaf1-leaf3"}), 1: frozenset()})
+        store.report(ONE, progress, {"leaf1": "a", "leaf2": "b", "leaf3": "not its own"})
         table, reports = store.reports(0)
         assert {(it.switch, it.controller, it.body) for it in reports} == {("leaf1", "one", "a"), ("leaf2", "one", "b")}
-        assert (table.members["one"].revision, table.members["one"].down_links) == (7, {"leaf1-leaf2"})
+        one, two = table.members["one"], table.members["two"]
+        assert (one.revision, one.down_links, one.tiers) == (7, progress.down_links, progress.tiers)
+        assert (two.revision, two.down_links, two.tiers) == (0, frozenset(), {})
         last = max(it.serial for it in reports)
         assert store.reports(last)[1] == []
-        store.report(ONE, 8, [], {"leaf2": "c"})
-        store.report(TWO, 8, [], {"leaf1": "not its own"})
+        store.report(ONE, Progress(8), {"leaf2": "c"})
+        store.report(TWO, Progress(8), {"leaf1": "not its own"})
         _, reports = store.reports(last)
         assert [(it.switch, it.body) for it in reports] == [("leaf2", "c")]
 
@@ -183,7 +187,7 @@ def test_who_listens_hears_of_what_others_commit(postgres: PostgresServer) -> No
         other.join(ONE, "", 60)
         assert heard.get(timeout=30) == NEW_LEASES
         other.renew(ONE, 60, nothing)
-        other.report(ONE, 1, [], {})
+        other.report(ONE, Progress(1), {})
         assert heard.get(timeout=30) == NEW_REPORTS
         postgres.stop()
         postgres.start()
