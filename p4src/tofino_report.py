@@ -85,29 +85,28 @@ def usage(resources: Mapping[str, Any]) -> tuple[dict[str, Usage], Usage]:
     return {name: Usage(**{kind: by_kind[kind][name] for kind in by_kind}) for name in names}, Usage(**totals)
 
 
-def power(said: str) -> str:
-    """What the compiler says of the power that the program may take at worst; nothing if it has no complaint."""
+def power(said: str, traffic_limit: int) -> str:
+    """What the compiler says of the power that the program may take at worst, at `traffic_limit` percent of packets."""
     found = re.search(r"Power worst case estimated (.*W)\.", said)
-    return f"power at worst: {found[1]}" if found else ""
+    at = f"power at worst, with {traffic_limit} % of the packets that the chip can take"
+    return f"{at}: {found[1] if found else 'within its budget'}"
 
 
-def render(
-    assembly: str, tables: Mapping[str, int], verdict: str, resources: Mapping[str, Any], power: str = ""
-) -> str:
+def render(assembly: str, tables: Mapping[str, int], verdict: str, resources: Mapping[str, Any], power: str) -> str:
     """The report as text: stages and memory against the chip's, what the assembler says, what each table takes.
 
     `tables` has the size of each, by name; `power` is what the function of that name has found.
     """
     needed = stages(assembly)
     used, total = usage(resources)
-    fits = all(count <= TOFINO_1_STAGES for count in needed.values())
+    fits = verdict == "fits" and all(count <= TOFINO_1_STAGES for count in needed.values())
     lines = [
         f"Tofino 1: {'fits' if fits else 'does not fit'}. All headers and metadata have containers; tables are placed.",
         "Stages in use / of the chip:",
         *(f"  {direction:<8} {count:>3} / {TOFINO_1_STAGES}" for direction, count in needed.items()),
         f"assembler: {verdict}",
         f"SRAM blocks: {total.sram} / {TOFINO_1_SRAM}, TCAM blocks: {total.tcam} / {TOFINO_1_TCAM}",
-        *([power] if power else []),
+        power,
         "",
         f"{'table':<22} {'size':>6}  {'sram':>4} {'tcam':>4} {'hash':>4} {'act':>3}  {'direction':<10} stages",
     ]

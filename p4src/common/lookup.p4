@@ -84,8 +84,8 @@ control Lookup(in headers_t hdr, inout metadata_t meta) {
         meta.lkp.kind = FRAME_IPV4;
         meta.lkp.ttl = hdr.frame.ipv4.ttl;
         meta.lkp.ip_length = hdr.frame.ipv4.total_length;
-        meta.lkp.src = 0;
-        meta.lkp.dst = 0;
+        meta.lkp.src[127:32] = 0;
+        meta.lkp.dst[127:32] = 0;
         meta.lkp.src[31:0] = hdr.frame.ipv4.src_addr;
         meta.lkp.dst[31:0] = hdr.frame.ipv4.dst_addr;
     }

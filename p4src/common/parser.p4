@@ -10,7 +10,8 @@
 //
 // An IPv4 header with options, an IPv6 extension header other than fragment, and a later fragment have no L4 header for
 // us. What two parsers share is in parsers of its own; a state that decides whether to go deeper must be in each of them,
-// because Tofino's parser cannot ask later what it has found.
+// because Tofino's parser cannot ask later what it has found. It remembers four bytes to compare, so a state looks ahead rather than back
+// where the way is long.
 #ifndef COMMON_PARSER_P4
 #define COMMON_PARSER_P4
 
@@ -18,46 +19,47 @@
 #include "metadata.p4"
 
 parser ArpParser(packet_in packet, out arp_t arp, inout lookup_t lkp) {
+    // Looked at before it is taken, as much at a time as Tofino's parser can compare.
     state start {
+        bit<32> peeked = packet.lookahead<bit<32>>();
+        transition select(peeked[31:16], peeked[15:0]) {
+            (ARP_HARDWARE_ETHERNET, ETHER_TYPE_IPV4): peek_operation;
+            default: wrong_arp;
+        }
+    }
+
+    state peek_operation {
+        bit<64> peeked = packet.lookahead<bit<64>>();
+        transition select(peeked[31:24], peeked[23:16], peeked[15:0]) {
+            (ARP_HARDWARE_LENGTH, ARP_PROTOCOL_LENGTH, ARP_REQUEST):  request;
+            (ARP_HARDWARE_LENGTH, ARP_PROTOCOL_LENGTH, RARP_REQUEST): announcement;
+            (ARP_HARDWARE_LENGTH, ARP_PROTOCOL_LENGTH, _):            parse_arp;
+            default: wrong_arp;
+        }
+    }
+
+    state request {
+        lkp.is_query = 1;
+        transition parse_arp;
+    }
+
+    state announcement {
+        lkp.is_announcement = 1;
+        transition parse_arp;
+    }
+
+    state wrong_arp {
+        lkp.is_wrong_arp = 1;
+        transition parse_arp;
+    }
+
+    state parse_arp {
         packet.extract(arp);
         lkp.kind = FRAME_ARP;
         lkp.has_sender = 1;
         lkp.sender_mac = arp.sender_mac;
         lkp.src[31:0] = arp.sender_address;
         lkp.dst[31:0] = arp.target_address;
-        transition select(arp.operation) {
-            ARP_REQUEST: request;
-            RARP_REQUEST: announcement;
-            default: check_types;
-        }
-    }
-
-    state request {
-        lkp.is_query = 1;
-        transition check_types;
-    }
-
-    state announcement {
-        lkp.is_announcement = 1;
-        transition check_types;
-    }
-
-    state check_types {
-        transition select(arp.hardware_type, arp.protocol_type) {
-            (ARP_HARDWARE_ETHERNET, ETHER_TYPE_IPV4): check_lengths;
-            default: wrong_arp;
-        }
-    }
-
-    state check_lengths {
-        transition select(arp.hardware_length, arp.protocol_length) {
-            (ARP_HARDWARE_LENGTH, ARP_PROTOCOL_LENGTH): accept;
-            default: wrong_arp;
-        }
-    }
-
-    state wrong_arp {
-        lkp.is_wrong_arp = 1;
         transition accept;
     }
 }
@@ -107,7 +109,7 @@ parser Ipv4Parser(packet_in packet, out ipv4_t ipv4, inout lookup_t lkp) {
     }
 }
 
-// The header alone, of a packet that is not a fragment.
+// The header alone, of a packet that is not a fragment. What follows, and whether it is IPv6 at all, is for the caller to see.
 parser Ipv6Parser(packet_in packet, out ipv6_t ipv6, inout lookup_t lkp) {
     state start {
         packet.extract(ipv6);
@@ -117,14 +119,6 @@ parser Ipv6Parser(packet_in packet, out ipv6_t ipv6, inout lookup_t lkp) {
         lkp.ip_length = ipv6.payload_length;
         lkp.src = ipv6.src_addr;
         lkp.dst = ipv6.dst_addr;
-        transition select(ipv6.version) {
-            6: accept;
-            default: wrong_ip;
-        }
-    }
-
-    state wrong_ip {
-        lkp.is_wrong_ip = 1;
         transition accept;
     }
 }
@@ -295,6 +289,8 @@ parser FrameParser(packet_in packet, out frame_headers_t hdr, inout lookup_t lkp
     ArpParser() arp_parser;
     Ipv4Parser() ipv4_parser;
     Ipv6Parser() ipv6_parser;
+    Ipv6Parser() wrong_ipv6_parser;
+    Ipv6Parser() icmpv6_packet_parser;
     Ipv6FragmentParser() ipv6_fragment_parser;
     TcpParser() tcp_parser;
     UdpParser() udp_parser;
@@ -344,19 +340,26 @@ parser FrameParser(packet_in packet, out frame_headers_t hdr, inout lookup_t lkp
     state peek_ipv6 {
         bit<56> peeked = packet.lookahead<bit<56>>();
         transition select(peeked[55:52], peeked[7:0]) {
+            (6, IP_PROTOCOL_ICMPV6):        parse_icmpv6;
             (6, IP_PROTOCOL_IPV6_FRAGMENT): parse_ipv6_fragment;
-            default: parse_ipv6;
+            (6, _):                         parse_ipv6;
+            default: wrong_ipv6;
         }
     }
 
     state parse_ipv6 {
         ipv6_parser.apply(packet, hdr.ipv6, lkp);
-        transition select(hdr.ipv6.version, hdr.ipv6.next_header) {
-            (6, IP_PROTOCOL_ICMPV6): parse_icmpv6;
-            (6, IP_PROTOCOL_TCP):    parse_tcp;
-            (6, IP_PROTOCOL_UDP):    parse_udp;
+        transition select(hdr.ipv6.next_header) {
+            IP_PROTOCOL_TCP: parse_tcp;
+            IP_PROTOCOL_UDP: parse_udp;
             default: accept;
         }
+    }
+
+    state wrong_ipv6 {
+        wrong_ipv6_parser.apply(packet, hdr.ipv6, lkp);
+        lkp.is_wrong_ip = 1;
+        transition accept;
     }
 
     state parse_ipv6_fragment {
@@ -375,6 +378,7 @@ parser FrameParser(packet_in packet, out frame_headers_t hdr, inout lookup_t lkp
     }
 
     state parse_icmpv6 {
+        icmpv6_packet_parser.apply(packet, hdr.ipv6, lkp);
         icmpv6_parser.apply(packet, hdr.ipv6, hdr.icmp, hdr.icmp_echo, hdr.neighbor, hdr.link_layer_option, lkp);
         transition accept;
     }
@@ -402,6 +406,8 @@ parser TunnelParser(packet_in packet, out headers_t hdr, inout datagram_t datagr
     Ipv4Parser() ipv4_parser;
     Ipv4Checksum() datagram_checksum;
     Ipv6Parser() ipv6_parser;
+    Ipv6Parser() wrong_ipv6_parser;
+    Ipv6Parser() icmpv6_packet_parser;
     Ipv6FragmentParser() ipv6_fragment_parser;
     TcpParser() tcp_parser;
     UdpParser() udp_parser;
@@ -472,18 +478,25 @@ parser TunnelParser(packet_in packet, out headers_t hdr, inout datagram_t datagr
         bit<56> peeked = packet.lookahead<bit<56>>();
         transition select(peeked[55:52], peeked[7:0]) {
             (6, IP_PROTOCOL_UDP):           parse_datagram_v6;
+            (6, IP_PROTOCOL_ICMPV6):        parse_icmpv6;
             (6, IP_PROTOCOL_IPV6_FRAGMENT): parse_ipv6_fragment;
-            default: parse_ipv6;
+            (6, _):                         parse_ipv6;
+            default: wrong_ipv6;
         }
     }
 
     state parse_ipv6 {
         ipv6_parser.apply(packet, hdr.frame.ipv6, lkp);
-        transition select(hdr.frame.ipv6.version, hdr.frame.ipv6.next_header) {
-            (6, IP_PROTOCOL_ICMPV6): parse_icmpv6;
-            (6, IP_PROTOCOL_TCP):    parse_tcp;
+        transition select(hdr.frame.ipv6.next_header) {
+            IP_PROTOCOL_TCP: parse_tcp;
             default: accept;
         }
+    }
+
+    state wrong_ipv6 {
+        wrong_ipv6_parser.apply(packet, hdr.frame.ipv6, lkp);
+        lkp.is_wrong_ip = 1;
+        transition accept;
     }
 
     state parse_ipv6_fragment {
@@ -502,6 +515,7 @@ parser TunnelParser(packet_in packet, out headers_t hdr, inout datagram_t datagr
     }
 
     state parse_icmpv6 {
+        icmpv6_packet_parser.apply(packet, hdr.frame.ipv6, lkp);
         icmpv6_parser.apply(
             packet, hdr.frame.ipv6, hdr.frame.icmp, hdr.frame.icmp_echo, hdr.frame.neighbor, hdr.frame.link_layer_option, lkp);
         transition accept;

@@ -41,22 +41,26 @@ const flow_time_t FLOW_LIFETIME = 32;
 // Part of a packet's length as egress sees it.
 const bit<16> FCS_BYTES = 4;
 
-// Ingress to egress. The fields of egress_verdict_t, in whole bytes.
+// Ingress to egress. The fields of egress_verdict_t, in whole bytes. Flags share a byte only with those that are found at the same time,
+// because tables that write to one byte cannot share a stage.
 header bridged_t {
     rewrite_mode_t      rewrite_mode;
     bit<8>              punt_reason;
-    @padding bit<7>     pad_is_guarded; // a byte of its own for what is copied from elsewhere: it would tie the others to its source
+    @padding bit<7>     pad_is_guarded;
     bit<1>              is_guarded;
     @padding bit<7>     pad_is_gateway;
     bit<1>              is_gateway;
-    @padding bit<1>     pad_flags;
+    @padding bit<6>     pad_is_terminated;
     bit<1>              keeps_tag;
     bit<1>              is_terminated;
-    bit<1>              is_unruled;
+    @padding bit<7>     pad_is_dscp_uniform;
     bit<1>              is_dscp_uniform;
-    bit<1>              is_dad;
+    @padding bit<6>     pad_has_l4;
     bit<1>              has_l4;
     bit<1>              is_echo;
+    @padding bit<6>     pad_is_unruled;
+    bit<1>              is_unruled;
+    bit<1>              is_dad;
     @padding bit<7>     pad_ingress_port;
     port_id_t           ingress_port;
     port_index_t        source_index;
@@ -71,7 +75,7 @@ header bridged_t {
     bit<16>             l4_src_port;
     bit<16>             l4_dst_port;
 }
-const bit<16> BRIDGED_BYTES = 31;
+const bit<16> BRIDGED_BYTES = 34;
 
 // Bytes that the architecture counts with a frame in egress and that are not of it.
 const bit<16> LENGTH_EXCESS = BRIDGED_BYTES + FCS_BYTES;

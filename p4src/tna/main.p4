@@ -507,6 +507,13 @@ parser SwitchEgressParser(
 @pa_container_size("egress", "hdr.frame.ethernet.ether_type", 16)
 @pa_container_size("egress", "hdr.frame.vlan.ether_type", 16)
 @pa_container_size("egress", "hdr.frame.arp.operation", 16)
+// Compared in one condition: only bytes of 8-bit containers can lie side by side there.
+@pa_container_size("egress", "meta.flow.is_same", 8)
+@pa_container_size("egress", "meta.flow.is_same_1", 8)
+@pa_container_size("egress", "meta.flow.is_same_2", 8)
+@pa_container_size("egress", "meta.flow.is_same_3", 8)
+@pa_container_size("egress", "meta.flow.is_same_ports", 8)
+@pa_container_size("egress", "meta.flow.is_same_protocol", 8)
 control SwitchEgress(
     inout egress_headers_t hdr,
     inout metadata_t meta,

@@ -59,7 +59,7 @@ def test_usage_is_added_up_over_stages_and_shared_blocks_count_once_in_the_sum()
 
 
 def test_text_says_what_the_assembler_says() -> None:
-    text = report.render(ASSEMBLY, {"hosts": 65536}, "tofino supports up to 12 stages, using 13", RESOURCES)
+    text = report.render(ASSEMBLY, {"hosts": 65536}, "tofino supports up to 12 stages, using 13", RESOURCES, "power")
     assert text.startswith("Tofino 1: does not fit.")
     assert "ingress   13 / 12" in text
     assert "assembler: tofino supports up to 12 stages, using 13" in text
@@ -88,9 +88,15 @@ def test_checked_in_report_places_every_table_and_the_pages_say_whether_it_fits(
     assert all(row[5] in ("ingress", "egress") for row in rows.values())
 
 
-def test_power_is_reported_if_the_compiler_complains_of_it() -> None:
-    said = "warning: Power worst case estimated budget (40.00W) exceeded by 5.56W.\n  Too many memories"
-    assert report.power(said) == "power at worst: budget (40.00W) exceeded by 5.56W"
-    assert report.power("0 errors") == ""
-    text = report.render(ASSEMBLY, {}, "fits", RESOURCES, report.power(said))
-    assert "exceeded by 5.56W" in text
+def test_power_is_reported_with_the_rate_of_packets_that_it_is_for() -> None:
+    said = "error: Power worst case estimated budget (40.00W) exceeded by 5.56W.\n  Too many memories"
+    at = "power at worst, with 91 % of the packets that the chip can take: "
+    assert report.power(said, 91) == at + "budget (40.00W) exceeded by 5.56W"
+    assert report.power("0 errors", 91) == at + "within its budget"
+    assert at in report.render(ASSEMBLY, {}, "fits", RESOURCES, report.power(said, 91))
+
+
+def test_what_the_assembler_refuses_does_not_fit_however_few_stages_it_has() -> None:
+    assembly = "stage 0 ingress:\n  p4: { name: hosts }\n"
+    assert report.render(assembly, {}, "fits", RESOURCES, "").startswith("Tofino 1: fits.")
+    assert report.render(assembly, {}, "bad instruction", RESOURCES, "").startswith("Tofino 1: does not fit.")
