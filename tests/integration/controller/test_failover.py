@@ -237,7 +237,7 @@ async def refused_writes(site: Site, epochs: Mapping[str, int]) -> int:
             for election_id in ((epoch << 64) + 1, (epoch << 64) + 2):
                 session.election_id = election_id
                 with pytest.raises(RpcError) as caught:
-                    await session.write([p4r.Update()])
+                    await session.write([p4r.Update().SerializeToString()])
                 assert caught.value.code is GRPCStatusCode.PERMISSION_DENIED
             refused += 1
     return refused

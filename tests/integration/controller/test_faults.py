@@ -217,7 +217,7 @@ async def test_somebody_else_who_writes(store: Store, fabric: FaultFabric) -> No
         async with fabric.sending():
             held = await read_table(switch.address, switch.device_id, PIPELINE.info.ids["bridge"].table)
             figures.heal()
-            deletes = [p4r.Update(type=p4r.Update.DELETE, entity=entity) for entity in held]
+            deletes = [p4r.Update(type=p4r.Update.DELETE, entity=entity).SerializeToString() for entity in held]
             assert not await agent.session().write(deletes)
             await until(running, lambda status: status.switches[0].entries_drifted >= len(held))
             await shown(running, "leaf1", store.revision)
