@@ -204,7 +204,10 @@ def _build_tna(p4src: Path, compiler: str, assembler: str) -> None:
             resources = json.loads(Path(output, "pipe/logs/resources.json").read_text())
             verdict = _assemble(assembler, output)
             power = tofino_report.power(said, TRAFFIC_LIMIT)
-            report.write_text(tofino_report.render(assembly, _table_sizes(p4info), verdict, resources, power))
+            try:
+                report.write_text(tofino_report.render(assembly, _table_sizes(p4info), verdict, resources, power))
+            except ValueError as error:
+                raise BuildError(f"{Path(compiler).name} tna/main.p4: {error} (docs/adr/0030)") from error
         _install(p4src / "build/tna", p4info, report)
 
 

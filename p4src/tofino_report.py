@@ -18,6 +18,8 @@ TOFINO_1_SRAM = 960
 """Blocks of 128 kbit, 80 in a stage."""
 TOFINO_1_TCAM = 288
 """Blocks of 512 words of 44 bits, 24 in a stage."""
+TOFINO_1_PARSER_ROWS = 256
+"""Rows of a parser's TCAM, one for each transition that compares."""
 NO_ALLOCATION = "PHV allocation was not successful"
 """What the compiler says when it finds no containers for all headers and metadata; it places no table then."""
 
@@ -40,6 +42,20 @@ def placement(assembly: str, tables: list[str]) -> dict[str, tuple[str, list[int
         for table in tables:
             if table in names:
                 found.setdefault(table, (direction, []))[1].append(int(number))
+    return found
+
+
+def parser_rows(assembly: str) -> dict[str, int]:
+    """Rows of the parser that each direction needs, by `ingress` and `egress`; ValueError if a parser compares nothing.
+
+    A frame takes one way only through a parser that compares nothing, so the compiler has lost what it should compare.
+    """
+    found = {}
+    for direction, body in re.findall(r"^parser (ingress|egress):\n((?: .*\n|\n)*)", assembly, re.MULTILINE):
+        if not re.search(r"^ +match: \[.*\b(half|byte\d)\b", body, re.MULTILINE):
+            message = f"no state of the parser of {direction} compares anything of the frame: this compiler loses it"
+            raise ValueError(message)
+        found[direction] = len(re.findall(r"^      (?:\*|0[xob][0-9a-f*]+)(?: .*)?:$", body, re.MULTILINE))
     return found
 
 
@@ -106,6 +122,10 @@ def render(assembly: str, tables: Mapping[str, int], verdict: str, resources: Ma
         *(f"  {direction:<8} {count:>3} / {TOFINO_1_STAGES}" for direction, count in needed.items()),
         f"assembler: {verdict}",
         f"SRAM blocks: {total.sram} / {TOFINO_1_SRAM}, TCAM blocks: {total.tcam} / {TOFINO_1_TCAM}",
+        *(
+            f"parser rows, {direction}: {rows} / {TOFINO_1_PARSER_ROWS}"
+            for direction, rows in parser_rows(assembly).items()
+        ),
         power,
         "",
         f"{'table':<22} {'size':>6}  {'sram':>4} {'tcam':>4} {'hash':>4} {'act':>3}  {'direction':<10} stages",

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+import pytest
+
 from .pipeline_files import P4SRC, load_p4info, load_script
 
 report = load_script("tofino_report")
@@ -100,3 +102,34 @@ def test_what_the_assembler_refuses_does_not_fit_however_few_stages_it_has() -> 
     assembly = "stage 0 ingress:\n  p4: { name: hosts }\n"
     assert report.render(assembly, {}, "fits", RESOURCES, "").startswith("Tofino 1: fits.")
     assert report.render(assembly, {}, "bad instruction", RESOURCES, "").startswith("Tofino 1: does not fit.")
+
+
+PARSER = """parser ingress:
+  states:
+    $init_match:
+      *:
+        next: start
+    start:
+      match: [ half, byte0 ]
+      0x080011:
+        next: end
+      0b****0000********:
+        next: end
+      0x******:
+        next: end
+deparser ingress:
+  dictionary:
+"""
+
+
+def test_parser_rows_are_counted() -> None:
+    assert report.parser_rows(PARSER) == {"ingress": 4}
+    assert "parser rows, ingress: 4 / 256" in report.render(PARSER + ASSEMBLY, {}, "fits", RESOURCES, "")
+
+
+def test_a_parser_that_compares_nothing_is_refused() -> None:
+    lost = PARSER.replace("      match: [ half, byte0 ]\n", "")
+    with pytest.raises(ValueError, match="parser of ingress compares"):
+        report.parser_rows(lost)
+    with pytest.raises(ValueError, match="parser of ingress compares"):
+        report.parser_rows(lost.replace("start:", "start:\n      match: [ ctr_neg, ctr_zero ]"))
