@@ -350,6 +350,8 @@ class Controller:
                     self._log.error("the store cannot be read", reason=str(error))
                 self._progress.store_error = str(error)
                 self._progress.notify()
+            except Exception:  # one revision that cannot be handed out must not end all that come after it
+                self._log.exception("unexpected error, please report it")
             await self._go_round()  # also while the database is away
             now = time.monotonic()
             pause = self._feed_interval if self._links_due is None else min(self._feed_interval, self._links_due - now)
@@ -525,8 +527,9 @@ class Controller:
             return
         it = before.input
         prepared = await self._recompile(before, Input(it.model, it.moved, it.down_links, places))
-        self._fleet.hand_to(prepared.changed, prepared)
-        await self._fleet.settled(prepared.changed, it.model.revision, _TIER_SECONDS)
+        there = prepared.changed.keys() & self._fleet.keys()  # a leaf may be gone with the port that was its last
+        self._fleet.hand_to(there, prepared)
+        await self._fleet.settled(there, it.model.revision, _TIER_SECONDS)
 
     async def _wait_for_new_places(self) -> None:
         """Wait until the new switch of every port that moves is ready; not for one that is known to be away."""

@@ -13,7 +13,7 @@ from p4vpc.errors import NotFoundError, StoreError
 from p4vpc.intent import Claim, ClaimId, IdentifierPlan, Intent, ObjectId, load_yaml
 from p4vpc.services import ControllerStatus, Outcome, controller, read_drops, read_telemetry
 from p4vpc.southbound import PipelineState
-from p4vpc.store import Delete, Store
+from p4vpc.store import Delete, Put, Store
 from tests.integration.controller.fake_switch import FakeSwitch
 from tests.integration.controller.running import BOUND_SECONDS, PIPELINE, apply, controlling, realised, until
 from tests.integration.controller.targets import TARGETS, RealSwitch
@@ -259,6 +259,30 @@ async def test_switches_come_and_go_at_run_time(store: Store) -> None:
         assert len(second.entries) == held
         status = await realised(running, await apply(running, fabric(first, second)))
         assert [switch.name for switch in status.switches] == ["leaf1", "leaf2"]
+
+
+async def test_a_leaf_goes_with_the_commit_that_moves_its_last_port_away(store: Store) -> None:
+    third_leaf = """
+kind: switch
+name: leaf3
+role: leaf
+vtep: 10.255.0.3
+p4runtime: {third.address}
+device_id: {third.device_id}
+---
+kind: link
+name: leaf1-leaf3
+a: {{switch: leaf1, port: 2}}
+b: {{switch: leaf3, port: 1}}
+"""
+    async with fakes(3) as (first, second, third), controlling(store) as running:
+        leaves = [*fabric(first, second), *load_yaml(third_leaf.format(third=third), "test")]
+        await realised(running, await apply(running, [*leaves, *PORTS]))
+        gone = [Delete(ObjectId("link", "leaf1-leaf2")), Delete(ObjectId("switch", "leaf2"))]
+        changes = [Put(port("b", "leaf3", 12)), *gone]
+        status = await realised(running, (await running.intents.apply(changes, who="test")).revision)
+        assert [switch.name for switch in status.switches] == ["leaf1", "leaf3"]
+        await realised(running, await apply(running, [port("c", "leaf1", 13)]))
 
 
 async def test_a_switch_that_moves_to_another_address_is_followed(store: Store) -> None:

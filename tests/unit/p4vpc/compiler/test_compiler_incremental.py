@@ -12,21 +12,8 @@ from p4vpc.errors import ModelError
 from p4vpc.intent import Identifiers, Intent, ObjectId, from_document
 from p4vpc.model import Model, ModelKeeper, build_model, check_objects
 from tests.unit.p4vpc.model.histories import Edit, edits, happen
-from tests.unit.p4vpc.model.world import number, world
+from tests.unit.p4vpc.model.world import WIDER, number, world
 
-_WIDER = """
-{kind: switch, name: leaf3, role: leaf, vtep: 10.255.0.3, p4runtime: "h:3"}
----
-{kind: switch, name: spine2, role: spine, p4runtime: "h:4"}
----
-{kind: link, name: leaf1-spine2, a: {switch: leaf1, port: 5}, b: {switch: spine2, port: 1}}
----
-{kind: link, name: leaf2-spine2, a: {switch: leaf2, port: 5}, b: {switch: spine2, port: 2}}
----
-{kind: link, name: leaf3-spine1, a: {switch: leaf3, port: 4}, b: {switch: spine1, port: 3}}
----
-{kind: link, name: leaf3-spine2, a: {switch: leaf3, port: 5}, b: {switch: spine2, port: 3}}
-"""
 _NAMES = (
     "leaf1-spine1",
     "leaf2-spine1",
@@ -70,7 +57,7 @@ def check(compilation: Compilation, before: Compilation | None) -> None:
 @given(_steps, st.booleans(), st.booleans())
 def test_what_differs_and_everything_compile_to_the_same(steps: list[_Step], is_wide: bool, is_kept: bool) -> None:
     """Of models made of everything, in which nothing is the same object, and of those that are kept."""
-    objects = {intent.id: intent for intent in world(_WIDER if is_wide else "")}
+    objects = {intent.id: intent for intent in world(WIDER if is_wide else "")}
     held = number(objects.values())
     keeper = ModelKeeper()
     compilation = compile_all(Input(keeper.whole(objects.values(), held, 0)))

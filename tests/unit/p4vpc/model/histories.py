@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from hypothesis import strategies as st
 
 from p4vpc.intent import Intent, ObjectId, from_document, to_document
-from tests.unit.p4vpc.model.world import DUAL_STACK, read, world
+from tests.unit.p4vpc.model.world import DUAL_STACK, WIDER, read, world
 
 Edit: TypeAlias = tuple[ObjectId, Intent | None]
 """An object, and what becomes of it; None: it is deleted."""
@@ -70,23 +70,11 @@ addresses: [10.0.1.19]
 security_groups: [web]
 attachment: {switch: leaf1, port: 39}
 ---
-{kind: switch, name: leaf3, role: leaf, vtep: 10.255.0.3, p4runtime: "h:3"}
----
-{kind: switch, name: spine2, role: spine, p4runtime: "h:4"}
----
-{kind: link, name: leaf1-spine2, a: {switch: leaf1, port: 5}, b: {switch: spine2, port: 1}}
----
-{kind: link, name: leaf2-spine2, a: {switch: leaf2, port: 5}, b: {switch: spine2, port: 2}}
----
-{kind: link, name: leaf3-spine1, a: {switch: leaf3, port: 4}, b: {switch: spine1, port: 3}}
----
-{kind: link, name: leaf3-spine2, a: {switch: leaf3, port: 5}, b: {switch: spine2, port: 3}}
----
 {kind: qos_policy, tenant: red, name: fast, to_port: {rate_bps: 1000000000, burst_bytes: 100000}}
 ---
 {kind: vtep, name: near, address: 10.255.9.2}
 """
-EXTRA = {intent.id: intent for intent in read(_EXTRA)}
+EXTRA = {intent.id: intent for intent in (*read(_EXTRA), *read(WIDER))}
 _KNOWN = [*BASE.values(), *OTHER.values(), *EXTRA.values()]
 _PORTS = [it for it in _KNOWN if it.kind == "port"]
 _OPERATORS = [it for it in _KNOWN if it.kind in ("fabric", "switch", "link", "vtep", "qos_policy")]

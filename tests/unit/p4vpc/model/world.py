@@ -192,6 +192,21 @@ b: {mac: 02:00:00:00:99:02, prefixes: ["2001:db8:ffff::/48"]}
 """
 """Makes `web` dual-stack and flooding, and adds a subnet of IPv6 alone."""
 
+WIDER = """
+{kind: switch, name: leaf3, role: leaf, vtep: 10.255.0.3, p4runtime: "h:3"}
+---
+{kind: switch, name: spine2, role: spine, p4runtime: "h:4"}
+---
+{kind: link, name: leaf1-spine2, a: {switch: leaf1, port: 5}, b: {switch: spine2, port: 1}}
+---
+{kind: link, name: leaf2-spine2, a: {switch: leaf2, port: 5}, b: {switch: spine2, port: 2}}
+---
+{kind: link, name: leaf3-spine1, a: {switch: leaf3, port: 4}, b: {switch: spine1, port: 3}}
+---
+{kind: link, name: leaf3-spine2, a: {switch: leaf3, port: 5}, b: {switch: spine2, port: 3}}
+"""
+"""More of the fabric: a leaf, and a spine over all."""
+
 
 def over_ipv6(objects: Iterable[Intent]) -> list[Intent]:
     """Return the objects with IPv6 VTEPs: `10.255.x.y` becomes `fd00::x:y`, also as a neighbour's prefix."""
