@@ -263,11 +263,16 @@ async def _wait_heard(run: Run) -> None:
 
 
 async def _wait_link(run: Run, name: str, *, is_down: bool) -> str:
-    """Wait until a link counts as down, or up, and all switches show what follows from it; what is said about it."""
+    """Wait until a link counts as down, or up, and all switches show what follows from it; what is said about it.
+
+    Down comes before avoided: the switches have to be told, and until they are, they are as realised as ever.
+    """
     for _ in range(int(STEP_TIMEOUT_S / _POLL_S)):
         status = await run.controller.status()
         link = next(link for link in status["links"] if link["name"] == name)
-        if link["is_down"] is is_down and all(switch["is_realised"] for switch in status["switches"]):
+        if link["is_down"] is link["is_avoided"] is is_down and all(
+            switch["is_realised"] for switch in status["switches"]
+        ):
             return str(link["detail"])
         run.check_switches()
         await asyncio.sleep(_POLL_S)

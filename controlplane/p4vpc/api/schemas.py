@@ -258,6 +258,7 @@ class LinkModel(BaseModel):
     detail: str
     flaps: int
     is_heard: bool
+    is_avoided: bool
 
     @classmethod
     def of(cls, link: LinkStatus) -> Self:
@@ -270,6 +271,7 @@ class LinkModel(BaseModel):
             detail=link.detail,
             flaps=link.flaps,
             is_heard=link.is_heard,
+            is_avoided=link.is_avoided,
         )
 
 

@@ -142,6 +142,7 @@ class Link(Answer):
     detail: str
     flaps: int
     is_heard: bool
+    is_avoided: bool = False
 
 
 class Controller(Answer):

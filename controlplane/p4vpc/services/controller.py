@@ -3,8 +3,8 @@
 
 A revision reaches the switches as a whole or not at all: if it does not make a model, or does not compile for one
 switch, every switch keeps what it has, and the status says why. If it moves ports, their new switches get it first, and
-the others as soon as those are ready; what old switches redirect follows from `moves`. When links go down or come up,
-the last good revision is compiled again.
+the others as soon as those are ready; what old switches redirect follows from `moves`, and how they go round dead links
+from `rerouting`.
 """
 
 import asyncio
@@ -13,8 +13,7 @@ import math
 import os
 import socket
 import time
-from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Self
@@ -41,6 +40,7 @@ from p4vpc.services.moves import Moves, first_places
 from p4vpc.services.origins import OriginIndex
 from p4vpc.services.outcomes import Outcome, Outcomes
 from p4vpc.services.progress import Progress
+from p4vpc.services.rerouting import TIER_SECONDS, Rerouting
 from p4vpc.services.responder import (
     Announcement,
     Attachment,
@@ -64,9 +64,6 @@ from p4vpc.store import Departure, Member, Snapshot, SoleUse, Store
 
 FEED_INTERVAL_SECONDS = 1.0
 """How often the store is asked for commits of other processes, and how soon after a failure it is tried again."""
-
-_TIER_SECONDS = 1.0
-"""How long the next tier waits at most for one that goes round dead links."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +152,6 @@ class Controller:
         self.origins = OriginIndex()
         self._outcomes = Outcomes(self._fleet, self._progress)
         self._models = Models()
-        self._is_link_news = True
-        self._links_due: float | None = None
         self._release_due = 0.0
         self._is_new_whole = False
         self._links = LinkMonitor(self._link_options, self._fleet.session_of, self._link_changed)
@@ -179,6 +174,7 @@ class Controller:
                 ),
             )
             self._fleet.cluster = self._membership.cluster
+        self._rerouting = Rerouting(self._links, self._fleet, self._progress, self._membership, self._recompile)
         self._rollout = Rollout(self._progress.notify) if self._membership is None else self._membership.cluster.rollout
         self._own_tasks: tuple[asyncio.Task[None], ...] = ()
         self._log = structlog.get_logger().bind(switch="-")
@@ -223,7 +219,10 @@ class Controller:
     def status(self) -> ControllerStatus:
         """The whole at this moment."""
         status = ControllerStatus(
-            self._progress.compiled_revision, self.error, self._fleet.statuses(), self._links.status()
+            self._progress.compiled_revision,
+            self.error,
+            self._fleet.statuses(),
+            self._links.status(self._rerouting.avoided),
         )
         cluster = self._cluster
         if cluster is None:
@@ -272,7 +271,7 @@ class Controller:
     @property
     def down_links(self) -> frozenset[ObjectId]:
         """The links that the desired states go round."""
-        return frozenset() if self._progress.compiled is None else self._progress.compiled.input.down_links
+        return self._rerouting.compiled_round
 
     async def changed(self) -> None:
         """Wait until the status is another one."""
@@ -288,17 +287,12 @@ class Controller:
 
     def _others_changed(self) -> None:
         self._fleet.weigh_others()
-        if self._down_links() != self.down_links:
-            self._is_link_news = True
+        if self._rerouting.down_links() != self.down_links:
+            self._rerouting.look_again()
             self._dirty.set()
         if self._moves:
             self._dirty.set()
         self._progress.notify()
-
-    def _down_links(self) -> frozenset[ObjectId]:
-        """The links that somebody has evidence against."""
-        own = self._links.down_links()
-        return own if self._cluster is None else own | self._cluster.down_links()
 
     def _announced(self, switch: str, attachment: Attachment, announcement: Announcement) -> None:
         self._announced_moves.hear(switch, attachment, announcement)
@@ -352,9 +346,9 @@ class Controller:
                 self._progress.notify()
             except Exception:  # one revision that cannot be handed out must not end all that come after it
                 self._log.exception("unexpected error, please report it")
-            await self._go_round()  # also while the database is away
-            now = time.monotonic()
-            pause = self._feed_interval if self._links_due is None else min(self._feed_interval, self._links_due - now)
+            await self._rerouting.run_once()  # also while the database is away
+            to_next = self._rerouting.seconds_to_next(time.monotonic())
+            pause = self._feed_interval if to_next is None else min(self._feed_interval, to_next)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, pause)):
                     await self._dirty.wait()
@@ -397,7 +391,7 @@ class Controller:
         confirmed = self._moves.redirects()
         ahead = {switch: confirmed.get(switch, NOBODY) for switch in self._moves.awaited()}
         moved = {**self._moves.prospects(), **ahead}
-        down_links = self._down_links() if self._progress.compiled is None else self._progress.compiled.input.down_links
+        down_links = self._rerouting.down_links() if self._progress.compiled is None else self.down_links
         return await self._recompile(self._progress.compiled, Input(model, moved, down_links))
 
     def _read(self, snapshot: Snapshot) -> tuple[Sequence[Departure], Model]:
@@ -417,42 +411,6 @@ class Controller:
             return await self._blocking.run(_compile_all, of)
         return await self._blocking.run(recompile, before, of)
 
-    async def _go_round(self) -> None:
-        """Compile the last good revision again if other links are down than before.
-
-        What has died comes first, from the leaves upwards, then what is back, from the top downwards: while tiers have
-        different pictures, no switch sends to one that would send back.
-        """
-        if not self._is_link_news and (self._links_due is None or time.monotonic() < self._links_due):
-            return
-        self._is_link_news = False
-        while self._progress.compiled is not None and (down_links := self._down_links()) != self.down_links:
-            it = self._progress.compiled
-            dead = down_links - it.input.down_links
-            step = it.input.down_links | dead if dead else down_links
-            of = Input(it.input.model, it.input.moved, step)
-            try:
-                self._progress.compiled = await self._recompile(it, of)
-            except Exception:
-                self._log.exception("unexpected error, please report it", down_links=sorted(map(str, step)))
-                self._progress.compiled = replace(it, input=of, changed={})  # not again before anything else changes
-            self._log.info("going round links", down_links=sorted(link.key for link in step))
-            back = it.input.down_links - step
-            for tier, names in _tiers(of.model, self._progress.compiled.changed, is_downwards=not dead):
-                self._fleet.hand_to(names, self._progress.compiled)
-                has_followed = partial(self._told_round, tier, names, dead, back)
-                await self._fleet.settled(names, of.model.revision, _TIER_SECONDS, has_followed)
-            self._tell_tiers(of)
-        to_next = self._links.seconds_to_next()
-        self._links_due = None if to_next is None else time.monotonic() + to_next
-
-    def _told_round(self, tier: int, names: Collection[str], dead: Set[ObjectId], back: Set[ObjectId]) -> bool:
-        return self._membership is None or self._membership.told_round(tier, names, dead, back)
-
-    def _tell_tiers(self, of: Input) -> None:
-        if self._membership is not None:
-            self._membership.tell_tiers(of)
-
     async def _first_look(self, model: Model) -> None:
         """Find out about links before anything is written: dead ones shall not come back with the controller."""
         self._links.set_links(model)
@@ -470,7 +428,7 @@ class Controller:
             log("link", link=link.name, a=link.a, b=link.b, state=link.state.value, reason=link.detail)
         elif link.flaps:
             self._log.info("link is well again", link=link.name, state=link.state.value)
-        self._is_link_news = True
+        self._rerouting.look_again()
         self._dirty.set()
         if self._cluster is not None:
             self._cluster.mark_progress()
@@ -483,10 +441,11 @@ class Controller:
         before = None if self._progress.compiled is None else self._progress.compiled.input.model
         if before is None or before.fabric_ports is not model.fabric_ports:
             self._links.set_links(model)
-            self._is_link_news = True
+            self._rerouting.look_again()
         if before is None or before.switches is not model.switches:
             await self._follow_switches(model)
-            self._tell_tiers(compiled.input)
+            if self._membership is not None:
+                self._membership.tell_tiers(compiled.input)
         self._announced_moves.set_model(model)
         ahead = self._moves.awaited().keys() & compiled.states.keys()
         if ahead:
@@ -495,6 +454,7 @@ class Controller:
             await self._wait_for_new_places()
         self._progress.compiled = await self._with_redirects(compiled)
         self._fleet.hand_to(compiled.concerned | self._progress.compiled.concerned, self._progress.compiled)
+        self._rerouting.has_handed_out(self._progress.compiled)
         self._progress.compiled_revision = model.revision
         self._progress.is_ready = True
         if self._cluster is not None:
@@ -529,7 +489,7 @@ class Controller:
         prepared = await self._recompile(before, Input(it.model, it.moved, it.down_links, places))
         there = prepared.changed.keys() & self._fleet.keys()  # a leaf may be gone with the port that was its last
         self._fleet.hand_to(there, prepared)
-        await self._fleet.settled(there, it.model.revision, _TIER_SECONDS)
+        await self._fleet.settled(there, it.model.revision, TIER_SECONDS)
 
     async def _wait_for_new_places(self) -> None:
         """Wait until the new switch of every port that moves is ready; not for one that is known to be away."""
@@ -650,14 +610,6 @@ class Controller:
 def _compile_all(of: Input) -> Compilation:
     with garbage.paused():
         return compile_all(of)
-
-
-def _tiers(model: Model, switches: Collection[str], *, is_downwards: bool) -> list[tuple[int, list[str]]]:
-    """Return the switches in the order in which they are told of links, by tier."""
-    tiers: defaultdict[int, list[str]] = defaultdict(list)
-    for name in switches:
-        tiers[model.switches[name].tier].append(name)
-    return sorted(tiers.items(), reverse=is_downwards)
 
 
 def _target(switch: ModelSwitch | None) -> Target | None:

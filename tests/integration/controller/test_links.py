@@ -189,7 +189,8 @@ async def until_link(running: Controller, name: str, state: LinkState) -> LinkSt
 
 def is_told(running: Controller, status: ControllerStatus) -> bool:
     down = {found.name for found in status.links if found.is_down}
-    return is_settled(status) and {item.key for item in running.down_links} == down
+    avoided = {found.name for found in status.links if found.is_avoided}
+    return is_settled(status) and {item.key for item in running.down_links} == avoided == down
 
 
 async def test_a_dead_link_leaves_the_groups_of_a_switch_that_is_not_at_it(store: Store, fabric: Fabric) -> None:

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 
 from p4vpc.intent import Intent, ObjectId, load_yaml
-from p4vpc.services import Controller, ControllerStatus, controller
+from p4vpc.services import Controller, ControllerStatus, rerouting
 from p4vpc.services.links import LinkOptions
 from p4vpc.store import Store
 from tests.integration.controller.fake_switch import FakeSwitch
@@ -32,7 +32,7 @@ def shared(postgres: PostgresServer) -> str:
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tier waits for the one before it for as long as the test may take: what is seen is order, not time."""
-    monkeypatch.setattr(controller, "_TIER_SECONDS", BOUND_SECONDS)
+    monkeypatch.setattr(rerouting, "TIER_SECONDS", BOUND_SECONDS)
 
 
 def objects(switches: dict[str, FakeSwitch]) -> list[Intent]:
@@ -97,6 +97,8 @@ async def test_a_spine_is_told_when_the_leaves_of_all_controllers_have_followed(
         await until(spine_owner, lambda _: CUT in spine_owner.down_links)
         await moments()
         assert spine.writes == before[0], "the leaf might still send to the spine what that would send back"
+        found = next(link for link in spine_owner.status.links if link.name == CUT.key)
+        assert (found.is_down, found.is_avoided) == (True, False), "down is told before everybody goes round it"
         held.held.set()
         await spine.until(lambda: spine.writes > before[0])
         for running in controllers:
@@ -129,9 +131,10 @@ async def test_a_controller_that_has_gone_is_not_waited_for(shared: str) -> None
 async def until_followed(running: Controller, down: set[ObjectId]) -> None:
     """Wait until a controller's own switches show what follows from these links being down."""
 
-    def is_told(_: ControllerStatus) -> bool:
+    def is_told(status: ControllerStatus) -> bool:
         own = [agent for agent in running.agents().values() if agent.is_owner]
-        return running.down_links == down and all(agent.is_realised for agent in own)
+        avoided = {link.name for link in status.links if link.is_avoided}
+        return avoided == {link.key for link in down} and all(agent.is_realised for agent in own)
 
     await until(running, is_told)
 

@@ -6,8 +6,8 @@ session says nothing about links.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Set
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -57,6 +57,8 @@ class LinkStatus:
         detail: why it is down, or what is odd about it; empty if nothing.
         flaps: how often it went down since this controller started.
         is_heard: whether each end hears the other by LLDP.
+        is_avoided: whether every switch has been told to go round it. That is so a moment after it went down here, and
+            also while only another controller has evidence against it.
     """
 
     name: str
@@ -66,6 +68,7 @@ class LinkStatus:
     detail: str
     flaps: int
     is_heard: bool = False
+    is_avoided: bool = False
 
     @property
     def is_down(self) -> bool:
@@ -221,9 +224,9 @@ class LinkMonitor:
         times = (link.damper.counts_at() for link in self._links.values())
         return min((at - now for at in times if at is not None and at > now), default=None)
 
-    def status(self) -> tuple[LinkStatus, ...]:
-        """Return all links, sorted by name."""
-        return tuple(self._status(link) for link in self._links.values())
+    def status(self, avoided: Set[ObjectId] = frozenset()) -> tuple[LinkStatus, ...]:
+        """Return all links, sorted by name; `avoided` are those that every switch has been told to go round."""
+        return tuple(replace(self._status(link), is_avoided=link.id in avoided) for link in self._links.values())
 
     def _weigh_at(self, end: End) -> None:
         link = self._at.get(end)
