@@ -6,7 +6,6 @@ and two versions of one lineage are compared without looking at what they share.
 differs from the few before it: comparing it with one of those costs that many.
 """
 
-from collections import defaultdict
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, Set, ValuesView
 from itertools import chain, compress
 from operator import is_not
@@ -84,27 +83,27 @@ class PersistentMap(Mapping[K, V], Generic[K, V]):
 
     def after(self, puts: Mapping[K, V], deletes: Iterable[K] = ()) -> "PersistentMap[K, V]":
         """Return a copy with some items put in, and some keys, which may be absent, left out."""
-        deletes = list(deletes)
-        buckets = list(self._buckets)
+        touched = set(puts)
+        buckets = self._buckets.copy()
         length = self._length
-        by_bucket: defaultdict[int, list[tuple[K, bool]]] = defaultdict(list)
+        own: dict[int, dict[K, V]] = {}
         mask = len(buckets) - 1
         for key in deletes:
-            by_bucket[hash(key) & mask].append((key, False))
-        for key in puts:
-            by_bucket[hash(key) & mask].append((key, True))
-        for number, keys in by_bucket.items():
-            bucket = dict(buckets[number])
-            before = len(bucket)
-            for key, is_put in keys:
-                if is_put:
-                    bucket[key] = puts[key]
-                else:
-                    bucket.pop(key, None)
-            length += len(bucket) - before
-            buckets[number] = bucket
+            touched.add(key)
+            number = hash(key) & mask
+            if number not in own:
+                length -= len(buckets[number])
+                buckets[number] = own[number] = buckets[number].copy()
+            own[number].pop(key, None)
+        for key, value in puts.items():
+            number = hash(key) & mask
+            if number not in own:
+                length -= len(buckets[number])
+                buckets[number] = own[number] = buckets[number].copy()
+            own[number][key] = value
+        length += sum(map(len, own.values()))
         result = self._of(buckets, length)
-        result._steps = ((self._version, {*puts, *deletes}), *self._steps[: _MOST_STEPS - 1])
+        result._steps = ((self._version, touched), *self._steps[: _MOST_STEPS - 1])
         if length > 4 * _USUAL * len(buckets) and len(buckets) < _MOST_BUCKETS:
             grown = PersistentMap(result)
             grown._lineage = self._lineage
@@ -126,13 +125,30 @@ class PersistentMap(Mapping[K, V], Generic[K, V]):
 
     def changed_from(self, before: "PersistentMap[K, V]") -> Set[K]:
         """Return the keys whose values are not the very same objects in both; what is shared costs nothing."""
+        touched = self._touched_since(before)
+        if touched is not None:
+            return {key for key in touched if self.get(key, _ABSENT) is not before.get(key, _ABSENT)}
+        return self._changed_buckets(before)
+
+    def differing_from(self, before: "PersistentMap[K, V]") -> Set[K]:
+        """Return the keys whose values are not equal, or are in one of both only; what is shared costs nothing."""
+        touched = self._touched_since(before)
+        if touched is None:
+            touched = self._changed_buckets(before)
+        return {key for key in touched if self.get(key, _ABSENT) != before.get(key, _ABSENT)}
+
+    def _touched_since(self, before: "PersistentMap[K, V]") -> Set[K] | None:
+        """Return the keys that have been put in or left out since; None if that is not known."""
         if before._version is self._version:
             return frozenset()
-        touched: set[K] = set()
+        touched: Set[K] = frozenset()
         for version, keys in self._steps:
-            touched |= keys
+            touched = touched | keys if touched else keys
             if version is before._version:
-                return {key for key in touched if self.get(key, _ABSENT) is not before.get(key, _ABSENT)}
+                return touched
+        return None
+
+    def _changed_buckets(self, before: "PersistentMap[K, V]") -> Set[K]:
         if len(self._buckets) == len(before._buckets):
             pairs = zip(before._buckets, self._buckets, strict=True)
             differing = list(compress(pairs, map(is_not, before._buckets, self._buckets)))

@@ -11,9 +11,11 @@ with the same numbers: those of one field of a table are all of one kind.
 
 from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar, overload
 
 from p4vpc.intent.ids import ObjectId
+
+T = TypeVar("T")
 
 Origin = ObjectId
 """The intent object that an entry comes from."""
@@ -186,6 +188,14 @@ class DesiredState(Mapping[Identity, DesiredEntry]):
 
     def __len__(self) -> int:
         return len(self.entries)
+
+    @overload
+    def get(self, identity: Identity) -> DesiredEntry | None: ...
+    @overload
+    def get(self, identity: Identity, default: DesiredEntry | T) -> DesiredEntry | T: ...
+    def get(self, identity: Identity, default: Any = None) -> Any:
+        """As of any mapping."""
+        return self.entries.get(identity, default)
 
     def items(self) -> ItemsView[Identity, DesiredEntry]:
         """As `entries` has them: a switch's are gone through as a whole."""

@@ -16,7 +16,7 @@ from p4vpc.compiler import underlay
 from p4vpc.compiler.compile import emit_ends, emit_fabric, emit_reasons, emit_vpc
 from p4vpc.compiler.entries import DesiredState, Identity
 from p4vpc.compiler.input import Input
-from p4vpc.compiler.pair import Pair, Surroundings, changed_ports, side_of
+from p4vpc.compiler.pair import Pair, Surroundings, change_of, side_of
 from p4vpc.compiler.scope import NOBODY, vpc_of
 from p4vpc.compiler.shared import Row
 from p4vpc.compiler.tally import Tally, change, tally
@@ -61,7 +61,7 @@ def recompile(before: Compilation, of: Input) -> Compilation:
     ways = of.take_paths(old)
     fabric = _Fabric(old.model, of.model, ways)
     concerned = _concerned(old, of, fabric)
-    ports = {key: changed_ports(old.model.vpcs.get(key), of.model.vpcs.get(key)) for key in _all(concerned)}
+    changes = {key: change_of(old.model.vpcs.get(key), of.model.vpcs.get(key)) for key in _all(concerned)}
     tallies, states = dict(before.tallies), dict(before.states)
     changed: dict[str, Set[Identity] | None] = {}
     touched = set(concerned)
@@ -79,7 +79,7 @@ def recompile(before: Compilation, of: Input) -> Compilation:
         keys = concerned.get(name)
         around = fabric.around(name) if keys else Surroundings()
         for key in keys or ():
-            pair = Pair(side_of(old, key, name), side_of(of, key, name), ports[key], around)
+            pair = Pair(side_of(old, key, name), side_of(of, key, name), changes[key], around)
             pair.compare()
             removed += pair.removed
             added += pair.added

@@ -5,7 +5,7 @@ Every summand of a state is a pure function of little (`compile`). Where what it
 derived again from the old model, and the new ones from the new model; what is the same object in both is not looked at.
 """
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from itertools import chain, product
 
@@ -15,7 +15,7 @@ from p4vpc.compiler.input import Input
 from p4vpc.compiler.scope import Scope
 from p4vpc.compiler.shared import Row
 from p4vpc.intent import ObjectId
-from p4vpc.model import Model, ModelVpc
+from p4vpc.model import Model, ModelPort, ModelVpc
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +42,10 @@ class Surroundings:
 class Pair:
     """One VPC at one switch, before and after. `removed` and `added` are the rows that may differ.
 
-    `changed` are the ports of the VPC that are not the same.
+    `changed` is what differs of the VPC itself, wherever it is.
     """
 
-    def __init__(self, before: "Side | None", after: "Side | None", changed: Set[ObjectId], around: Surroundings):
+    def __init__(self, before: "Side | None", after: "Side | None", changed: "VpcChange", around: Surroundings):
         self._before, self._after = before, after
         self._changed = changed
         self._around = around
@@ -61,17 +61,34 @@ class Pair:
             return
         peers = self._peers(before, after)
         if peers:
-            self.removed += emit_peers(before.model, before.scope, peers)
-            self.added += emit_peers(after.model, after.scope, peers)
+            self._take(
+                emit_peers(before.model, before.scope, peers),
+                emit_peers(after.model, after.scope, peers),
+            )
         ports = self._ports(before, after)
+        known = self._changed.ports
         for port_id in ports:
-            self.removed += before.port_rows(port_id)
-            self.added += after.port_rows(port_id)
+            one, other = known.get(port_id) or (before.vpc.port(port_id), after.vpc.port(port_id))
+            self._take(before.port_rows(one), after.port_rows(other))
         if self._are_networks_other(before, after, ports):
-            self.removed += emit_networks(before.model, before.vpc, before.scope)
-            self.added += emit_networks(after.model, after.vpc, after.scope)
+            self._take(
+                emit_networks(before.model, before.vpc, before.scope),
+                emit_networks(after.model, after.vpc, after.scope),
+            )
         if before.scope.is_present:
             self._compare_policy(before, after)
+
+    def _take(self, removed: Iterable[Row], added: Iterable[Row]) -> None:
+        """Take up rows; where both sides have as many, those that are the same at the same place come to nothing."""
+        gone, come = list(removed), list(added)
+        if len(gone) != len(come):
+            self.removed += gone
+            self.added += come
+            return
+        for one, other in zip(gone, come, strict=True):
+            if one != other:
+                self.removed.append(one)
+                self.added.append(other)
 
     def _peers(self, before: "Side", after: "Side") -> Set[str]:
         """The leaves that the tunnels to may differ."""
@@ -83,7 +100,7 @@ class Pair:
     def _ports(self, before: "Side", after: "Side") -> Set[ObjectId]:
         """The ports whose rows may differ."""
         around, here = self._around, before.scope.switch.name
-        found = set(self._changed)
+        found = set(self._changed.ports)
         found |= before.scope.moved ^ after.scope.moved
         entered = before.scope.entered ^ after.scope.entered
         if entered:
@@ -110,15 +127,17 @@ class Pair:
         return (bool(ports or around.ways) or around.is_other_way_out) and _floods(other)
 
     def _compare_policy(self, before: "Side", after: "Side") -> None:
-        one, other = before.vpc, after.vpc
-        less, more = before.senders_and_receivers(), after.senders_and_receivers()
-        labels = set().union(*less, *more)
-        is_same = one.groups == other.groups and all(one.labels.get(it) == other.labels.get(it) for it in labels)
-        if is_same and less == more:
+        one, other, changed = before.vpc, after.vpc, self._changed
+        less = policy.sources(one, before.scope.switch), changed.receivers_before
+        more = policy.sources(other, after.scope.switch), changed.receivers_after
+        is_other = changed.labels.intersection
+        if less == more and not changed.are_groups_other and not any(map(is_other, less)):
             return
         gone, come = set(product(*less)), set(product(*more))
-        if is_same:
-            gone, come = gone - come, come - gone
+        if not changed.are_groups_other:
+            same = {pair for pair in gone & come if changed.labels.isdisjoint(pair)}
+            gone -= same
+            come -= same
         for pair in gone:
             self.removed += policy.pair(one, *pair, before.scope.shared)
         for pair in come:
@@ -137,15 +156,9 @@ class Side:
         """Whether rows of what is the same are the same."""
         return (self.vpc.vrf, self.scope.is_present) == (other.vpc.vrf, other.scope.is_present)
 
-    def port_rows(self, port_id: ObjectId) -> Iterator[Row]:
+    def port_rows(self, port: ModelPort | None) -> Iterable[Row]:
         """The rows of one port, if there is one."""
-        port = self.vpc.port(port_id)
-        if port is not None:
-            yield from emit_port(self.model, self.vpc, port, self.scope)
-
-    def senders_and_receivers(self) -> tuple[Set[int], Set[int]]:
-        """The labels that may meet here."""
-        return policy.sources(self.vpc, self.scope.switch), policy.destinations(self.vpc)
+        return () if port is None else emit_port(self.model, self.vpc, port, self.scope)
 
 
 def side_of(of: Input, key: str, name: str) -> Side | None:
@@ -160,12 +173,56 @@ def _floods(vpc: ModelVpc) -> bool:
     return any(subnet.flood_group is not None for subnet in vpc.subnets)
 
 
-def changed_ports(one: ModelVpc | None, other: ModelVpc | None) -> Set[ObjectId]:
-    """Return the ids of ports that are not the same in both; those that are one object cost next to nothing."""
-    if one is None or other is None or one.ports is other.ports:
-        return frozenset()
+@dataclass(frozen=True, slots=True)
+class VpcChange:
+    """What differs between two versions of a VPC itself: the same for all switches that have it.
+
+    Attributes:
+        ports: those that are not the same, before and after.
+        labels: those that do not stand for the same.
+        are_groups_other: some security group's rules are others.
+        receivers_before, receivers_after: the labels of what can be reached.
+    """
+
+    ports: Mapping[ObjectId, tuple[ModelPort | None, ModelPort | None]]
+    labels: frozenset[int]
+    are_groups_other: bool
+    receivers_before: Set[int]
+    receivers_after: Set[int]
+
+
+_NO_CHANGE = VpcChange(
+    {}, frozenset(), are_groups_other=False, receivers_before=frozenset(), receivers_after=frozenset()
+)
+
+
+def change_of(one: ModelVpc | None, other: ModelVpc | None) -> VpcChange:
+    """Return what differs between two versions of a VPC; nothing if there is only one, which is compared with nothing.
+
+    What is one object in both costs next to nothing.
+    """
+    if one is None or other is None:
+        return _NO_CHANGE
+    return VpcChange(
+        _changed_ports(one, other),
+        frozenset(_differing(one.labels, other.labels)),
+        one.groups is not other.groups and one.groups != other.groups,
+        policy.destinations(one),
+        policy.destinations(other),
+    )
+
+
+def _changed_ports(one: ModelVpc, other: ModelVpc) -> Mapping[ObjectId, tuple[ModelPort | None, ModelPort | None]]:
+    if one.ports is other.ports:
+        return {}
     before = dict(zip(map(id, one.ports), one.ports, strict=True))
     after = dict(zip(map(id, other.ports), other.ports, strict=True))
     gone = {before[it].id: before[it] for it in before.keys() - after.keys()}
     come = {after[it].id: after[it] for it in after.keys() - before.keys()}
-    return {port_id for port_id in gone.keys() | come.keys() if gone.get(port_id) != come.get(port_id)}
+    pairs = {port_id: (gone.get(port_id), come.get(port_id)) for port_id in gone.keys() | come.keys()}
+    return {port_id: pair for port_id, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _differing(one: Mapping[int, object], other: Mapping[int, object]) -> Iterator[int]:
+    if one is not other:
+        yield from (it for it in one.keys() | other.keys() if one.get(it) != other.get(it))

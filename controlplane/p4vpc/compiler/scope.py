@@ -82,12 +82,14 @@ def scope_of(
         guests: leaves that frames of the VPC may come from although it has no port there (any more, or yet).
         shared: what has been made of this model for other switches.
     """
-    own = [port for port_id in moved if (port := vpc.port(port_id)) is not None]
-    is_present = switch.name in vpc.switches
-    entered = {port.subnet.id for port in vpc.places.entering(switch.name)} if is_present else ()
+    own = [port for port_id in moved if (port := vpc.port(port_id)) is not None] if moved else ()
+    places = vpc.places
+    is_present = switch.name in places.plugged
+    entered = [port.subnet.id for port in places.entering(switch.name)] if is_present else ()
     gone = [port for port in own if is_elsewhere(port, switch)]
     # Whoever redirects gets frames of all leaves of the VPC, and sends them to some of those.
-    peers = vpc.switches | vpc.candidate_switches | guests if is_present or gone else frozenset[str]()
+    peers = {*places.plugged, *places.candidates, *guests} if is_present or gone else set[str]()
+    peers.discard(switch.name)
     return Scope(
         switch,
         ways,
@@ -95,6 +97,6 @@ def scope_of(
         bool(gone),
         frozenset(entered),
         frozenset(port.id for port in own),
-        frozenset(peers - {switch.name}),
+        frozenset(peers),
         shared or Shared(),
     )

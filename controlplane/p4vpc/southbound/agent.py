@@ -691,5 +691,5 @@ def _differing(before: DesiredState, after: DesiredState) -> set[Identity] | Non
         return set()
     one, other = before.entries, after.entries
     if isinstance(one, PersistentMap) and isinstance(other, PersistentMap) and other.is_of_lineage(one):
-        return {identity for identity in other.changed_from(one) if one.get(identity) != other.get(identity)}
+        return set(other.differing_from(one))
     return set() if one == other else None
