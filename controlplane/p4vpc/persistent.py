@@ -43,7 +43,7 @@ class PersistentMap(Mapping[K, V], Generic[K, V]):
         self._length = len(known)
         self._lineage = object()
         self._version = object()
-        self._steps: tuple[tuple[object, Set[K]], ...] = ()
+        self._steps: tuple[tuple[object, Set[K], bool], ...] = ()
 
     def __getitem__(self, key: K) -> V:
         return self._buckets[hash(key) & len(self._buckets) - 1][key]
@@ -81,8 +81,11 @@ class PersistentMap(Mapping[K, V], Generic[K, V]):
     def __repr__(self) -> str:
         return f"PersistentMap({dict(self)!r})"
 
-    def after(self, puts: Mapping[K, V], deletes: Iterable[K] = ()) -> "PersistentMap[K, V]":
-        """Return a copy with some items put in, and some keys, which may be absent, left out."""
+    def after(self, puts: Mapping[K, V], deletes: Iterable[K] = (), *, is_exact: bool = False) -> "PersistentMap[K, V]":
+        """Return a copy with some items put in, and some keys, which may be absent, left out.
+
+        `is_exact`: every item differs from what is there, and every key is there. Then it need not be looked up again.
+        """
         touched = set(puts)
         buckets = self._buckets.copy()
         length = self._length
@@ -103,7 +106,7 @@ class PersistentMap(Mapping[K, V], Generic[K, V]):
             own[number][key] = value
         length += sum(map(len, own.values()))
         result = self._of(buckets, length)
-        result._steps = ((self._version, touched), *self._steps[: _MOST_STEPS - 1])
+        result._steps = ((self._version, touched, is_exact), *self._steps[: _MOST_STEPS - 1])
         if length > 4 * _USUAL * len(buckets) and len(buckets) < _MOST_BUCKETS:
             grown = PersistentMap(result)
             grown._lineage = self._lineage
@@ -132,6 +135,8 @@ class PersistentMap(Mapping[K, V], Generic[K, V]):
 
     def differing_from(self, before: "PersistentMap[K, V]") -> Set[K]:
         """Return the keys whose values are not equal, or are in one of both only; what is shared costs nothing."""
+        if self._steps and self._steps[0][0] is before._version and self._steps[0][2]:
+            return self._steps[0][1]
         touched = self._touched_since(before)
         if touched is None:
             touched = self._changed_buckets(before)
@@ -142,7 +147,7 @@ class PersistentMap(Mapping[K, V], Generic[K, V]):
         if before._version is self._version:
             return frozenset()
         touched: Set[K] = frozenset()
-        for version, keys in self._steps:
+        for version, keys, _ in self._steps:
             touched = touched | keys if touched else keys
             if version is before._version:
                 return touched

@@ -85,7 +85,7 @@ def recompile(before: Compilation, of: Input) -> Compilation:
             added += pair.added
         if not removed and not added:
             continue
-        tallies[name], differing = change(tallies[name], removed, added)
+        tallies[name], differing = change(tallies[name], removed, added, of.shared.items)
         if differing:
             changed[name] = differing
             states[name] = DesiredState(name, of.model.revision, tallies[name].entries)

@@ -8,6 +8,7 @@ for it any more (docs/adr/0019).
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from p4vpc.compiler.entries import DesiredEntry, Identity, Origin
 from p4vpc.compiler.pieces import contradiction
@@ -52,8 +53,15 @@ def tally(rows: Iterable[Row], items: Mapping[int, tuple[Identity, DesiredEntry]
     return Tally(PersistentMap(entries), again)
 
 
-def change(before: Tally, removed: Iterable[Row], added: Iterable[Row]) -> tuple[Tally, Set[Identity]]:
+def change(
+    before: Tally,
+    removed: Iterable[Row],
+    added: Iterable[Row],
+    items: Mapping[int, tuple[Identity, DesiredEntry]] = MappingProxyType({}),
+) -> tuple[Tally, Set[Identity]]:
     """Return what is left when some rows are withdrawn and others come, and the identities that differ.
+
+    `items` are as for `tally`.
 
     InternalError: a contradiction, or a row is withdrawn that is not there.
     """
@@ -69,6 +77,10 @@ def change(before: Tally, removed: Iterable[Row], added: Iterable[Row]) -> tuple
         if fewer == more:
             continue
         known = before.entries.get(identity)
+        if known is not None and len(fewer) == 1 == len(more) and _is_only(known, fewer[0], before):
+            made = items.get(id(more[0]))
+            puts[identity] = made[1] if made is not None else DesiredEntry(more[0][0], (more[0][1],))
+            continue
         counts = _counts(before, identity, known)
         after = _recount(known, counts, fewer, more)
         for origin in {origin for _, origin in (*fewer, *more)}:
@@ -83,8 +95,14 @@ def change(before: Tally, removed: Iterable[Row], added: Iterable[Row]) -> tuple
                 deletes.append(identity)
         elif after != known:
             puts[identity] = after
-    entries = before.entries.after(puts, deletes) if puts or deletes else before.entries
+    entries = before.entries.after(puts, deletes, is_exact=True) if puts or deletes else before.entries
     return Tally(entries, before.again if again is None else again), {*puts, *deletes}
+
+
+def _is_only(known: DesiredEntry, row: Row, before: Tally) -> bool:
+    """Whether the row is all that an entry comes from."""
+    entry, origin = row
+    return known.origins == (origin,) and known.entry == entry and (entry.identity, origin) not in before.again
 
 
 def _counts(before: Tally, identity: Identity, known: DesiredEntry | None) -> dict[Origin, int]:

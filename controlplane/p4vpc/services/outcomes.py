@@ -3,7 +3,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from enum import StrEnum
 
 from p4vpc.services.concern import Concern
@@ -49,19 +49,21 @@ class Outcomes:
             return Outcome.DEGRADED
         if not it.is_ready or it.compiled_revision < revision:
             return Outcome.TIMEOUT
-        names: Set[str] = fleet.keys()
+        behind: Set[str] = fleet.behind
+        names: Iterable[str] = fleet
         if concern is not None and it.compiled is not None:
-            names &= concern.switches(it.compiled.input.model)
+            names = concern.switches(it.compiled.input.model) & fleet.keys()
+            behind = fleet.behind & names
         if is_every_switch_ready and not all(map(fleet.is_ready_somewhere, names)):
             return Outcome.TIMEOUT
         if (elsewhere := fleet.revision_elsewhere()) is not None and elsewhere < revision:
             return Outcome.TIMEOUT
-        switches = [fleet.progress_of(name) for name in fleet.behind & names]
+        switches = [fleet.progress_of(name) for name in behind]
         if not all(switch.has_settled(revision) for switch in switches):
             return Outcome.TIMEOUT
         if concern is not None:
-            behind = map(fleet.status_of, fleet.behind & names)
-            is_realised = not any(concern.is_about(problem) for status in behind for problem in status.problems)
+            statuses = map(fleet.status_of, behind)
+            is_realised = not any(concern.is_about(problem) for status in statuses for problem in status.problems)
         else:
             is_realised = all(switch.has_realised(revision) for switch in switches)
         return Outcome.REALISED if is_realised else Outcome.DEGRADED
