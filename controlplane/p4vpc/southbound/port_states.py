@@ -18,6 +18,22 @@ _NUMBERS = ("id", "ifindex")
 """Leaves with the P4Runtime port number: that of openconfig-p4rt, and what stands for it on targets without."""
 
 
+async def has_gnmi(channel: grpc.aio.Channel, timeout_seconds: float) -> bool:
+    """Whether the target tells what it can do over gNMI (gNMI specification, section 3.2).
+
+    Raises:
+        RpcError: the call failed for another reason than that there is no such thing.
+    """
+    stub: gnmi_grpc.gNMIAsyncStub = gnmi_grpc.gNMIStub(channel)
+    try:
+        await stub.Capabilities(gnmi.CapabilityRequest(), timeout=timeout_seconds)
+    except grpc.aio.AioRpcError as error:
+        if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+            return False
+        raise rpc_error("gNMI capabilities", error) from None
+    return True
+
+
 async def follow_ports(channel: grpc.aio.Channel) -> AsyncIterator[Mapping[int, bool]]:
     """Yield whether ports are up, by number: all of them at first, and all of them again after each change.
 
