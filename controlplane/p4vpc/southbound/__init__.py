@@ -3,7 +3,7 @@
 
 `agent` owns the life of a switch, `session` one connection, `port_states` what gNMI
 tells, `pipeline` what the switches run, `codec` entries as
-messages, `readback` what switches hold and count, `inspection` whether they still hold it (`inspector` when to look),
+messages, `spare` groups that must not run empty, `readback` what switches hold and count, `inspection` whether they still hold it (`inspector` when to look),
 `refusals` what they would not take, `rollout` who gets a new pipeline when, `quirks` where targets differ.
 """
 

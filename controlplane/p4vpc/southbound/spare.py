@@ -35,7 +35,7 @@ def exchange(key: tuple[Match, ...], actions: ActionSet) -> ActionSet:
 
 
 def _place(key: tuple[Match, ...], members: int) -> int:
-    """Which member is the spare one: the same for the same key, whatever the group is called by whom."""
+    """Which member is the spare one: the same for the same key and number of members, at every switch."""
     return sum(match.value for match in key if isinstance(match, Exact | Lpm)) % _SPREAD % members
 
 
