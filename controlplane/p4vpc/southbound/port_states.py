@@ -17,20 +17,24 @@ _OPER_STATUS = "oper-status"
 _NUMBERS = ("id", "ifindex")
 """Leaves with the P4Runtime port number: that of openconfig-p4rt, and what stands for it on targets without."""
 
+_NOBODY_ANSWERED = frozenset(
+    {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED}
+)
+
 
 async def has_gnmi(channel: grpc.aio.Channel, timeout_seconds: float) -> bool:
-    """Whether the target tells what it can do over gNMI (gNMI specification, section 3.2).
+    """Whether the target tells what it can do over gNMI (gNMI specification, section 3.2), or refuses us to.
 
     Raises:
-        RpcError: the call failed for another reason than that there is no such thing.
+        RpcError: nobody has answered.
     """
     stub: gnmi_grpc.gNMIAsyncStub = gnmi_grpc.gNMIStub(channel)
     try:
         await stub.Capabilities(gnmi.CapabilityRequest(), timeout=timeout_seconds)
     except grpc.aio.AioRpcError as error:
-        if error.code() is grpc.StatusCode.UNIMPLEMENTED:
-            return False
-        raise rpc_error("gNMI capabilities", error) from None
+        if error.code() in _NOBODY_ANSWERED:
+            raise rpc_error("gNMI capabilities", error) from None
+        return error.code() is not grpc.StatusCode.UNIMPLEMENTED
     return True
 
 

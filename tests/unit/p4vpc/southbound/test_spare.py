@@ -2,11 +2,14 @@
 """One member of each group watches no port where a target needs that, and nobody but the codec knows of it."""
 
 from itertools import chain, combinations
+from typing import Any
 
+import grpc
 import pytest
-from finsy.proto import p4r
+from finsy.proto import gnmi, gnmi_grpc, p4r
 from hypothesis import given
 from hypothesis import strategies as st
+from typing_extensions import override
 
 from p4vpc.cli.serve import default_pipeline
 from p4vpc.compiler import Origin, compile_switch
@@ -16,6 +19,8 @@ from p4vpc.reconcile import Operation
 from p4vpc.reconcile.normalise import normalise_action_set
 from p4vpc.southbound.codec import Codec
 from p4vpc.southbound.pipeline import Pipeline
+from p4vpc.southbound.port_states import has_gnmi
+from p4vpc.southbound.rpc import RpcError
 from p4vpc.southbound.spare import exchange
 from tests.unit.p4vpc.compiler.test_compiler_underlay import EXAMPLE
 from tests.unit.p4vpc.model.world import build
@@ -117,6 +122,45 @@ def test_every_group_of_the_example_keeps_a_member_whatever_links_are_down() -> 
                 assert all_watched.count(None) == (len(all_watched) == 1), "other targets keep all watch ports"
                 groups[len(watched) > 1] += 1
     assert min(groups.values()) > 0
+
+
+class Gnmi(gnmi_grpc.gNMIServicer):
+    """Answers Capabilities, or with an error."""
+
+    def __init__(self, code: grpc.StatusCode):
+        self._code = code
+
+    @override
+    async def Capabilities(self, request: gnmi.CapabilityRequest, context: Any) -> gnmi.CapabilityResponse:
+        if self._code is not grpc.StatusCode.OK:
+            await context.abort(self._code, "so it is")
+        return gnmi.CapabilityResponse(gNMI_version="0.10.0")
+
+
+@pytest.mark.parametrize(
+    ("code", "is_there"),
+    [
+        (grpc.StatusCode.OK, True),
+        (grpc.StatusCode.PERMISSION_DENIED, True),
+        (grpc.StatusCode.UNIMPLEMENTED, False),
+        (grpc.StatusCode.UNAVAILABLE, None),
+    ],
+)
+async def test_what_counts_as_gnmi(code: grpc.StatusCode, is_there: bool | None) -> None:
+    """Who refuses us has it; who cannot be reached is asked again."""
+    server = grpc.aio.server()
+    gnmi_grpc.add_gNMIServicer_to_server(Gnmi(code), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            if is_there is None:
+                with pytest.raises(RpcError, match="gNMI capabilities: UNAVAILABLE: so it is"):
+                    await has_gnmi(channel, 20.0)
+            else:
+                assert await has_gnmi(channel, 20.0) is is_there
+    finally:
+        await server.stop(grace=None)
 
 
 def selected(state: DesiredState) -> list[TableEntry]:
