@@ -36,6 +36,9 @@ _POLL_S = 0.05
 _SETTLED_REPLIES = 25
 """Replies in a row that show that a stream runs."""
 
+_UNANSWERED = 150
+"""Requests into a leaf without links: switches see within a second or so that ports are down."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -101,6 +104,12 @@ class Traffic:
         for pair, stream in self.streams.items():
             if not await stream.wait_received(goals[pair], STEP_TIMEOUT_S):
                 raise TopoError(f"{pair[0]} -> {pair[1]}: no reply for {STEP_TIMEOUT_S:.0f} s")
+
+    async def wait_sent(self, count: int) -> None:
+        """Wait until each stream has sent `count` more requests than now, answered or not."""
+        goals = {pair: stream.sent + count for pair, stream in self.streams.items()}
+        while any(stream.sent < goals[pair] for pair, stream in self.streams.items()):
+            await asyncio.sleep(INTERVAL_S)
 
     async def drain(self) -> None:
         """Stop, and give the last replies the time to come."""
@@ -233,6 +242,38 @@ async def cut_link(run: Run, say: Callable[[str], None]) -> Result:
     )
 
 
+async def cut_off_leaf(run: Run, say: Callable[[str], None]) -> Result:
+    """Cut all links of a leaf at once under traffic from it, and mend them: no switch may end of it."""
+    pairs = reachable_pairs(run)
+    source, target = _first([(a, b) for a, b in pairs if a.plug.switch != b.plug.switch], "on two leaves that may talk")
+    leaf = source.plug.switch
+    cables = _cables(run, leaf)
+    if len(cables) < _LEAST_DOWNLINKS:
+        raise TopoError(f"{leaf} has no second link to another switch")
+    async with Traffic(run, [(source, target)]) as traffic:
+        await traffic.wait_more(_SETTLED_REPLIES)
+        say(f"cutting {', '.join(cables)}, all that {leaf} has, under traffic from {source.key} to {target.key}")
+        for cable in cables.values():
+            run.network.cables.cut(cable)
+        await traffic.wait_sent(_UNANSWERED)
+        ended = [switch.name for switch in run.plan.switches if not run.switch(switch.name).is_running()]
+        if ended:
+            return Result(is_good=False, lines=[f"ended: {', '.join(ended)}"], facts={"ended": ended})
+        cut_off = traffic.lost
+        say("mending them")
+        for cable in cables.values():
+            run.network.cables.mend(cable)
+        await traffic.wait_more(_SETTLED_REPLIES)
+        await traffic.drain()
+    for name in cables:
+        await _wait_link(run, name, is_down=False)
+    lines = [
+        f"{source.key} -> {target.key}: {cut_off} lost with {leaf} cut off, {traffic.lost} until it was back; "
+        f"no switch has ended"
+    ]
+    return Result(cut_off > 0, lines, {"ended": ended, "cut_off": cut_off, "lost": traffic.lost})
+
+
 def _cables(run: Run, leaf: str) -> dict[str, Cable]:
     """The cables of a leaf's links to other switches, by name of the link."""
     ends = {(end.switch, end.number): cable for cable in run.plan.cables for end in (cable.a, cable.b)}
@@ -342,6 +383,7 @@ async def _exchange(namespace: Namespace, address: IPv4Address | IPv6Address) ->
 
 DEMOS = {
     "controller-restart": Demo("the controller is killed and restarted under traffic", restart_controller),
+    "leaf-cut-off": Demo("all links of a leaf are cut under traffic, and mended", cut_off_leaf),
     "leaf-restart": Demo("a leaf is killed and restarted under traffic", restart_leaf),
     "link-cut": Demo("the link behind a spine is cut under traffic", cut_link),
     "vtep": Demo("a Linux kernel VXLAN device as a foreign VTEP", join_foreign_vtep, ("foreign-vtep.yaml",)),

@@ -53,6 +53,12 @@ def test_a_fabric_goes_round_a_link_that_is_cut(example_run: Finished) -> None:
     assert (facts["lost"]["after"], facts["lost"]["mended"]) == (0, 0)
 
 
+def test_no_switch_ends_when_all_links_of_a_leaf_are_cut(example_run: Finished) -> None:
+    facts = example_run.report["demos"]["leaf-cut-off"]
+    assert facts["ended"] == []
+    assert facts["cut_off"] > 10  # else nothing came for a group all of whose ports were down
+
+
 def test_a_linux_vxlan_device_is_a_foreign_vtep(example_run: Finished) -> None:
     facts = example_run.report["demos"]["vtep"]
     assert set(facts) == {"red/prod/web-1", "red/prod/web-2", "red/prod/web-3"}

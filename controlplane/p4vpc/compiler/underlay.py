@@ -6,7 +6,7 @@ the longest prefix that holds its address. `underlay_routes_*` are for transit: 
 to every VTEP that somebody sends to through this switch (docs/adr/0022). Each of several next hops watches its port:
 while the port is down the switch leaves it out by itself, before the controller knows. A single one watches nothing, as
 nothing is left to go over instead: BMv2 divides by the number of members whose port is up, and would end at the next
-frame (docs/adr/0009). What cannot be reached has no entry.
+frame (docs/adr/0009; `southbound.spare` says what it gets of several). What cannot be reached has no entry.
 
 Writes `tunnel_next_hops`, `underlay_routes_v4`, `underlay_routes_v6`, and in egress `neighbors`.
 """

@@ -108,6 +108,6 @@ async def _read(
 
 
 async def _read_switch(controller: Controller, agent: Agent, tables: Sequence[str]) -> list[CounterReading]:
-    session, codec = agent.session(), controller.pipeline.codec
+    session, codec = agent.session(), agent.codec
     present = [table for table in tables if table in controller.pipeline.info.schema.tables]
     return [reading for table in present async for reading in read_counters(session, codec, table)]

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """P4Runtime: one agent per switch that keeps it at its desired state.
 
-`agent` owns the life of a switch, `session` one connection, `port_states` what gNMI
-tells, `pipeline` what the switches run, `codec` entries as
-messages, `readback` what switches hold and count, `inspection` whether they still hold it (`inspector` when to look),
-`refusals` what they would not take, `rollout` who gets a new pipeline when, `quirks` where targets differ.
+`agent` owns the life of a switch, `session` one connection, `port_states` what gNMI tells, `pipeline` what the switches
+run, `codec` entries as messages, `spare` groups that must not run empty, `readback` what switches hold and count,
+`inspection` whether they still hold it (`inspector` when to look), `refusals` what they would not take, `rollout` who
+gets a new pipeline when, `quirks` where targets differ.
 """
 
 from p4vpc.southbound.agent import Agent, AgentOptions, NotConnectedError, Target

@@ -23,6 +23,7 @@ from p4vpc.persistent import PersistentMap
 from p4vpc.reconcile import Batch, Change, LeftOut, Operation, Plan, plan, plan_some
 from p4vpc.reconcile.planner import DEFAULT_BATCH_SIZE
 from p4vpc.southbound import quirks
+from p4vpc.southbound.codec import Codec
 from p4vpc.southbound.describe import describe
 from p4vpc.southbound.image import Image
 from p4vpc.southbound.inspection import Pace
@@ -135,6 +136,7 @@ class Agent:
         self._differing: set[Identity] | None = None
         self._session: Session | None = None
         self._image: Image | None = None
+        self._codec = pipeline.codec
         self._cookie = 0
         self._had_pipeline = False
         self._inspector = Inspector(
@@ -315,6 +317,11 @@ class Agent:
             raise NotConnectedError(f"switch {self.target.name} is not connected: {self._error or 'not yet tried'}")
         return self._session
 
+    @property
+    def codec(self) -> Codec:
+        """What entries are written and read by in the session that there is, or was last."""
+        return self._codec
+
     async def run(self) -> None:
         """Work until cancelled. Whatever goes wrong with the switch is reported and tried again."""
         try:
@@ -368,6 +375,7 @@ class Agent:
             *(target.address, target.device_id, election_id, listener), is_candidate=self.is_owner, tls=tls
         ) as session:
             self._log.info("connected", address=self.target.address, election_id=f"{election_id:#x}")
+            await self._choose_codec(session)
             self._session = session
             self._connections += 1
             self._error = ""
@@ -387,6 +395,13 @@ class Agent:
             for failure in failures:
                 if failure is not None:
                     raise failure
+
+    async def _choose_codec(self, session: Session) -> None:
+        """Find out what kind of target the switch is, as far as that makes a difference to what it is written."""
+        may_end = self._pipeline.architecture in quirks.ENDS_WITHOUT_MEMBERS
+        is_sparing = may_end and not await session.has_gnmi()
+        self._codec = self._pipeline.sparing_codec if is_sparing else self._pipeline.codec
+        self._inspector.use(self._codec)
 
     async def _follow_ports(self, session: Session) -> None:
         """Tell the states of ports as long as the session lasts, if the switch has them to tell."""
@@ -464,7 +479,7 @@ class Agent:
         await self._reconcile(session, self._image, self._desired)
 
     async def _read_back(self, session: Session, desired: DesiredState, term: int) -> None:
-        found = await read_entries(session, self._pipeline.codec, desired)
+        found = await read_entries(session, self._codec, desired)
         if self._term != term:  # another owner's turn has come, or ours again
             return
         self._image = Image(found.entries)
@@ -628,7 +643,7 @@ class Agent:
         updates: list[bytes] = []
         for change in batch:
             try:
-                update = self._pipeline.codec.update(change.operation, change.entry)
+                update = self._codec.update(change.operation, change.entry)
             except EncodeError as error:
                 self._refuse(change, str(error))
             else:

@@ -26,6 +26,7 @@ from p4vpc.reconcile.normalise import normalise_action_set
 from p4vpc.southbound.match_codec import DecodeError, EncodeError, canonical, getter, number, setter
 from p4vpc.southbound.meter_codec import MeterCodec
 from p4vpc.southbound.p4info import PipelineInfo, TableIds
+from p4vpc.southbound.spare import exchange
 from p4vpc.southbound.wire import Wrap, delimited, heads, number_tag, tag, varint
 
 _MAX_PRIORITY = 2**31 - 1
@@ -50,10 +51,16 @@ _PARAM_ID, _PARAM_VALUE = number_tag(p4r.Action.Param, "param_id"), tag(p4r.Acti
 
 
 class Codec:
-    """All tables and meters of a pipeline, multicast groups and clone sessions."""
+    """All tables and meters of a pipeline, multicast groups and clone sessions.
 
-    def __init__(self, info: PipelineInfo):
-        self._tables = {name: TableCodec(table, info.ids[name]) for name, table in info.schema.tables.items()}
+    Args:
+        info: the pipeline.
+        has_spares: the target shall always keep a member of each group, see `spare`.
+    """
+
+    def __init__(self, info: PipelineInfo, *, has_spares: bool = False):
+        tables = info.schema.tables.items()
+        self._tables = {name: TableCodec(table, info.ids[name], has_spares=has_spares) for name, table in tables}
         self._by_id = {info.ids[name].table: table for name, table in self._tables.items()}
         self.meters = MeterCodec(info)
         self._shared: dict[tuple[int, Operation], tuple[Entry, bytes]] = {}
@@ -141,10 +148,11 @@ class Codec:
 
 
 class TableCodec:
-    """One table."""
+    """One table; `has_spares` as of `Codec`."""
 
-    def __init__(self, schema: TableSchema, ids: TableIds):
+    def __init__(self, schema: TableSchema, ids: TableIds, *, has_spares: bool = False):
         self._schema = schema
+        self._has_spares = has_spares
         self.name = schema.name
         self.table_id = ids.table
         self.is_const = schema.is_const
@@ -171,6 +179,7 @@ class TableCodec:
                 raise self._wrong_action(called)
             run = delimited(_TABLE_ACTION, delimited(_ACTION, action.encode(called.params)))
         else:
+            called = exchange(entry.key, called) if self._has_spares else called
             run = delimited(_TABLE_ACTION, delimited(_ACTION_SET, self._encode_set(called).SerializeToString()))
         key, setters = entry.key, self._setters
         if len(key) != len(setters):
@@ -227,7 +236,10 @@ class TableCodec:
                     f"the switch has sent field {field_id} of table {self._schema.name}, which is unknown"
                 )
             key[self._positions[field_id]] = get_match(match)
-        return TableEntry(self._schema.name, tuple(key), message.priority, self._decode_action(message.action))
+        action = self._decode_action(message.action)
+        if self._has_spares and isinstance(action, ActionSet):
+            action = exchange(tuple(key), action)
+        return TableEntry(self._schema.name, tuple(key), message.priority, action)
 
     def _decode_action(self, message: p4r.TableAction) -> ActionCall | ActionSet:
         if message.HasField("action"):

@@ -57,10 +57,14 @@ class Pace:
 
 
 class Inspection:
-    """Compares answers with the image of one switch. It has to be told of every write, before it is sent and after."""
+    """Compares answers with the image of one switch. It has to be told of every write, before it is sent and after.
+
+    Attributes:
+        codec: reads the answers; another one may take its place when the switch is read as a whole.
+    """
 
     def __init__(self, codec: Codec):
-        self._codec = codec
+        self.codec = codec
         self._digests: dict[str, bytes] = {}
         self._in_flight: Sequence[Change] = ()
         self._uncertain: set[Identity] | None = None
@@ -91,7 +95,7 @@ class Inspection:
         if self._digests.get(part.name) == digest:
             self._uncertain = None
             return NO_DRIFT
-        answer = await decode_part(responses, self._codec)
+        answer = await decode_part(responses, self.codec)
         uncertain, self._uncertain = self._uncertain or set(), None
         found: dict[Identity, Entry | None] = {}
         there = 0

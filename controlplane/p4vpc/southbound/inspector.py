@@ -14,6 +14,7 @@ from finsy import GRPCStatusCode
 
 from p4vpc.compiler.entries import DesiredEntry, DesiredState, Entry, Identity
 from p4vpc.reconcile import Change, Operation
+from p4vpc.southbound.codec import Codec
 from p4vpc.southbound.describe import describe
 from p4vpc.southbound.image import Image
 from p4vpc.southbound.inspection import Inspection, Pace
@@ -70,6 +71,10 @@ class Inspector:
         self.rounds = 0
         self.entries_drifted = 0
 
+    def use(self, codec: Codec) -> None:
+        """A session begins in which answers are read by this codec."""
+        self._inspection.codec = codec
+
     async def run(self, session: Session) -> None:
         """Look at one part after the other as long as the session lasts."""
         if not self._round_seconds:
@@ -118,7 +123,7 @@ class Inspector:
             return undone
         due = {it for it in self._doubtful if image.get(it) == _entry(desired, it)}
         for part in (part for part in self._parts if any(identity[0] == part.name for identity in due)):
-            found = (await decode_part(await read_part(session, part), self._pipeline.codec)).entries
+            found = (await decode_part(await read_part(session, part), self._inspection.codec)).entries
             for identity in [it for it in due if it[0] == part.name]:
                 want = _entry(desired, identity)
                 have = found.get(identity)

@@ -67,6 +67,11 @@ class Pipeline:
         return Codec(self.info)
 
     @cached_property
+    def sparing_codec(self) -> Codec:
+        """The same for targets that end when a group has no member left."""
+        return Codec(self.info, has_spares=True)
+
+    @cached_property
     def cookie(self) -> int:
         """64 bits that identify P4Info and device configuration; never 0, which is what targets say for "none"."""
         sha = hashlib.sha256(self.p4info.SerializeToString(deterministic=True))

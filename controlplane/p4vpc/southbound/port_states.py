@@ -17,6 +17,26 @@ _OPER_STATUS = "oper-status"
 _NUMBERS = ("id", "ifindex")
 """Leaves with the P4Runtime port number: that of openconfig-p4rt, and what stands for it on targets without."""
 
+_NOBODY_ANSWERED = frozenset(
+    {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED}
+)
+
+
+async def has_gnmi(channel: grpc.aio.Channel, timeout_seconds: float) -> bool:
+    """Whether the target tells what it can do over gNMI (gNMI specification, section 3.2), or refuses us to.
+
+    Raises:
+        RpcError: nobody has answered.
+    """
+    stub: gnmi_grpc.gNMIAsyncStub = gnmi_grpc.gNMIStub(channel)
+    try:
+        await stub.Capabilities(gnmi.CapabilityRequest(), timeout=timeout_seconds)
+    except grpc.aio.AioRpcError as error:
+        if error.code() in _NOBODY_ANSWERED:
+            raise rpc_error("gNMI capabilities", error) from None
+        return error.code() is not grpc.StatusCode.UNIMPLEMENTED
+    return True
+
 
 async def follow_ports(channel: grpc.aio.Channel) -> AsyncIterator[Mapping[int, bool]]:
     """Yield whether ports are up, by number: all of them at first, and all of them again after each change.

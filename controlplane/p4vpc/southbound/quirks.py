@@ -17,7 +17,9 @@
 - gRPC servers with default settings cut off a client that sends keepalive pings more often than every five minutes; so
   a dead peer is found with a cheap call instead (`Agent` asks for the pipeline's cookie now and then).
 - `simple_switch_grpc` divides by the number of active members of a group: if all watched ports are down, the next
-  packet for it ends the process (SIGFPE). So a single next hop watches no port (`compiler.underlay`).
+  packet for it ends the process (SIGFPE). So a single next hop watches no port (`compiler.underlay`), and of several
+  one does not (`spare`). It does not say what it is, so any target of its architecture that answers no gNMI
+  Capabilities, as it does not however it was built, is taken for one (`ENDS_WITHOUT_MEMBERS`).
 - Not every target has multicast groups, clone sessions, or meters; one that has none says UNIMPLEMENTED when they are
   read (`HAS_NONE_CODES`).
 - `simple_switch_grpc` cuts no copies: it refuses a clone session with a length, which is then told as a problem of the
@@ -49,6 +51,9 @@ CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
 )
 
 NO_PIPELINE_CODES = frozenset({GRPCStatusCode.FAILED_PRECONDITION, GRPCStatusCode.NOT_FOUND})
+
+ENDS_WITHOUT_MEMBERS = frozenset({"v1model"})
+"""Architectures of which a target that has no gNMI may end when all members of a group are down."""
 
 HAS_NONE_CODES = frozenset({GRPCStatusCode.UNIMPLEMENTED})
 

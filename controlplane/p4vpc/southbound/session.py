@@ -18,7 +18,7 @@ from finsy.proto import U128, p4r, p4r_grpc
 
 from p4vpc.southbound import quirks
 from p4vpc.southbound.pipeline import Pipeline
-from p4vpc.southbound.port_states import follow_ports
+from p4vpc.southbound.port_states import follow_ports, has_gnmi
 from p4vpc.southbound.rpc import RpcError, UpdateError, rpc_error, update_errors
 from p4vpc.southbound.tls import SwitchTls
 from p4vpc.southbound.wire import delimited, tag
@@ -162,6 +162,10 @@ class Session:
             await self._stream.write(p4r.StreamMessageRequest(packet=packet))
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
             raise RpcError("packet-out", GRPCStatusCode.UNAVAILABLE, str(error)) from None
+
+    async def has_gnmi(self) -> bool:
+        """Whether the switch speaks gNMI; `port_states.has_gnmi` says what it raises."""
+        return await has_gnmi(self._channel, PROBE_TIMEOUT_SECONDS)
 
     def port_states(self) -> AsyncIterator[Mapping[int, bool]]:
         """Whether ports are up, by number, now and after each change; `follow_ports` says what it raises."""
