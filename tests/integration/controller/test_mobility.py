@@ -407,7 +407,7 @@ def blue(name: str, number: int, switch: str = "leaf1") -> Intent:
 async def test_a_slow_new_place_holds_up_nobody_but_the_vpcs_switches(
     store: Store, fabric: WiredFabric, gate: Gate
 ) -> None:
-    """Commits elsewhere are realised before the slow leaf has taken a single write; the old place delivers meanwhile."""
+    """Commits elsewhere are realised before the slow leaf has taken a single write; the old place goes on meanwhile."""
     async with moving(store, patience=10 * BOUND_SECONDS) as running:
         sources = [(WEB, ("leaf2", WEB.number)), (DB, ("leaf2", DB.number))]
         await realise(
