@@ -308,6 +308,40 @@ async def test_a_slow_leaf_of_another_controller_holds_up_nobody_but_the_vpcs_le
         await until(two, lambda _: not any(redirects(two, leaf) for leaf in LEAVES))
 
 
+async def test_who_is_held_by_its_owner_counts_as_behind_elsewhere(
+    shared: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also at a controller that has ceased to wait, or has heard before the owner that it need not."""
+    gate = Gate(monkeypatch)
+    async with AsyncExitStack() as stack:
+        wires = await stack.enter_async_context(wired(LEAVES, LINKS))
+        controllers = []
+        for name in ("one", "two"):
+            store = stack.enter_context(Store(shared))
+            mobility, links = MobilityOptions(patience=10 * BOUND_SECONDS), LinkOptions(lldp_interval=0.0)
+            running = controlling(store, leases=options(name), link_options=links, mobility=mobility)
+            controllers.append(await stack.enter_async_context(running))
+        one, two = controllers
+        await realised(one, await apply(one, base(wires)))
+        await balanced(one, two)
+        owned = owners(one.status)
+        old = next(leaf for leaf in LEAVES if owned[leaf] == "one")
+        new = next(leaf for leaf in LEAVES if owned[leaf] == "two")
+        await realised(two, await apply(one, [WEB.at(old), MOVER.at(old)]))
+        gate.close(LEAVES.index(new) + 1)
+        move = await apply(one, [MOVER.at(new)])
+        for running in controllers:
+            await until(running, lambda _, it=running: old in it._fleet.held)
+        compiled = two.compilation
+        assert compiled is not None
+        two._fleet.hand_to([old], compiled)  # as if it had given up: what it hands to others' switches goes nowhere
+        await until(two, lambda _: (status := two._fleet.status_of(old)).desired_revision > status.realised_revision)
+        assert old in two._fleet.behind
+        gate.open.set()
+        for running in controllers:
+            await realised(running, move)
+
+
 async def test_a_link_that_only_one_controller_knows_to_be_dead_is_gone_round_by_all(shared: str) -> None:
     """LLDP is heard by the owner of the switch that it comes in at, wherever it was sent from."""
     async with two_for_three_leaves(shared, lldp_interval=0.3) as (wires, controllers):
