@@ -486,6 +486,25 @@ async def test_a_port_that_moves_on_does_not_wait_for_the_slow_leaf_between(
         await until(lambda: not any(redirects(running, leaf) for leaf in LEAVES))
 
 
+async def test_a_stream_of_moves_to_a_slow_leaf_starves_nobody(store: Store, fabric: WiredFabric, gate: Gate) -> None:
+    """Whoever waits for one after the other is told after `patience`, whatever is still to come."""
+    movers = [Host(f"mover{number}", number) for number in range(40, 80)]
+    async with moving(store, patience=0.5) as running:
+        await realise(running, [*base(fabric), WEB.at("leaf1"), *(host.at("leaf2") for host in movers)])
+        gate.close(3)
+        first = store.revision + 1
+        for host in movers:
+            await apply(running, [host.at("leaf3")])
+            if running.agents()["leaf1"].given_revision >= first:
+                break
+            await asyncio.sleep(0.1)
+        assert running.agents()["leaf1"].given_revision >= first
+        assert running.agents()["leaf3"].status.realised_revision < first
+        gate.open.set()
+        assert await running.wait_realised(store.revision, BOUND_SECONDS) is Outcome.REALISED
+        await until(lambda: not any(redirects(running, leaf) for leaf in LEAVES))
+
+
 async def test_a_leaf_that_is_held_goes_round_dead_links(store: Store, fabric: WiredFabric, gate: Gate) -> None:
     """It learns of the move with that: a dead link loses everything, a move that is early what is for one port."""
     links = LinkOptions(hold=0.05, longest_hold=0.1)
