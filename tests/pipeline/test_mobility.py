@@ -56,6 +56,7 @@ class SlowFabric:
         self.handed = {name: self._state(self.model, name) for name in self.fabric.switches}
         self.realised = dict.fromkeys(self.fabric.switches, 1)
         self.waiting = False
+        self.held: set[str] = set()
 
     def _model(self) -> Model:
         model = self.fabric.numbers.model(self.fabric.objects)
@@ -81,12 +82,22 @@ class SlowFabric:
         self.at = leaf
         for switch in self.moves.awaited():
             self.handed[switch] = self._state(self.model, switch)
+            self.held.discard(switch)
         self.waiting = True
+
+    def hold(self) -> None:
+        """The new place is slow: who has to do with the VPC waits for it, and everything else goes on."""
+        if self.waiting:
+            self.moves.bide(0, self.clock.now + 5.0)
+            self.held |= self.moves.held_back(self.model) & self.handed.keys()
+            self.waiting = False
+            self.refresh()
 
     def go_on(self) -> None:
         """The new place is ready, or the controller is out of patience."""
         self.moves.confirm(self.realised)
-        self.moves.give_up_waiting()
+        self.moves.bide(0, self.clock.now)
+        self.moves.give_up(lambda _: False)
         self.waiting = False
         self.refresh()
 
@@ -97,7 +108,9 @@ class SlowFabric:
         if self.waiting:
             return
         self.moves.acknowledge(min(self.realised.values()))
-        self.handed = {switch: self._state(self.model, switch) for switch in self.handed}
+        self.held &= self.moves.held_back(self.model)
+        for switch in self.handed.keys() - self.held:
+            self.handed[switch] = self._state(self.model, switch)
 
     def realise(self, switch: str) -> None:
         """A switch does what it was told last."""
@@ -109,7 +122,7 @@ class SlowFabric:
         """Everybody does everything."""
         if self.waiting:
             self.go_on()
-        for _ in range(3):
+        for _ in range(4):
             for switch in self.handed:
                 self.realise(switch)
             self.refresh()
@@ -134,6 +147,7 @@ _STEPS = st.one_of(
     st.tuples(st.just("move"), st.sampled_from(LEAVES)),
     st.tuples(st.just("realise"), st.sampled_from(LEAVES)),
     st.tuples(st.just("go_on")),
+    st.tuples(st.just("hold")),
     st.tuples(st.just("refresh")),
 )
 _ROUND = ("leaf2", "leaf1", "leaf3", "leaf2")

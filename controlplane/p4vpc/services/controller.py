@@ -2,9 +2,8 @@
 """From the store's last revision to the switches: model, compile, hand to the agents; and how far they are.
 
 A revision reaches the switches as a whole or not at all: if it does not make a model, or does not compile for one
-switch, every switch keeps what it has, and the status says why. If it moves ports, their new switches get it first, and
-the others as soon as those are ready; what old switches redirect follows from `moves`, and how they go round dead links
-from `rerouting`.
+switch, every switch keeps what it has, and the status says why. If it moves ports, `relocation` hands it to their new
+switches first, and says what old ones redirect; how switches go round dead links follows from `rerouting`.
 """
 
 import asyncio
@@ -13,14 +12,14 @@ import math
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Self
 
 import structlog
 
-from p4vpc.compiler import NOBODY, Compilation, DesiredState, Input, compile_all, recompile
+from p4vpc.compiler import Compilation, DesiredState, Input, compile_all, recompile
 from p4vpc.errors import StoreError
 from p4vpc.intent import ObjectId
 from p4vpc.model import Model, ModelSwitch
@@ -29,18 +28,17 @@ from p4vpc.services.access import AccessService
 from p4vpc.services.announced_moves import AnnouncedMoves
 from p4vpc.services.blocking import Blocking
 from p4vpc.services.concern import Concern
-from p4vpc.services.damping import DampingOptions
 from p4vpc.services.fleet import Fleet, Running, cancel
 from p4vpc.services.intents import IntentService
 from p4vpc.services.leases import Cluster, LeaseOptions, election_id_of, epoch_of
 from p4vpc.services.links import Discovery, LinkMonitor, LinkOptions, LinkState, LinkStatus
 from p4vpc.services.membership import Membership, Surroundings
 from p4vpc.services.models import Models
-from p4vpc.services.moves import Moves, first_places
 from p4vpc.services.origins import OriginIndex
 from p4vpc.services.outcomes import Outcome, Outcomes
 from p4vpc.services.progress import Progress
-from p4vpc.services.rerouting import TIER_SECONDS, Rerouting
+from p4vpc.services.relocation import MobilityOptions, Relocation
+from p4vpc.services.rerouting import Rerouting
 from p4vpc.services.responder import (
     Announcement,
     Attachment,
@@ -64,21 +62,6 @@ from p4vpc.store import Departure, Member, Snapshot, SoleUse, Store
 
 FEED_INTERVAL_SECONDS = 1.0
 """How often the store is asked for commits of other processes, and how soon after a failure it is tried again."""
-
-
-@dataclass(frozen=True, slots=True)
-class MobilityOptions:
-    """Times in seconds.
-
-    Attributes:
-        patience: how long other switches keep the revision before, while the new one of a port that moves is not ready.
-        redirect_limit: how long the old one redirects if some switch does not acknowledge.
-        damping: how often a port may be moved by what it announces.
-    """
-
-    patience: float = 5.0
-    redirect_limit: float = 600.0
-    damping: DampingOptions = field(default_factory=DampingOptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +120,7 @@ class Controller:
         self._on_packet = on_packet
         self._on_announcement = on_announcement
         self.announcements = LatestAnnouncements(self._announced)
-        self._mobility = mobility or MobilityOptions()
-        self._moves = Moves(time.monotonic, self._mobility.redirect_limit)
+        mobility = mobility or MobilityOptions()
         self.samples = SampleRing()
         self._feed_interval = feed_interval
         self._progress = Progress()
@@ -147,7 +129,7 @@ class Controller:
         self._blocking = Blocking()
         self.intents = IntentService(store, self._blocking, self._dirty.set, pipeline.architecture)
         self.access = AccessService(store, self._blocking)
-        self._announced_moves = AnnouncedMoves(self.intents, options=self._mobility.damping)
+        self._announced_moves = AnnouncedMoves(self.intents, options=mobility.damping)
         self._pace = Pace()
         self.origins = OriginIndex()
         self._outcomes = Outcomes(self._fleet, self._progress)
@@ -175,6 +157,7 @@ class Controller:
             )
             self._fleet.cluster = self._membership.cluster
         self._rerouting = Rerouting(self._links, self._fleet, self._progress, self._membership, self._recompile)
+        self._relocation = Relocation(mobility, self._fleet, self._progress, self._recompile)
         self._rollout = Rollout(self._progress.notify) if self._membership is None else self._membership.cluster.rollout
         self._own_tasks: tuple[asyncio.Task[None], ...] = ()
         self._log = structlog.get_logger().bind(switch="-")
@@ -282,7 +265,7 @@ class Controller:
         if self._membership is not None:
             self._membership.look_after(name)
         self._progress.notify()
-        if self._moves:
+        if self._relocation:
             self._dirty.set()
 
     def _others_changed(self) -> None:
@@ -290,7 +273,7 @@ class Controller:
         if self._rerouting.down_links() != self.down_links:
             self._rerouting.look_again()
             self._dirty.set()
-        if self._moves:
+        if self._relocation:
             self._dirty.set()
         self._progress.notify()
 
@@ -346,9 +329,11 @@ class Controller:
                 self._progress.notify()
             except Exception:  # one revision that cannot be handed out must not end all that come after it
                 self._log.exception("unexpected error, please report it")
-            await self._rerouting.run_once()  # also while the database is away
-            to_next = self._rerouting.seconds_to_next(time.monotonic())
-            pause = self._feed_interval if to_next is None else min(self._feed_interval, to_next)
+            await self._relocation.run_once()  # these two also while the database is away
+            await self._rerouting.run_once()
+            now = time.monotonic()
+            nexts = (self._relocation.seconds_to_next(now), self._rerouting.seconds_to_next(now))
+            pause = min((self._feed_interval, *(seconds for seconds in nexts if seconds is not None)))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, pause)):
                     await self._dirty.wait()
@@ -379,18 +364,13 @@ class Controller:
                 await self._hand_out(compiled)
                 await self.intents.prepare()
         await self._release_identifiers()
-        await self._redirect()
 
     async def _compile(self, snapshot: Snapshot) -> Compilation:
         departures, model = await self._blocking.run(self._read, snapshot)
         if not self._progress.is_ready:
             await self._first_look(model)
         # What was committed since the snapshot was taken comes with the next one.
-        self._moves.follow(model, (it for it in departures if it.revision <= snapshot.revision))
-        # The new place of one port may be the old one of another: it goes first, and redirects only to what is ready.
-        confirmed = self._moves.redirects()
-        ahead = {switch: confirmed.get(switch, NOBODY) for switch in self._moves.awaited()}
-        moved = {**self._moves.prospects(), **ahead}
+        moved = self._relocation.follow(model, (it for it in departures if it.revision <= snapshot.revision))
         down_links = self._rerouting.down_links() if self._progress.compiled is None else self.down_links
         return await self._recompile(self._progress.compiled, Input(model, moved, down_links))
 
@@ -447,13 +427,8 @@ class Controller:
             if self._membership is not None:
                 self._membership.tell_tiers(compiled.input)
         self._announced_moves.set_model(model)
-        ahead = self._moves.awaited().keys() & compiled.states.keys()
-        if ahead:
-            await self._announce_places(compiled, ahead)
-            self._fleet.hand_to(ahead, compiled)
-            await self._wait_for_new_places()
-        self._progress.compiled = await self._with_redirects(compiled)
-        self._fleet.hand_to(compiled.concerned | self._progress.compiled.concerned, self._progress.compiled)
+        self._progress.compiled = await self._relocation.lead(compiled)
+        self._relocation.give(compiled.concerned | self._progress.compiled.concerned, self._progress.compiled)
         self._rerouting.has_handed_out(self._progress.compiled)
         self._progress.compiled_revision = model.revision
         self._progress.is_ready = True
@@ -478,51 +453,6 @@ class Controller:
         for name, switch in model.switches.items():
             if name not in self._fleet:
                 self._add(switch)
-
-    async def _announce_places(self, compiled: Compilation, ahead: Set[str]) -> None:
-        """Let a VPC's leaves take frames from one that is new to it, before a port sends from there (ADR 22)."""
-        before = self._progress.compiled
-        places = first_places(before.input.model, compiled.input.model, ahead) if before is not None else {}
-        if before is None or not places:
-            return
-        it = before.input
-        prepared = await self._recompile(before, Input(it.model, it.moved, it.down_links, places))
-        there = prepared.changed.keys() & self._fleet.keys()  # a leaf may be gone with the port that was its last
-        self._fleet.hand_to(there, prepared)
-        await self._fleet.settled(there, it.model.revision, TIER_SECONDS)
-
-    async def _wait_for_new_places(self) -> None:
-        """Wait until the new switch of every port that moves is ready; not for one that is known to be away."""
-        patience, cluster = self._mobility.patience, self._cluster
-        if cluster is not None and any(cluster.owner(switch) != cluster.name for switch in self._moves.awaited()):
-            patience += cluster.lease_seconds  # its owner may have died just now
-        try:
-            async with asyncio.timeout(patience):
-                while True:
-                    self._moves.confirm(self._fleet.realised(self._moves.awaited().keys()))
-                    if all(self._fleet.is_away(switch) for switch in self._moves.awaited()):
-                        return
-                    await self._progress.changed()
-        except TimeoutError:
-            self._log.warning("ports move to where nothing is ready yet", switches=sorted(self._moves.awaited()))
-            self._moves.give_up_waiting()
-
-    async def _redirect(self) -> None:
-        """Let switches redirect as soon as there is somebody to redirect to, and as long as somebody may need it."""
-        if self._progress.compiled is None:
-            return
-        self._moves.expire()
-        self._moves.confirm(self._fleet.realised(self._moves.awaited().keys()))
-        before, self._progress.compiled = self._progress.compiled, await self._with_redirects(self._progress.compiled)
-        if self._progress.compiled is not before:
-            self._fleet.hand_to(self._progress.compiled.changed, self._progress.compiled)
-
-    async def _with_redirects(self, compiled: Compilation) -> Compilation:
-        """Return it with the redirects that are right at the moment."""
-        moved = {name: ports for name, ports in self._moves.redirects().items() if name in compiled.states}
-        if compiled.input.moved == moved:
-            return compiled
-        return await self._recompile(compiled, Input(compiled.input.model, moved, compiled.input.down_links))
 
     def _add(self, switch: ModelSwitch) -> None:
         target = _target(switch)
@@ -558,7 +488,7 @@ class Controller:
             next_election_id,
             standby_id=None if cluster is None else cluster.standby_id,
             catch_up=None if self._membership is None else partial(self._membership.catch_up, target.name),
-            current_revision=lambda: self._progress.compiled_revision,
+            current_revision=partial(self._fleet.revision_of, target.name),
             on_change=partial(self._agent_changed, target.name),
             on_packet=on_packet,
             on_ports=self._links.set_ports,
@@ -597,7 +527,7 @@ class Controller:
         compiled = self._progress.compiled_revision
         whole = compiled if elsewhere is None else min(compiled, elsewhere)
         realised = min((whole, *behind))
-        self._moves.acknowledge(realised)
+        self._relocation.acknowledge(realised)
         if self._is_new_whole and realised == compiled:
             garbage.keep()
             self._is_new_whole = False

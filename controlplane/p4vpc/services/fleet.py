@@ -31,6 +31,19 @@ class Running:
     is_deposed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A switch is given nothing for a while.
+
+    Attributes:
+        revision: the one that it stays at.
+        until: when it is let go of at the latest (seconds, monotonic).
+    """
+
+    revision: int
+    until: float
+
+
 class Fleet(Mapping[str, Running]):
     """What runs, by the switch's name.
 
@@ -39,7 +52,9 @@ class Fleet(Mapping[str, Running]):
 
     Attributes:
         cluster: knows of switches that other controllers own; None if there cannot be any.
-        behind: the names of switches that do not show all that they were ever meant to.
+        behind: the names of switches that do not show all that they were ever meant to, or that are held.
+        held: the switches that shall not hear of a revision yet, and of none that comes after it. Whatever they are
+            handed ends that.
     """
 
     def __init__(self, progress: Progress):
@@ -47,6 +62,7 @@ class Fleet(Mapping[str, Running]):
         self._running: dict[str, Running] = {}
         self.cluster: Cluster | None = None
         self.behind: set[str] = set()
+        self.held: dict[str, Hold] = {}
 
     def __getitem__(self, name: str) -> Running:
         return self._running[name]
@@ -65,6 +81,7 @@ class Fleet(Mapping[str, Running]):
     async def remove(self, name: str) -> None:
         """Let go of a switch. It keeps what it holds: whoever takes it over decides."""
         running = self._running.pop(name)
+        self.held.pop(name, None)
         await cancel(*running.tasks)
         self.behind.discard(name)
         if self.cluster is not None:
@@ -122,7 +139,7 @@ class Fleet(Mapping[str, Running]):
             status = None if self.cluster is None else self.cluster.status(name)
             is_realised = status is not None and 0 < status.desired_revision <= status.realised_revision
             is_realised = is_realised and status is not None and status.state is SwitchState.READY
-        if is_realised:
+        if is_realised and name not in self.held:
             self.behind.discard(name)
         else:
             self.behind.add(name)
@@ -137,14 +154,30 @@ class Fleet(Mapping[str, Running]):
         """The last revision that all other owners have given to their switches; None if there are no others."""
         return None if self.cluster is None else self.cluster.least_revision()
 
+    def hold(self, names: Iterable[str], revision: int, until: float) -> None:
+        """Let switches stay at a revision until they are handed something."""
+        for name in names:
+            self.held[name] = Hold(revision, until)
+            self.behind.add(name)
+            if self.cluster is not None:
+                self.cluster.mark(name)
+
+    def revision_of(self, name: str) -> int:
+        """The last revision that a switch has been given if it concerns it."""
+        hold = self.held.get(name)
+        return self._progress.compiled_revision if hold is None else hold.revision
+
     def hand_to(self, names: Iterable[str], compiled: Compilation) -> None:
         """Give some switches what they shall hold."""
         model = compiled.input.model
         for name in names:
             state, running = compiled.states[name], self._running[name]
+            is_let_go = self.held.pop(name, None) is not None
             running.agent.set_desired(replace(state, revision=model.revision))
             running.responder.set_view_source(partial(view_of_model, model, name))
             running.sampler.set_view(SampleView(model, name))
+            if is_let_go:
+                self.weigh(name)
 
     def realised(self, names: Set[str]) -> Mapping[str, int]:
         """What is realised at those of the switches that there are."""

@@ -3,7 +3,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Container, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from p4vpc import store as stored
 from p4vpc.compiler import Input
@@ -76,7 +76,13 @@ class Membership:
 
     def _status(self, name: str) -> SwitchStatus | None:
         running = self._of.fleet.get(name)
-        return running.agent.own_status if running is not None and running.agent.is_owner else None
+        if running is None or not running.agent.is_owner:
+            return None
+        status, hold = running.agent.own_status, self._of.fleet.held.get(name)
+        if hold is None:
+            return status
+        # Others are told of the revision that all our switches have, so that this one has not got it must show.
+        return replace(status, desired_revision=hold.revision + 1, changed_revision=hold.revision + 1)
 
     def _owns(self, name: str) -> bool:
         return name in self._of.fleet and self._of.fleet[name].agent.is_owner
@@ -140,5 +146,9 @@ class Membership:
         it.on_commit()
         agent = it.fleet[name].agent
         # The new switch of a port that moves is given its revision before everybody else.
-        while max(it.progress.compiled_revision, it.progress.failed_revision, agent.given_revision) < revision:
+        # One that is held here may have been let go of by the owner before.
+        while (
+            name in it.fleet.held
+            or max(it.progress.compiled_revision, it.progress.failed_revision, agent.given_revision) < revision
+        ):
             await it.progress.changed()

@@ -28,13 +28,20 @@ class _Arrival:
         switch: None behind a foreign VTEP.
         revision: the first that we know it there.
         is_confirmed: the switch has realised that revision. Once it has, it stays so: redirects do not flicker.
+        until: when it will have been waited for long enough (seconds); None: nobody has said yet.
         is_overdue: it was waited for long enough.
     """
 
     switch: str | None
     revision: int
     is_confirmed: bool
+    until: float | None = None
     is_overdue: bool = False
+
+    @property
+    def awaited(self) -> str | None:
+        """The switch, as long as it is waited for."""
+        return None if self.is_confirmed or self.is_overdue else self.switch
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,26 +99,66 @@ class Moves:
             if arrival.switch is not None and realised.get(arrival.switch, 0) >= arrival.revision:
                 arrival.is_confirmed = True
 
-    def awaited(self) -> dict[str, int]:
-        """Return which switches shall realise which revision before others hear of it."""
+    def awaited(self, since: int = 0) -> dict[str, int]:
+        """Return which switches shall realise which revision, later than `since`, before others hear of it."""
         revisions: dict[str, int] = {}
         for arrival in self._arrivals.values():
-            if arrival.switch is not None and not arrival.is_confirmed and not arrival.is_overdue:
-                revisions[arrival.switch] = max(arrival.revision, revisions.get(arrival.switch, 0))
+            if (switch := arrival.awaited) is not None and arrival.revision > since:
+                revisions[switch] = max(arrival.revision, revisions.get(switch, 0))
         return revisions
 
-    def give_up_waiting(self) -> None:
-        """Never wait for those again that are waited for now."""
+    def bide(self, since: int, until: float) -> None:
+        """Say until when those are waited for that shall realise a revision later than `since`."""
         for arrival in self._arrivals.values():
-            arrival.is_overdue = True
+            if arrival.until is None and arrival.revision > since:
+                arrival.until = until
+
+    def late(self) -> Set[str]:
+        """Return the switches that have not been ready at once, and are still waited for."""
+        switches = (it.awaited for it in self._arrivals.values() if it.until is not None)
+        return {switch for switch in switches if switch is not None}
+
+    def held_back(self, model: Model, since: int = 0) -> Set[str]:
+        """Return the switches that shall not hear yet of moves that are waited for, by revisions later than `since`.
+
+        Those are all that have to do with the port's VPC: they would send to where it is not known yet. A new place is
+        held back by older moves only, so that of all that are waited for the oldest can always go on.
+        """
+        oldest: dict[str, int] = {}
+        for arrival in self._arrivals.values():
+            if (switch := arrival.awaited) is not None:
+                oldest[switch] = min(arrival.revision, oldest.get(switch, arrival.revision))
+        left: defaultdict[ObjectId, set[str]] = defaultdict(set)
+        for port, old in self._left:
+            left[port].add(old)
+        found: set[str] = set()
+        for port, arrival in self._arrivals.items():
+            vpc = model.vpcs.get(vpc_of(port))
+            if arrival.awaited is None or arrival.revision <= since or vpc is None:
+                continue
+            around = {*vpc.switches, *vpc.candidate_switches, *left[port]} - {arrival.awaited}
+            found |= {name for name in around if name not in oldest or oldest[name] > arrival.revision}
+        return found
+
+    def give_up(self, is_away: Callable[[str], bool]) -> Set[str]:
+        """Never wait again for those that have had their time, or are away; return them."""
+        now = self._clock()
+        switches: set[str] = set()
+        for arrival in self._arrivals.values():
+            if (switch := arrival.awaited) is None or arrival.until is None:
+                continue
+            if arrival.until <= now or is_away(switch):
+                arrival.is_overdue = True
+                switches.add(switch)
+        return switches
 
     def redirects(self) -> Mapping[str, Moved]:
         """Return which switches shall redirect for which ports now."""
         return self._by_switch(lambda arrival: arrival.is_confirmed)
 
-    def prospects(self) -> Mapping[str, Moved]:
-        """Return which switches shall redirect for which ports if all that is awaited comes true."""
-        return self._by_switch(lambda arrival: arrival.is_confirmed or not arrival.is_overdue)
+    def prospects(self, since: int = 0) -> Mapping[str, Moved]:
+        """Return which switches shall redirect for which ports if all comes true that is awaited later than `since`."""
+        return self._by_switch(lambda it: it.is_confirmed or (not it.is_overdue and it.revision > since))
 
     def _by_switch(self, is_reachable: Callable[[_Arrival], bool]) -> Mapping[str, Moved]:
         found: defaultdict[str, set[ObjectId]] = defaultdict(set)

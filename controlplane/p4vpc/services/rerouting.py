@@ -103,7 +103,9 @@ class Rerouting:
             compiled = replace(it, input=of, changed={})  # not again before anything else changes
         self._progress.compiled = compiled
         self._log.info("going round links", down_links=sorted(link.key for link in step))
-        for tier, names in _tiers(of.model, compiled.changed, is_downwards=not dead):
+        # Those that are held may send over a dead link what the others, who know better, do not send any more.
+        told = compiled.changed.keys() | (self._fleet.held.keys() if dead else set())
+        for tier, names in _tiers(of.model, told, is_downwards=not dead):
             self._fleet.hand_to(names, compiled)
             has_followed = partial(self._told_round, tier, names, dead, back)
             await self._fleet.settled(names, of.model.revision, TIER_SECONDS, has_followed)

@@ -15,13 +15,15 @@ import grpc
 import pytest
 from finsy.proto import p4r, p4r_grpc, rpc_code
 
-from p4vpc.services import Controller, Outcome
+from p4vpc.intent import load_yaml
+from p4vpc.services import Controller, MobilityOptions, Outcome
 from p4vpc.services.links import LinkOptions
 from p4vpc.southbound import AgentOptions, Pipeline, PipelineState
 from p4vpc.store import Store
 from tests.integration.controller.fault_fabric import FaultFabric, Figures, PortedSwitch, bulk, fault_fabric
 from tests.integration.controller.running import BOUND_SECONDS, PIPELINE, apply, controlling, realise, realised, until
 from tests.integration.controller.targets import BMV2, Bmv2
+from tests.integration.controller.test_mobility import BLUE, Host, blue
 
 OPTIONS = AgentOptions(batch_size=20, first_backoff=0.02, last_backoff=0.2, inspection_round=0)
 INSPECTING = replace(OPTIONS, inspection_round=2.0)
@@ -49,9 +51,10 @@ async def fabric(request: pytest.FixtureRequest) -> AsyncIterator[FaultFabric]:
 
 
 def running_with(
-    store: Store, options: AgentOptions = OPTIONS, pipeline: Pipeline = PIPELINE
+    store: Store, options: AgentOptions = OPTIONS, pipeline: Pipeline = PIPELINE, **more: Any
 ) -> AbstractAsyncContextManager[Controller]:
-    return controlling(store, pipeline, options=options, link_options=LinkOptions(first_look=1.0, lldp_interval=0))
+    links = LinkOptions(first_look=1.0, lldp_interval=0)
+    return controlling(store, pipeline, options=options, link_options=links, **more)
 
 
 async def shown(running: Controller, leaf: str, revision: int) -> None:
@@ -110,6 +113,32 @@ async def test_a_switch_that_answers_slowly(store: Store, fabric: FaultFabric) -
             await realised(running, revision)
             figures.settled()
         await figures.judge(fabric, store, more=f"{len(ports)} revisions realised at the others meanwhile")
+
+
+async def test_a_port_moves_to_a_switch_that_answers_slowly(store: Store, fabric: FaultFabric) -> None:
+    """A leaf that the port's VPC is not at shows each of ten revisions meanwhile; the port's old leaf waits."""
+    figures, slow = Figures("a port moves to a slow switch", fabric.kind), fabric.proxies["leaf3"]
+    ports = [Host(f"bulk{number}", number).at("leaf1") for number in range(40, 50)]
+    mobility = MobilityOptions(patience=10 * BOUND_SECONDS)
+    async with running_with(store, mobility=mobility) as running:
+        await realise(running, [*fabric.base(), *load_yaml(BLUE, "test"), blue("mover", 31, "leaf2")])
+        async with fabric.sending():
+            slow.open.clear()
+            move = await apply(running, [blue("mover", 31, "leaf3")])
+            await until(running, lambda _: slow.writes > 0 and running.compiled_revision == move)
+            for intent in ports:
+                revision = await apply(running, [intent])
+                await shown(running, "leaf1", revision)
+            agents = running.agents()
+            assert agents["leaf3"].status.realised_revision < move, "it has not answered"
+            assert agents["leaf2"].status.desired_revision < move, "the old place does not let go before"
+            slow.heal()
+            figures.heal()
+            await realised(running, revision)
+            figures.settled()
+            await until(running, lambda _: (it := running.compilation) is not None and not it.input.moved)
+            await realised(running, revision)  # without redirects, which end when all have realised the move
+        await figures.judge(fabric, store, more=f"{len(ports)} revisions realised at leaf1 meanwhile")
 
 
 async def test_a_switch_that_accepts_and_forgets(store: Store, fabric: FaultFabric) -> None:

@@ -15,7 +15,8 @@ from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.packet import Packet, Raw
 
 from p4vpc.intent import Intent, ObjectId, Port, SwitchAttachment, from_document, load_yaml
-from p4vpc.services import Controller, DampingOptions, MobilityOptions, Outcome, read_drops
+from p4vpc.services import Concern, Controller, DampingOptions, MobilityOptions, Outcome, read_drops
+from p4vpc.services.links import LinkOptions
 from p4vpc.southbound.session import Session
 from p4vpc.store import Store
 from tests.integration.controller.running import BOUND_SECONDS, apply, controlling, realise
@@ -376,6 +377,148 @@ async def test_nobody_hears_of_a_move_before_the_new_place_is_ready(
         assert redirects(running, "leaf3") == 0, "there is nobody to redirect to"
         gate.open.set()
         assert await running.wait_realised(revision, BOUND_SECONDS) is Outcome.REALISED
+
+
+BLUE = """
+kind: tenant
+name: blue
+---
+kind: vpc
+tenant: blue
+name: lab
+---
+kind: subnet
+tenant: blue
+vpc: lab
+name: web
+ipv4: 10.0.1.0/24
+"""
+
+
+def blue(name: str, number: int, switch: str = "leaf1") -> Intent:
+    document: dict[str, object] = {
+        **{"kind": "port", "tenant": "blue", "vpc": "lab", "name": name, "subnet": "web"},
+        **{"mac": f"02:00:00:00:09:{number:02x}", "addresses": [f"10.0.1.{number}"], "security_groups": []},
+        **{"attachment": {"switch": switch, "port": number}},
+    }
+    return from_document(document)
+
+
+async def test_a_slow_new_place_holds_up_nobody_but_the_vpcs_switches(
+    store: Store, fabric: WiredFabric, gate: Gate
+) -> None:
+    """Commits elsewhere are realised before the slow leaf has taken a single write; the old place goes on meanwhile."""
+    async with moving(store, patience=10 * BOUND_SECONDS) as running:
+        sources = [(WEB, ("leaf2", WEB.number)), (DB, ("leaf2", DB.number))]
+        await realise(
+            running,
+            [*base(fabric), *load_yaml(BLUE, "test"), WEB.at("leaf2"), DB.at("leaf2"), MOVER.at("leaf2")],
+        )
+        traffic = Traffic(fabric, sources, MOVER, (OLD, NEW))
+        async with sending(traffic):
+            await arrive(traffic, OLD)
+            gate.close(3)
+            move = await apply(running, [MOVER.at("leaf3")])
+            for number in (21, 22, 23):
+                revision = await apply(running, [blue(f"web-{number}", number)])
+                concern = Concern("blue", {"blue/lab"})
+                assert await running.wait_realised(revision, BOUND_SECONDS, concern=concern) is Outcome.REALISED
+                assert has_realised(running, "leaf1", revision)
+            assert actions(running, "leaf1", "access_ports").count("set_access") == 3
+            status = running.agents()["leaf2"].status
+            assert status.desired_revision < move, "it must not send to where the port is not known yet"
+            assert running.agents()["leaf3"].status.realised_revision < move, "nothing is ready there"
+            assert redirects(running, "leaf2") == 0
+            red = Concern("red", {"red/prod"})
+            for waited in (move, revision):
+                assert await running.wait_realised(waited, 0.05) is Outcome.TIMEOUT
+                assert await running.wait_realised(waited, 0.05, concern=red) is Outcome.TIMEOUT
+            await arrive(traffic, OLD)
+            gate.open.set()
+            await arrive(traffic, NEW)
+        assert await running.wait_realised(revision, BOUND_SECONDS) is Outcome.REALISED
+        await until(lambda: not any(redirects(running, leaf) for leaf in LEAVES))
+        assert {it.desired_revision for it in running.status.switches} == {store.revision}
+
+
+async def test_a_leaf_that_is_held_gets_ports_in_its_turn(store: Store, fabric: WiredFabric, gate: Gate) -> None:
+    """A port moves to a slow leaf, another one to a leaf that waits for that: nothing is lost on the way to either."""
+    async with moving(store, patience=10 * BOUND_SECONDS) as running:
+        ports = [WEB.at("leaf1"), DB.at("leaf1"), MOVER.at("leaf2"), STAYER.at("leaf1")]
+        await realise(running, [*base(fabric), *ports])
+        first = Traffic(fabric, SOURCES, MOVER, (OLD, NEW))
+        here, there = ("leaf1", STAYER.number), ("leaf2", STAYER.number)
+        second = Traffic(fabric, SOURCES, STAYER, (here, there))
+        async with sending(first), sending(second):
+            await arrive(first, OLD)
+            gate.close(3)
+            move = await apply(running, [MOVER.at("leaf3")])
+            await until(lambda: "leaf2" in running._fleet.held)
+            last = await apply(running, [STAYER.at("leaf2")])
+            await until(lambda: running.compiled_revision == last)
+            await arrive(first, OLD)
+            await arrive(second, here)
+            assert running.agents()["leaf2"].given_revision < move
+            gate.open.set()
+            await arrive(first, NEW)
+            await arrive(second, there)
+        assert await running.wait_realised(last, BOUND_SECONDS) is Outcome.REALISED
+        await until(lambda: not any(redirects(running, leaf) for leaf in LEAVES))
+
+
+async def test_a_port_that_moves_on_does_not_wait_for_the_slow_leaf_between(
+    store: Store, fabric: WiredFabric, gate: Gate
+) -> None:
+    async with moving(store, patience=10 * BOUND_SECONDS) as running:
+        await realise(running, [*base(fabric), WEB.at("leaf1"), DB.at("leaf1"), MOVER.at("leaf2")])
+        third = ("leaf1", MOVER.number)
+        traffic = Traffic(fabric, SOURCES, MOVER, (OLD, NEW, third))
+        async with sending(traffic):
+            gate.close(3)
+            await apply(running, [MOVER.at("leaf3")])
+            await until(lambda: "leaf1" in running._fleet.held)
+            await arrive(traffic, OLD)
+            revision = await apply(running, [MOVER.at("leaf1")])
+            await arrive(traffic, third)
+            await until(lambda: has_realised(running, "leaf1", revision))
+            gate.open.set()
+        assert await running.wait_realised(revision, BOUND_SECONDS) is Outcome.REALISED
+        await until(lambda: not any(redirects(running, leaf) for leaf in LEAVES))
+
+
+async def test_a_stream_of_moves_to_a_slow_leaf_starves_nobody(store: Store, fabric: WiredFabric, gate: Gate) -> None:
+    """Whoever waits for one after the other is told after `patience`, whatever is still to come."""
+    movers = [Host(f"mover{number}", number) for number in range(40, 80)]
+    async with moving(store, patience=0.5) as running:
+        await realise(running, [*base(fabric), WEB.at("leaf1"), *(host.at("leaf2") for host in movers)])
+        gate.close(3)
+        first = store.revision + 1
+        for host in movers:
+            await apply(running, [host.at("leaf3")])
+            if running.agents()["leaf1"].given_revision >= first:
+                break
+            await asyncio.sleep(0.1)
+        assert running.agents()["leaf1"].given_revision >= first
+        assert running.agents()["leaf3"].status.realised_revision < first
+        gate.open.set()
+        assert await running.wait_realised(store.revision, BOUND_SECONDS) is Outcome.REALISED
+        await until(lambda: not any(redirects(running, leaf) for leaf in LEAVES))
+
+
+async def test_a_leaf_that_is_held_goes_round_dead_links(store: Store, fabric: WiredFabric, gate: Gate) -> None:
+    """It learns of the move with that: a dead link loses everything, a move that is early what is for one port."""
+    links = LinkOptions(hold=0.05, longest_hold=0.1)
+    options = {"mobility": MobilityOptions(patience=10 * BOUND_SECONDS), "link_options": links}
+    async with controlling(store, **options) as running:
+        await realise(running, [*base(fabric), WEB.at("leaf1"), DB.at("leaf1"), MOVER.at("leaf2")])
+        gate.close(3)
+        move = await apply(running, [MOVER.at("leaf3")])
+        await until(lambda: {"leaf1", "leaf2"} <= running._fleet.held.keys())
+        fabric.ports["leaf1"].set_link(1, is_up=False)
+        await until(lambda: ObjectId("link", "leaf1-leaf2") in running.down_links)
+        await until(lambda: has_realised(running, "leaf1", move) and has_realised(running, "leaf2", move))
+        gate.open.set()
+        assert await running.wait_realised(move, BOUND_SECONDS) is Outcome.REALISED
 
 
 async def test_a_move_to_a_leaf_that_is_away_does_not_hold_up_others(store: Store, fabric: WiredFabric) -> None:

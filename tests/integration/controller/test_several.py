@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
-from p4vpc.intent import Intent, ObjectId
-from p4vpc.services import Controller, ControllerStatus, LeaseOptions, Outcome
+from p4vpc.intent import Intent, ObjectId, load_yaml
+from p4vpc.services import Concern, Controller, ControllerStatus, LeaseOptions, MobilityOptions, Outcome
 from p4vpc.services.links import LinkOptions
 from p4vpc.southbound import PipelineState, SwitchState
 from p4vpc.store import Delete, Put, Store
@@ -17,13 +17,16 @@ from tests.integration.controller.steady import SteadyTraffic
 from tests.integration.controller.targets import TARGETS, RealSwitch
 from tests.integration.controller.test_controller import PORTS, fabric, fakes, port
 from tests.integration.controller.test_mobility import (
+    BLUE,
     DB,
     LEAVES,
     LINKS,
     MOVER,
     WEB,
+    Gate,
     arrive,
     base,
+    blue,
     redirects,
     sending,
 )
@@ -254,6 +257,89 @@ async def test_a_move_between_leaves_of_two_controllers_loses_nothing(shared: st
         for running in controllers:
             await until(running, lambda _, it=running: not any(redirects(it, leaf) for leaf in LEAVES))
             await realised(running, revision)
+
+
+async def test_a_slow_leaf_of_another_controller_holds_up_nobody_but_the_vpcs_leaves(
+    shared: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both know who is behind; and who takes over a leaf that is held goes on to hold it."""
+    gate = Gate(monkeypatch)
+    async with AsyncExitStack() as stack:
+        wires = await stack.enter_async_context(wired(LEAVES, LINKS))
+        lives = [await stack.enter_async_context(AsyncExitStack()) for _ in range(2)]
+        controllers = []
+        for name, life in zip(("one", "two"), lives, strict=True):
+            store = life.enter_context(Store(shared))
+            mobility, links = MobilityOptions(patience=10 * BOUND_SECONDS), LinkOptions(lldp_interval=0.0)
+            running = controlling(store, leases=options(name), link_options=links, mobility=mobility)
+            controllers.append(await life.enter_async_context(running))
+        one, two = controllers
+        await realised(one, await apply(one, [*base(wires), *load_yaml(BLUE, "test")]))
+        await balanced(one, two)
+        owned = owners(one.status)
+        old = next(leaf for leaf in LEAVES if owned[leaf] == "one")
+        new = next(leaf for leaf in LEAVES if owned[leaf] == "two")
+        other = next(leaf for leaf in LEAVES if leaf not in (old, new))
+        hosts = [WEB.at(old), DB.at(old), MOVER.at(old)]
+        await realised(two, await apply(one, hosts))
+        here, there = (old, MOVER.number), (new, MOVER.number)
+        traffic = SteadyTraffic(wires, tuple((host, (old, host.number)) for host in (WEB, DB)), MOVER, (here, there))
+        async with sending(traffic):
+            await arrive(traffic, here, 20)
+            gate.close(LEAVES.index(new) + 1)
+            move = await apply(one, [MOVER.at(new)])
+            for number in (21, 22):
+                revision = await apply(one, [blue(f"web-{number}", number, other)])
+                concern = Concern("blue", {"blue/lab"})
+                for running in controllers:
+                    assert await running.wait_realised(revision, BOUND_SECONDS, concern=concern) is Outcome.REALISED
+            for running in controllers:
+                for waited in (move, revision):
+                    assert await running.wait_realised(waited, 0.1) is Outcome.TIMEOUT
+                assert await running.wait_realised(move, 0.1, concern=Concern("red")) is Outcome.TIMEOUT
+            await lives[0].aclose()
+            await until(two, lambda status: set(owners(status).values()) == {"two"})
+            await until(two, lambda status: two.agents()[old].status.state is SwitchState.SYNCHRONISING)
+            await arrive(traffic, here, 20)
+            assert two.agents()[old].given_revision < move
+            gate.open.set()
+            await arrive(traffic, there, 20)
+        await realised(two, revision)
+        await until(two, lambda _: not any(redirects(two, leaf) for leaf in LEAVES))
+
+
+async def test_who_is_held_by_its_owner_counts_as_behind_elsewhere(
+    shared: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also at a controller that has ceased to wait, or has heard before the owner that it need not."""
+    gate = Gate(monkeypatch)
+    async with AsyncExitStack() as stack:
+        wires = await stack.enter_async_context(wired(LEAVES, LINKS))
+        controllers = []
+        for name in ("one", "two"):
+            store = stack.enter_context(Store(shared))
+            mobility, links = MobilityOptions(patience=10 * BOUND_SECONDS), LinkOptions(lldp_interval=0.0)
+            running = controlling(store, leases=options(name), link_options=links, mobility=mobility)
+            controllers.append(await stack.enter_async_context(running))
+        one, two = controllers
+        await realised(one, await apply(one, base(wires)))
+        await balanced(one, two)
+        owned = owners(one.status)
+        old = next(leaf for leaf in LEAVES if owned[leaf] == "one")
+        new = next(leaf for leaf in LEAVES if owned[leaf] == "two")
+        await realised(two, await apply(one, [WEB.at(old), MOVER.at(old)]))
+        gate.close(LEAVES.index(new) + 1)
+        move = await apply(one, [MOVER.at(new)])
+        for running in controllers:
+            await until(running, lambda _, it=running: old in it._fleet.held)
+        compiled = two.compilation
+        assert compiled is not None
+        two._fleet.hand_to([old], compiled)  # as if it had given up: what it hands to others' switches goes nowhere
+        await until(two, lambda _: (status := two._fleet.status_of(old)).desired_revision > status.realised_revision)
+        assert old in two._fleet.behind
+        gate.open.set()
+        for running in controllers:
+            await realised(running, move)
 
 
 async def test_a_link_that_only_one_controller_knows_to_be_dead_is_gone_round_by_all(shared: str) -> None:

@@ -70,9 +70,12 @@ def test_the_new_place_goes_first_then_the_old_one_redirects_until_all_have_ackn
     assert moves.redirects() == {}
 
 
-def test_whoever_is_waited_for_in_vain_is_redirected_to_when_ready(moves: Moves) -> None:
+def test_whoever_is_waited_for_in_vain_is_redirected_to_when_ready(moves: Moves, clock: Clock) -> None:
     moves.follow(model(2, "leaf2"), left("leaf1", 2))
-    moves.give_up_waiting()
+    moves.bide(1, 5.0)
+    assert moves.give_up(lambda _: False) == set()
+    clock.now = 5.0
+    assert moves.give_up(lambda _: False) == {"leaf2"}
     assert (moves.awaited(), moves.prospects(), moves.redirects()) == ({}, {}, {})
     moves.confirm({"leaf2": 2})
     assert moves.redirects() == {"leaf1": {PORT}}
@@ -133,6 +136,61 @@ def test_after_the_limit_nobody_redirects(moves: Moves, clock: Clock) -> None:
     clock.now = 10.0
     moves.expire()
     assert not moves
+
+
+def test_who_is_away_is_not_waited_for(moves: Moves) -> None:
+    moves.follow(model(2, "leaf2"), left("leaf1", 2))
+    assert moves.give_up(lambda _: True) == set(), "nobody has said for how long yet"
+    moves.bide(1, 5.0)
+    assert moves.late() == {"leaf2"}
+    assert moves.give_up(lambda name: name == "leaf2") == {"leaf2"}
+    assert (moves.awaited(), moves.late(), moves.prospects()) == ({}, set(), {})
+
+
+def test_only_moves_that_are_new_are_led(moves: Moves) -> None:
+    moves.follow(model(2, "leaf2"), left("leaf1", 2))
+    assert (moves.awaited(1), moves.prospects(1)) == ({"leaf2": 2}, {"leaf1": {PORT}})
+    assert (moves.awaited(2), moves.prospects(2)) == ({}, {})
+    moves.confirm({"leaf2": 2})
+    assert moves.prospects(2) == {"leaf1": {PORT}}
+
+
+def test_who_has_to_do_with_the_vpc_is_held_back_until_the_new_place_is_ready(moves: Moves) -> None:
+    there = BASE.vpcs["red/prod"].switches | BASE.vpcs["red/prod"].candidate_switches
+    assert len(there) > 1
+    moves.follow(model(2, "leaf9"), left("leaf1", 2))
+    assert moves.held_back(model(2, "leaf9")) == there | {"leaf1"}
+    assert moves.held_back(model(2, "leaf9"), 2) == set(), "that move is no news"
+    moves.confirm({"leaf9": 2})
+    assert moves.held_back(model(2, "leaf9")) == set()
+
+
+def test_an_old_place_with_nothing_else_of_the_vpc_is_held_back_and_a_new_one_is_not(moves: Moves) -> None:
+    moves.follow(model(2, "leaf2"), [Departure(PORT, "leaf9", 2)])
+    held = moves.held_back(model(2, "leaf2"))
+    assert "leaf9" in held
+    assert "leaf2" not in held
+
+
+def test_new_places_are_held_back_by_older_moves_only(moves: Moves) -> None:
+    """Two that wait for each other would both wait in vain."""
+    other = next(port.id for port in BASE.vpcs["red/prod"].ports if port.id != PORT and port.switch == "leaf2")
+    moves.follow(model(2, "leaf2"), left("leaf1", 2))
+
+    def both(revision: int) -> Model:
+        moved = model(revision, "leaf2")
+        vpc = moved.vpcs["red/prod"]
+        ports = tuple(replace(it, place=LocalPlace("leaf1", 21, 0, 2)) if it.id == other else it for it in vpc.ports)
+        return replace(moved, vpcs={**moved.vpcs, "red/prod": replace(vpc, ports=ports)})
+
+    moves.follow(both(3), [Departure(other, "leaf2", 3)])
+    assert moves.awaited() == {"leaf2": 2, "leaf1": 3}
+    held = moves.held_back(both(3))
+    assert "leaf1" in held, "it gets the port in its turn"
+    assert "leaf2" not in held, "the other one comes from there, but it goes first"
+    moves.confirm({"leaf2": 2})
+    assert "leaf1" not in moves.held_back(both(3))
+    assert "leaf2" in moves.held_back(both(3))
 
 
 def test_a_leaf_is_new_to_a_vpc_that_has_neither_a_port_nor_a_candidate_there() -> None:
