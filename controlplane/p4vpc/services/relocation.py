@@ -4,7 +4,7 @@
 Until the new switch of a port is ready, nobody else who has to do with the port's VPC shall hear of the move. One that
 answers is ready at once, and is simply waited for. One that is slow holds up nobody but those: they are held
 (`Fleet.hold`) at the revision before until it is ready, has gone away, or has had its time; every other switch gets
-this revision and all that come after it (docs/adr/0032). Who moves, and who may redirect, is known to `moves`.
+this revision and all that come after it (docs/adr/0031). Who moves, and who may redirect, is known to `moves`.
 """
 
 import asyncio
