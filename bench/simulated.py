@@ -124,6 +124,10 @@ class SimulatedSession:
     async def packet_out(self, packet: p4r.PacketOut) -> None:
         """Nobody is at the ports."""
 
+    async def has_gnmi(self) -> bool:
+        """It tells its port states."""
+        return True
+
     async def port_states(self) -> AsyncIterator[Mapping[int, bool]]:
         """Tell of ports that somebody has unplugged or plugged in."""
         while True:
