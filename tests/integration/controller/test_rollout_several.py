@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import grpc
 import pytest
 
 from p4vpc.intent import ObjectId
@@ -128,6 +129,33 @@ async def test_a_switch_that_refuses_it_stops_the_roll_out_for_all_controllers(
         assert not any(map(has_new, old))
         for switch in old:
             switch.refuses_pipelines = False
+        for running in (one, two):
+            await realised(running, 1)
+    assert all(map(has_new, old))
+
+
+async def test_what_a_switch_waits_for_is_told_to_all_controllers_when_it_changes(
+    shared: str, old: list[FakeSwitch]
+) -> None:
+    """Its owner has told others that it waits for another switch, which then fails: nothing else happens to it."""
+    switches = both(old)
+    for switch in old:
+        switch.held.clear()
+    async with renewing(shared, "one") as one, renewing(shared, "two") as two:
+        for running in (one, two):
+            await until(running, lambda status: len(set(owners(status).values()) - {""}) == 2)
+        first = (await until_turn(shared, fails=False)).switch
+        (second,) = switches.keys() - {first}
+        await until_waiting((one, two), second, f"the new pipeline is being put on {first}")
+        refused = {ids.table: grpc.StatusCode.INVALID_ARGUMENT.value[0] for ids in NEW.info.ids.values()}
+        switches[first].refused_tables.update(refused)
+        switches[first].held.set()
+        turn = await until_turn(shared, fails=True)
+        assert turn.switch == first
+        error = f"the roll-out of the new pipeline has stopped at {first}: {turn.failure}"
+        await until_waiting((one, two), second, error)
+        switches[first].refused_tables.clear()
+        switches[second].held.set()
         for running in (one, two):
             await realised(running, 1)
     assert all(map(has_new, old))

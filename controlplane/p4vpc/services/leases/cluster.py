@@ -97,7 +97,7 @@ class Cluster:
             intent=hooks.intent,
             is_ours=hooks.owns,
             is_well=hooks.is_well,
-            on_change=hooks.change,
+            on_change=self._rollout_changed,
         )
         self._listening: Listening | None = None
         self._unreported: set[str] = set()
@@ -232,6 +232,11 @@ class Cluster:
             self._keeper.look()
         if what in (NEW_LEASES, NEW_REPORTS, ""):
             self._to_read.set()
+
+    def _rollout_changed(self) -> None:
+        for switch in self.rollout.waiting:  # its status says what it waits for
+            self.mark(switch)
+        self._hooks.change()
 
     def _took_notice(self, table: LeaseTable, reports: Sequence[Report] = ()) -> None:
         self._elsewhere.take(table, reports)
