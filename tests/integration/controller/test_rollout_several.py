@@ -2,7 +2,7 @@
 """A new pipeline goes from switch to switch of the whole fabric, whichever controllers they have. docs/adr/0029."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import grpc
@@ -85,15 +85,21 @@ async def until_waiting(controllers: Sequence[Controller], switch: str, error: s
         )
 
 
+async def in_turn(url: str, controllers: Sequence[Controller], switches: Collection[str]) -> tuple[str, str]:
+    """Wait until each controller has a switch, and it is the turn of one; that one and the other."""
+    for running in controllers:
+        await until(running, lambda status: len(set(owners(status).values()) - {""}) == 2)
+    first = (await until_turn(url, fails=False)).switch
+    (second,) = set(switches) - {first}
+    return first, second
+
+
 async def test_one_switch_of_the_fabric_is_changed_at_a_time(shared: str, old: list[FakeSwitch]) -> None:
     switches = both(old)
     for switch in old:
         switch.held.clear()
     async with renewing(shared, "one") as one, renewing(shared, "two") as two:
-        for running in (one, two):
-            await until(running, lambda status: len(set(owners(status).values()) - {""}) == 2)
-        first = (await until_turn(shared, fails=False)).switch
-        (second,) = switches.keys() - {first}
+        first, second = await in_turn(shared, (one, two), switches)
         await switches[first].until(lambda: has_new(switches[first]))
         await until_waiting((one, two), second, f"the new pipeline is being put on {first}")
         assert not has_new(switches[second])
@@ -142,10 +148,7 @@ async def test_what_a_switch_waits_for_is_told_to_all_controllers_when_it_change
     for switch in old:
         switch.held.clear()
     async with renewing(shared, "one") as one, renewing(shared, "two") as two:
-        for running in (one, two):
-            await until(running, lambda status: len(set(owners(status).values()) - {""}) == 2)
-        first = (await until_turn(shared, fails=False)).switch
-        (second,) = switches.keys() - {first}
+        first, second = await in_turn(shared, (one, two), switches)
         await until_waiting((one, two), second, f"the new pipeline is being put on {first}")
         refused = {ids.table: grpc.StatusCode.INVALID_ARGUMENT.value[0] for ids in NEW.info.ids.values()}
         switches[first].refused_tables.update(refused)
