@@ -137,10 +137,14 @@ def _first(pairs: Sequence[tuple[HostPlan, HostPlan]], what: str) -> tuple[HostP
     return pairs[0]
 
 
+def _apart(pairs: Sequence[tuple[HostPlan, HostPlan]]) -> tuple[HostPlan, HostPlan]:
+    return _first([(a, b) for a, b in pairs if a.plug.switch != b.plug.switch], "on two leaves that may talk")
+
+
 async def restart_leaf(run: Run, say: Callable[[str], None]) -> Result:
     """Kill a leaf under traffic and start it again; forwarding has to come back without a command."""
     pairs = reachable_pairs(run)
-    source, target = _first([(a, b) for a, b in pairs if a.plug.switch != b.plug.switch], "on two leaves that may talk")
+    source, target = _apart(pairs)
     leaf = target.plug.switch
     others = [(a, b) for a, b in pairs if leaf not in (a.plug.switch, b.plug.switch)]
     bystanders = _first(others, f"away from {leaf} that may talk")
@@ -204,12 +208,9 @@ async def restart_controller(run: Run, say: Callable[[str], None]) -> Result:
 
 async def cut_link(run: Run, say: Callable[[str], None]) -> Result:
     """Cut the link behind a spine, which no watch port of the sending leaf can see, and mend it again."""
-    pairs = reachable_pairs(run)
-    source, target = _first([(a, b) for a, b in pairs if a.plug.switch != b.plug.switch], "on two leaves that may talk")
+    source, target = _apart(reachable_pairs(run))
     leaf = target.plug.switch
-    cables = _cables(run, leaf)
-    if len(cables) < _LEAST_DOWNLINKS:
-        raise TopoError(f"{leaf} has no second link to another switch")
+    cables = _several_cables(run, leaf)
     await _wait_heard(run)
     async with Traffic(run, [(source, target)]) as traffic:
         before = {name: _sent_to(run, leaf, cable) for name, cable in cables.items()}
@@ -244,12 +245,9 @@ async def cut_link(run: Run, say: Callable[[str], None]) -> Result:
 
 async def cut_off_leaf(run: Run, say: Callable[[str], None]) -> Result:
     """Cut all links of a leaf at once under traffic from it, and mend them: no switch may end of it."""
-    pairs = reachable_pairs(run)
-    source, target = _first([(a, b) for a, b in pairs if a.plug.switch != b.plug.switch], "on two leaves that may talk")
+    source, target = _apart(reachable_pairs(run))
     leaf = source.plug.switch
-    cables = _cables(run, leaf)
-    if len(cables) < _LEAST_DOWNLINKS:
-        raise TopoError(f"{leaf} has no second link to another switch")
+    cables = _several_cables(run, leaf)
     async with Traffic(run, [(source, target)]) as traffic:
         await traffic.wait_more(_SETTLED_REPLIES)
         say(f"cutting {', '.join(cables)}, all that {leaf} has, under traffic from {source.key} to {target.key}")
@@ -272,6 +270,14 @@ async def cut_off_leaf(run: Run, say: Callable[[str], None]) -> Result:
         f"no switch has ended"
     ]
     return Result(cut_off > 0, lines, {"ended": ended, "cut_off": cut_off, "lost": traffic.lost})
+
+
+def _several_cables(run: Run, leaf: str) -> dict[str, Cable]:
+    """As `_cables`, of a leaf that must have more than one."""
+    cables = _cables(run, leaf)
+    if len(cables) < _LEAST_DOWNLINKS:
+        raise TopoError(f"{leaf} has no second link to another switch")
+    return cables
 
 
 def _cables(run: Run, leaf: str) -> dict[str, Cable]:

@@ -130,8 +130,7 @@ class Pair:
         one, other, changed = before.vpc, after.vpc, self._changed
         less = policy.sources(one, before.scope.switch), changed.receivers_before
         more = policy.sources(other, after.scope.switch), changed.receivers_after
-        is_other = changed.labels.intersection
-        if less == more and not changed.are_groups_other and not any(map(is_other, less)):
+        if less == more and not changed.are_groups_other and all(map(changed.labels.isdisjoint, less)):
             return
         gone, come = set(product(*less)), set(product(*more))
         if not changed.are_groups_other:

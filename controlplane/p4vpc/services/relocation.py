@@ -10,7 +10,7 @@ this revision and all that come after it (docs/adr/0031). Who moves, and who may
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
 import structlog
@@ -21,13 +21,11 @@ from p4vpc.services.damping import DampingOptions
 from p4vpc.services.fleet import Fleet
 from p4vpc.services.moves import Moves, first_places
 from p4vpc.services.progress import Progress
-from p4vpc.services.rerouting import TIER_SECONDS
+from p4vpc.services.rerouting import TIER_SECONDS, Recompile
 from p4vpc.store import Departure
 
 _GRACE_ELSEWHERE_SECONDS = 1.0
 """That another controller's switch is ready is heard by way of the database."""
-
-Recompile = Callable[[Compilation | None, Input], Awaitable[Compilation]]
 
 
 @dataclass(frozen=True, slots=True)
